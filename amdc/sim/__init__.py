@@ -1,0 +1,1 @@
+"""The simulated GPU: runs gfx803 code objects on this CPU."""
