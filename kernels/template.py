@@ -1,0 +1,66 @@
+"""The descriptor of a kernel source file: its parameters, their limits, and what it computes.
+
+A template file is a complete HIP source that also compiles by hand:
+  clang -x hip --cuda-device-only --offload-arch=gfx803 -nogpuinc -nogpulib -O3 -fgpu-flush-denormals-to-zero -Ikernels/hip -S FILE
+The compiler puts amdc.h and a generated prelude (fused expressions, extra kernel parameters) in front of it instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from amdc.errors import InternalError
+
+FOLDER = Path(__file__).resolve().parent / "hip"
+HEADER = "amdc.h"
+INCLUDE = f'#include "{HEADER}"\n'
+Value = int | str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One -D parameter of a template: one of `values`, or an integer between `low` and `high`."""
+
+    name: str
+    meaning: str
+    low: int = 0
+    high: int = 1 << 31
+    values: tuple[Value, ...] = ()
+
+    def allows(self, value: Value) -> bool:
+        return value in self.values if self.values else isinstance(value, int) and self.low <= value <= self.high
+
+
+@cache
+def _read(file: str) -> str:
+    return (FOLDER / file).read_text()
+
+
+@dataclass(frozen=True)
+class KernelTemplate:
+    """A kernel source file. `file` lies under kernels/hip; `block` is its work-group; `computes` is one line for reports."""
+
+    name: str
+    file: str
+    computes: str
+    parameters: tuple[Parameter, ...] = ()
+    block: tuple[int, int, int] = (256, 1, 1)
+
+    def source(self, prelude: str = "") -> str:
+        """The whole source: amdc.h, the prelude, the file."""
+        return _read(HEADER) + prelude + _read(self.file).replace(INCLUDE, "")
+
+    def check(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """The values, in the order of the parameters. Raises `InternalError` naming a missing, unknown or disallowed one."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        wrong = sorted(set(known) ^ set(values))
+        if wrong:
+            raise InternalError(f"kernel template '{self.name}' has the parameters {sorted(known)}; given or missing wrongly: {wrong}")
+        for name, parameter in known.items():
+            if not parameter.allows(values[name]):
+                allowed = parameter.values or f"{parameter.low} to {parameter.high}"
+                raise InternalError(f"kernel template '{self.name}': {name}={values[name]} is not allowed; allowed: {allowed}")
+        return {name: values[name] for name in known}
