@@ -6,11 +6,12 @@ A Graph is a `torch.fx.GraphModule` whose nodes are
   call_function   a core ATen `OpOverload` or an `amdc::` operator (amdc.ir.ops)
   call_module     a fused region: a GraphModule of its own whose body obeys this same contract (no nesting, no get_attr inside);
                   one kernel computes it. `region(graph, node)` gives the body. Its node arguments are the region's placeholders.
+                  A body's output node holds one node, not a tuple, so that the call_module's value is a tensor (amdc.ir.regions).
   output          one tuple of nodes; `outputs(graph)` gives the user's names in their order
 Every node but output has `meta["val"]`: a FakeTensor (static shape, dtype), or a tuple of them.
 `meta["source"]`: a tuple of the user's node names that this node computes (empty for what passes invented).
-`meta["value"]`: the user's name of the tensor this node holds, or None. A pass that replaces a node by one that holds the same tensor
-keeps both with `replace(old, new)`; so a deviation can be traced back to the user's model at every optimisation level.
+`meta["value"]`: the user's name of the tensor this node holds, or None. A pass that replaces a node by one that holds the same
+tensor keeps both with `replace(old, new)`; so a deviation can be traced back to the user's model at every optimisation level.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ def placeholders(graph: Graph) -> list[Node]:
 
 
 def output_nodes(graph: Graph) -> list[Node]:
-    """The nodes of the output tuple, in order; one node may stand in it more than once."""
-    return list(next(node for node in reversed(graph.graph.nodes) if node.op == "output").args[0])
+    """The nodes of the output tuple (a region's: of its one output), in order; one node may stand in it more than once."""
+    held: Any = next(node for node in reversed(graph.graph.nodes) if node.op == "output").args[0]
+    return [held] if isinstance(held, Node) else list(held)
 
 
 def constant(graph: Graph, node: Node) -> torch.Tensor:

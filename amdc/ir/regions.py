@@ -1,0 +1,98 @@
+"""Fused regions: nodes that one kernel computes, moved into a body of their own.
+
+A region is a call_module node. Its body has a placeholder for each tensor from outside (constants too), at most one anchor (a
+convolution, matrix product, pooling or reduction), point-wise operators, and one output. What lowering accepts:
+  before the anchor   point-wise operators on its data operand, other operands per input channel or scalar
+  after the anchor    point-wise operators whose other operands have the anchor's output shape, are per channel, or scalar
+  no anchor           point-wise operators over any operands that broadcast to the output shape
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.fx import GraphModule, Node
+
+from amdc.ir.graph import Graph, region, source
+from amdc.ir.pointwise import is_pointwise
+
+
+def _unique_name(graph: Graph, kind: str) -> str:
+    count = 0
+    while hasattr(graph, f"{kind}_{count}"):
+        count += 1
+    return f"{kind}_{count}"
+
+
+def is_region(node: object) -> bool:
+    return isinstance(node, Node) and node.op == "call_module"
+
+
+def anchor(body: Graph) -> Node | None:
+    """The one node of a region's body that is not point-wise, or None."""
+    return next((node for node in body.graph.nodes if node.op == "call_function" and not is_pointwise(node)), None)
+
+
+def body_ops(body: Graph) -> list[Node]:
+    """The operators of a region's body, in order."""
+    return [node for node in body.graph.nodes if node.op == "call_function"]
+
+
+def make_region(graph: Graph, nodes: Sequence[Node], kind: str) -> Node:
+    """Move nodes, given in the graph's order, into a region called `kind` and a number; returns its call_module node.
+
+    Nodes that are regions themselves are dissolved into the new one. Only the last node may be used from outside: it is the
+    region's output, and the region stands in its place. `meta` moves along, so a body says what each of its nodes computes.
+    """
+    chosen, last = set(nodes), nodes[-1]
+    for node in nodes[:-1]:
+        assert set(node.users) <= chosen, f"{node} is used outside of the region"
+    body, inner = torch.fx.Graph(), {}
+    operands: list[Node] = []
+    for node in nodes:
+        for operand in node.all_input_nodes:
+            if operand not in chosen and operand not in inner:
+                inner[operand] = body.placeholder(f"arg{len(operands)}")
+                inner[operand].meta = {"val": operand.meta["val"], "source": (), "value": operand.meta.get("value")}
+                operands.append(operand)
+    for node in nodes:
+        _move(graph, node, body, inner)
+    body.output(inner[last]).meta = {"source": (), "value": None}
+    return _install(graph, body, operands, nodes, kind)
+
+
+def _move(graph: Graph, node: Node, body: torch.fx.Graph, inner: dict[Node, Node]) -> None:
+    """Copy a node, or what the body of a region node holds, to the end of `body`; `inner` maps old nodes to new ones."""
+    if node.op == "call_function":
+        inner[node] = body.node_copy(node, inner.__getitem__)
+        return
+    held = region(graph, node)
+    local: dict[Node, Node] = {}
+    arguments = iter(node.args)
+    for part in held.graph.nodes:
+        if part.op == "placeholder":
+            operand = next(arguments)
+            assert isinstance(operand, Node)
+            local[part] = inner[operand]
+        elif part.op == "output":
+            inner[node] = local[part.args[0]]
+        else:
+            local[part] = body.node_copy(part, local.__getitem__)
+
+
+def _install(graph: Graph, body: torch.fx.Graph, operands: list[Node], nodes: Sequence[Node], kind: str) -> Node:
+    """Put a call of the body in the place of the last node, and erase the nodes."""
+    module = GraphModule(torch.nn.Module(), body)
+    module.meta = {"inputs": tuple(f"arg{index}" for index in range(len(operands))), "outputs": ("out",)}
+    name, last = _unique_name(graph, kind), nodes[-1]
+    graph.add_module(name, module)
+    with graph.graph.inserting_after(last):
+        node = graph.graph.call_module(name, tuple(operands))
+    node.meta = {"val": last.meta["val"], "source": source(*nodes), "value": last.meta.get("value")}
+    last.replace_all_uses_with(node, propagate_meta=False)
+    for old in reversed(nodes):
+        graph.graph.erase_node(old)
+        if old.op == "call_module":
+            delattr(graph, str(old.target))
+    return node
