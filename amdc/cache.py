@@ -181,7 +181,7 @@ class Cache:
             os.close(descriptor)
 
     def _bound(self) -> None:
-        """Evict where needed; the folder is summed only once in a while, so that a make does not read a large folder each time."""
+        """Evict where needed; the folder is summed only once in a while, so that each make does not read a large folder."""
         if self._unchecked >= self.limit_bytes // 64:
             self._unchecked = 0
             self._evict(self.limit_bytes)
