@@ -1,0 +1,35 @@
+# amdc's two commands are `make demo` and `make test`; each sets up what it needs: a virtual environment, and compilers from the
+# ziglang wheel where no clang >= 19 with the AMDGPU target is found. No root.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-slow check models benchmark clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/amdc demo
+
+test: $(VENV)/dev.stamp
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/python tests/run_mypy.py
+	$(BIN)/python -m pytest --cov=amdc --cov=passes --cov=codegen --cov=kernels --cov-report=term
+
+test-slow: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m slow --timeout=3600
+
+benchmark: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/models.py
+
+$(VENV)/demo.stamp: setup.py pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[demo]"
+	touch $@
+
+$(VENV)/dev.stamp: setup.py pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@ $(VENV)/demo.stamp
+
+clean:
+	rm -rf $(VENV) out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

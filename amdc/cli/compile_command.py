@@ -1,0 +1,48 @@
+"""`amdc compile`: an ONNX model becomes a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from amdc.cli.options import compile_options
+from amdc.cli.progress import progress
+
+
+@click.command("compile")
+@click.argument("model", type=click.Path(path_type=Path))
+@compile_options
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The bundle to write [default: MODEL with .amdc].")
+@click.option("--keep-source", is_flag=True, help="Keep each kernel's HIP source in the bundle.")
+@click.option("--print-before", multiple=True, metavar="PASS", help="Print the graph before a pass.")
+@click.option("--print-after", multiple=True, metavar="PASS", help="Print the graph after a pass.")
+@click.option("--dump", type=click.Path(path_type=Path, file_okay=False), help="Write the graph after each pass into a folder.")
+@click.option("--pass-times", is_flag=True, help="Print the seconds that each pass took.")
+@click.option("--bisect-limit", type=click.IntRange(0), help="Run only the first N passes.")
+def command(
+    model: Path,
+    arch: str,
+    level: int,
+    shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    bindings: tuple[tuple[str, int], ...],
+    jobs: int | None,
+    output: Path | None,
+    **passes: Any,
+) -> None:
+    """Compile MODEL (an .onnx file) into a bundle."""
+    from amdc.compiler import CompileOptions, compile_model
+
+    with progress() as report:
+        options = CompileOptions(
+            arch=arch, opt_level=level, shapes=dict(shapes), bindings=dict(bindings), jobs=jobs, progress=report, **passes
+        )
+        bundle = compile_model(model, options)
+    path = bundle.save(output or model.with_suffix(".amdc"))
+    program = bundle.program
+    click.echo(
+        f"{path}: {len(program.launches)} launches of {len(program.kernels)} kernels, weights {program.constant_bytes / 1e6:.1f} MB, "
+        f"activations {program.peak_activation_bytes / 1e6:.1f} MB, compiled in {bundle.compile_seconds:.1f} s",
+        err=True,
+    )

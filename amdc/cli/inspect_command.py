@@ -1,0 +1,69 @@
+"""`amdc inspect`: what stands in a bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+
+@click.command("inspect")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--card", help="The card whose peak rates give the roofline [default: the architecture's first; amdc targets].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML report.")
+def command(bundle: Path, card: str | None, as_json: bool, html: Path | None) -> None:
+    """Show BUNDLE's kernels: template, parameters, registers, LDS, occupancy, FLOPs, bytes, and share of the roofline time."""
+    from amdc.bundle import Bundle
+    from amdc.cli import inspection
+
+    program = Bundle.open(bundle).program
+    facts = inspection.as_json(program, card)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    if html is not None:
+        from amdc.cli.report import write_report
+
+        write_report(html, bundle.name, program, card)
+        click.echo(f"wrote {html}", err=True)
+    if not as_json and html is None:
+        print_tables(facts)
+
+
+def print_tables(facts: dict[str, Any], console: Console | None = None) -> None:
+    """The head and the kernel table, as text."""
+    console = console or Console()
+    head = facts["summary"]
+    console.print(f"[bold]inputs[/]   {'; '.join(head['inputs'])}\n[bold]outputs[/]  {'; '.join(head['outputs'])}", highlight=False)
+    console.print(
+        f"{head['launches']} launches of {head['kernels']} kernels for {head['arch']}; {head['flops'] / 1e9:.2f} GFLOP, "
+        f"weights {head['weights_bytes'] / 1e6:.1f} MB, activations {head['activation_bytes'] / 1e6:.2f} MB "
+        f"(largest live set {head['largest_live_set_bytes'] / 1e6:.2f} MB)",
+        highlight=False,
+    )
+    table = Table(title=f"Kernels, by their share of the roofline time on {head['card']}", title_justify="left", show_edge=False)
+    for heading in ("kernel", "runs", "VGPR", "SGPR", "LDS", "waves", "MFLOP", "MB", "floor us", "share"):
+        table.add_column(heading, justify="left" if heading == "kernel" else "right", overflow="fold", no_wrap=heading != "kernel")
+    for row in facts["kernels"]:
+        spills = " spills" if row["scratch_bytes"] else ""
+        table.add_row(
+            row["kernel"] + spills,
+            str(row["launches"]),
+            str(row["vgprs"]),
+            str(row["sgprs"]),
+            str(row["lds_bytes"]),
+            str(row["waves_per_simd"]),
+            f"{row['flops'] / 1e6:.1f}",
+            f"{row['bytes_moved'] / 1e6:.2f}",
+            f"{row['floor_us']:.1f}",
+            f"{row['share']:.1%}",
+        )
+    console.print(table)
+    console.print(
+        f"floor: the least time at {head['card']}'s peak rates, {head['floor_us']:.0f} us in all; a bound, neither measured nor predicted.",
+        highlight=False,
+    )

@@ -1,0 +1,115 @@
+"""What `amdc inspect` shows of a bundle: a row a kernel and a row a launch, computed once for text, JSON and HTML."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from amdc.program import Launch, Program
+from amdc.target import Card, target
+
+
+@dataclass(frozen=True)
+class KernelRow:
+    kernel: str
+    template: str
+    parameters: str
+    launches: int
+    work_group: int  # work-items
+    vgprs: int
+    sgprs: int
+    lds_bytes: int
+    scratch_bytes: int
+    waves_per_simd: int
+    flops: int
+    bytes_moved: int
+    floor_us: float
+    share: float  # of the model's floor
+
+
+@dataclass(frozen=True)
+class LaunchRow:
+    index: int
+    kernel: str
+    nodes: tuple[str, ...]
+    grid: tuple[int, int, int]
+    flops: int
+    bytes_moved: int
+    floor_us: float
+    bound: str  # "compute" or "memory"
+
+
+def floor_us(launch: Launch, card: Card) -> tuple[float, str]:
+    """The least time in microseconds at the card's peak rates (the roofline), and which of the two peaks sets it. Not a prediction."""
+    compute = launch.flops / (card.fp32_tflops * 1e6)
+    memory = launch.bytes_moved / (card.dram_gbps * 1e3)
+    return max(compute, memory), "compute" if compute > memory else "memory"
+
+
+def launch_rows(program: Program, card: Card) -> list[LaunchRow]:
+    rows = []
+    for index, launch in enumerate(program.launches):
+        least, bound = floor_us(launch, card)
+        nodes = launch.source or (launch.node,)
+        rows.append(LaunchRow(index, launch.kernel, nodes, launch.grid, launch.flops, launch.bytes_moved, least, bound))
+    return rows
+
+
+def kernel_rows(program: Program, card: Card) -> list[KernelRow]:
+    """A row a kernel, the largest share of the roofline first."""
+    launches: dict[str, list[LaunchRow]] = defaultdict(list)
+    for row in launch_rows(program, card):
+        launches[row.kernel].append(row)
+    total = sum(row.floor_us for rows in launches.values() for row in rows) or 1.0
+    made = []
+    for name, kernel in program.kernels.items():
+        mine = launches[name]
+        least = sum(row.floor_us for row in mine)
+        made.append(
+            KernelRow(
+                kernel=name,
+                template=kernel.template,
+                parameters=" ".join(f"{key}={value}" for key, value in kernel.parameters.items()),
+                launches=len(mine),
+                work_group=kernel.block[0] * kernel.block[1] * kernel.block[2],
+                vgprs=kernel.vgprs,
+                sgprs=kernel.sgprs,
+                lds_bytes=kernel.lds_bytes,
+                scratch_bytes=kernel.scratch_bytes,
+                waves_per_simd=kernel.waves_per_simd,
+                flops=sum(row.flops for row in mine),
+                bytes_moved=sum(row.bytes_moved for row in mine),
+                floor_us=least,
+                share=least / total,
+            )
+        )
+    return sorted(made, key=lambda row: -row.share)
+
+
+def summary(program: Program, card: Card) -> dict[str, Any]:
+    """The figures at the head of the report."""
+    rows = launch_rows(program, card)
+    return {
+        "arch": program.arch,
+        "card": card.name,
+        "inputs": [f"{port.name}: {port.dtype} {list(port.shape)}" for port in program.inputs],
+        "outputs": [f"{port.name}: {port.dtype} {list(port.shape)}" for port in program.outputs],
+        "launches": len(program.launches),
+        "kernels": len(program.kernels),
+        "weights_bytes": program.constant_bytes,
+        "activation_bytes": program.peak_activation_bytes,
+        "largest_live_set_bytes": program.largest_live_set,
+        "flops": sum(row.flops for row in rows),
+        "bytes_moved": sum(row.bytes_moved for row in rows),
+        "floor_us": sum(row.floor_us for row in rows),
+    }
+
+
+def as_json(program: Program, card_name: str | None = None) -> dict[str, Any]:
+    card = target(program.arch).card(card_name)
+    return {
+        "summary": summary(program, card),
+        "kernels": [asdict(row) for row in kernel_rows(program, card)],
+        "launches": [asdict(row) for row in launch_rows(program, card)],
+    }

@@ -1,0 +1,89 @@
+"""`amdc verify`: compile, run, compare with ONNX Runtime."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amdc.cli.options import FileOf, compile_options, device_option, no_check_option
+from amdc.cli.progress import progress
+
+if TYPE_CHECKING:
+    from amdc.compiler.verify import Verification
+
+
+def as_tree(result: Verification) -> dict[str, Any]:
+    """The verdict as JSON-able values."""
+    deviation = result.deviation
+    return {
+        "passed": result.passed,
+        "outputs": [dataclasses.asdict(output) for output in result.outputs],
+        "first_deviation": deviation
+        and {
+            "launch": deviation.index,
+            "kernel": deviation.launch.kernel,
+            "nodes": deviation.launch.source,
+            "comparison": dataclasses.asdict(deviation.comparison),
+        },
+        "checked_launches": result.checked_launches,
+    }
+
+
+@click.command("verify")
+@click.argument("model", type=click.Path(path_type=Path))
+@compile_options
+@device_option
+@no_check_option
+@click.option("--input", "files", type=FileOf(), multiple=True, help="An input from a .npy file [default: random].")
+@click.option("--random", "seed", type=int, default=0, metavar="SEED", help="Seed of the random inputs.")
+@click.option("--rtol", type=click.FloatRange(0), help="Allowed error relative to max|reference| [default: derived from the program].")
+@click.option("--atol", type=click.FloatRange(0), default=0.0, help="Allowed absolute error on top.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    model: Path,
+    arch: str,
+    level: int,
+    shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    bindings: tuple[tuple[str, int], ...],
+    jobs: int | None,
+    device: str | None,
+    no_check: bool,
+    files: tuple[tuple[str, Path], ...],
+    seed: int,
+    rtol: float | None,
+    atol: float,
+    as_json: bool,
+) -> None:
+    """Compile MODEL, run it, and compare every output with ONNX Runtime. Exits with 1 if one differs."""
+    import amdc
+    from amdc.cli.arrays import read_inputs
+    from amdc.compiler import CompileOptions, compile_model
+    from amdc.compiler.tolerance import SAFETY
+    from amdc.compiler.verify import verify
+    from amdc.inputs import random_inputs
+
+    with progress() as report:
+        options = CompileOptions(arch=arch, opt_level=level, shapes=dict(shapes), bindings=dict(bindings), jobs=jobs, progress=report)
+        bundle = compile_model(model, options)
+        session_options: dict[str, Any] = {"check": False} if no_check else {}
+        with amdc.load(bundle, device, **session_options) as session:
+            inputs = random_inputs(session.inputs, seed) | read_inputs(files)
+            report("verify", 0, 1, f"{len(bundle.program.launches)} launches on {session.device_kind}, then ONNX Runtime")
+            result = verify(model, bundle, session, inputs, rtol, atol)
+    if as_json:
+        print(json.dumps(as_tree(result) | {"device": session.device_kind, "opt_level": level}, indent=2))
+    else:
+        for output in result.outputs:
+            click.echo(output.describe())
+        how = f"from the program's longest path of sums (K-dependent), {SAFETY:g}x safety" if rtol is None else "given"
+        click.echo(f"tolerance: {how}; compared with ONNX Runtime on {session.device_kind} at -O{level}")
+        if result.deviation is not None:
+            click.echo(result.deviation.describe())
+        elif not result.passed:
+            click.echo(f"none of the {result.checked_launches} comparable launches leaves its bound: the last step before the output does")
+    if not result.passed:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,53 @@
+"""ONNX Runtime as the oracle of `verify`: the model's outputs, and on request any tensor inside the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amdc.errors import ToolchainError
+
+
+class Oracle:
+    """Runs a model (path, bytes or onnx.ModelProto) in ONNX Runtime on the CPU, without graph optimisations."""
+
+    def __init__(self, model: Any) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise ToolchainError("verify compares with ONNX Runtime, which is not installed: pip install amdc[ort]") from None
+        self._runtime = onnxruntime
+        self._model = model
+
+    def _session(self, model: Any) -> Any:
+        options = self._runtime.SessionOptions()
+        options.log_severity_level = 3
+        options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        source = str(model) if isinstance(model, (str, Path)) else model if isinstance(model, bytes) else model.SerializeToString()
+        return self._runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+    def outputs(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The model's own outputs by name."""
+        session = self._session(self._model)
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, inputs), strict=True))
+
+    def tensors(self, names: list[str], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The values of tensors inside the model, by the user's names. Names that the model does not have are left out."""
+        import onnx
+
+        if isinstance(self._model, (str, Path)):
+            model = onnx.load(str(self._model))
+        elif isinstance(self._model, bytes):
+            model = onnx.load_model_from_string(self._model)
+        else:
+            model = onnx.ModelProto()
+            model.CopyFrom(self._model)
+        made = {name for node in model.graph.node for name in node.output}
+        have = {output.name for output in model.graph.output}
+        wanted = [name for name in dict.fromkeys(names) if name in made]
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted if name not in have)
+        session = self._session(model)
+        return dict(zip(wanted, session.run(wanted, inputs), strict=True))

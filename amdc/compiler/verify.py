@@ -1,0 +1,97 @@
+"""Compile, run, compare with ONNX Runtime; on a mismatch find the first kernel, and the user's node, that deviates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from amdc.bundle import Bundle
+from amdc.compiler.oracle import Oracle
+from amdc.compiler.tolerance import Comparison, compare, relative_bounds
+from amdc.program import Launch
+from amdc.runtime.session import Session
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """The first launch whose result leaves its bound."""
+
+    index: int
+    launch: Launch
+    comparison: Comparison
+
+    def describe(self) -> str:
+        nodes = ", ".join(self.launch.source) or self.launch.node
+        return (
+            f"first deviating kernel: launch {self.index}, {self.launch.kernel}\n"
+            f"  ONNX node(s): {nodes}\n  {self.comparison.describe()}\n  worst element at {list(self.comparison.worst_index)}"
+        )
+
+
+@dataclass(frozen=True)
+class Verification:
+    outputs: tuple[Comparison, ...]
+    deviation: Deviation | None
+    checked_launches: int
+    expected: dict[str, np.ndarray] = field(repr=False)  # ONNX Runtime's outputs by name
+
+    @property
+    def passed(self) -> bool:
+        return all(output.passed for output in self.outputs)
+
+
+def verify(
+    model: Any,
+    bundle: Bundle,
+    session: Session,
+    inputs: Mapping[str, np.ndarray],
+    rtol: float | None = None,
+    atol: float = 0.0,
+) -> Verification:
+    """Run `inputs` through the session and through ONNX Runtime and compare every output.
+
+    `rtol` is relative to the largest magnitude of the reference; None means the bound derived from the Program
+    (amdc.compiler.tolerance). On a mismatch the program runs once more with a tap at each launch.
+    """
+    program = bundle.program
+    oracle = Oracle(model)
+    expected = oracle.outputs(dict(inputs))
+    actual = session.run(dict(inputs))
+    bounds = relative_bounds(program)
+
+    def bound(buffer: str) -> float:
+        return bounds[buffer] if rtol is None else rtol
+
+    outputs = tuple(
+        compare(port.name, actual[port.name], np.asarray(expected[port.name]), bound(port.buffer), atol) for port in program.outputs
+    )
+    if all(output.passed for output in outputs):
+        return Verification(outputs, None, 0, expected)
+    deviation, checked = _first_deviation(program.launches, oracle, session, dict(inputs), bound, atol)
+    return Verification(outputs, deviation, checked, expected)
+
+
+def _first_deviation(
+    launches: tuple[Launch, ...], oracle: Oracle, session: Session, inputs: dict[str, np.ndarray], bound: Any, atol: float
+) -> tuple[Deviation | None, int]:
+    """The first launch, in order, whose result leaves its bound, and how many launches could be compared."""
+    expected = oracle.tensors([launch.value for launch in launches if launch.value], inputs)
+    found: list[Deviation] = []
+    checked = 0
+
+    def tap(index: int, launch: Launch, written: Mapping[str, np.ndarray]) -> None:
+        nonlocal checked
+        if found or launch.value not in expected:
+            return
+        checked += 1
+        buffer = launch.writes[0]
+        reference = np.asarray(expected[launch.value])
+        result = compare(launch.value, written[buffer].reshape(reference.shape), reference, bound(buffer), atol)
+        if not result.passed:
+            found.append(Deviation(index, launch, result))
+
+    session.run(inputs, taps=tap)
+    return (found[0] if found else None), checked
