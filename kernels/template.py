@@ -1,7 +1,8 @@
 """The descriptor of a kernel source file: its parameters, their limits, and what it computes.
 
 A template file is a complete HIP source that also compiles by hand:
-  clang -x hip --cuda-device-only --offload-arch=gfx803 -nogpuinc -nogpulib -O3 -fgpu-flush-denormals-to-zero -Ikernels/hip -S FILE
+  clang -x hip --cuda-device-only --offload-arch=gfx803 -nogpuinc -nogpulib -O3 -fgpu-flush-denormals-to-zero \
+        -Ikernels/hip -S FILE
 The compiler puts amdc.h and a generated prelude (fused expressions, extra kernel parameters) in front of it instead.
 """
 
@@ -58,7 +59,9 @@ class KernelTemplate:
         known = {parameter.name: parameter for parameter in self.parameters}
         wrong = sorted(set(known) ^ set(values))
         if wrong:
-            raise InternalError(f"kernel template '{self.name}' has the parameters {sorted(known)}; given or missing wrongly: {wrong}")
+            raise InternalError(
+                f"kernel template '{self.name}' has the parameters {sorted(known)}; given or missing wrongly: {wrong}"
+            )
         for name, parameter in known.items():
             if not parameter.allows(values[name]):
                 allowed = parameter.values or f"{parameter.low} to {parameter.high}"

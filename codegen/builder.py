@@ -1,0 +1,202 @@
+"""Collects buffers, kernels and launches while a graph is lowered, and makes the Program of them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch.fx import Node
+
+from amdc.codegen.item import Item
+from amdc.codegen.kernel_source import KernelSource
+from amdc.codegen.memory_plan import plan
+from amdc.errors import ModelError
+from amdc.ir import graph as ir
+from amdc.kernels.template import KernelTemplate, Value
+from amdc.program import ITEM_SIZES, Argument, Buffer, BufferKind, Kernel, Launch, Pointer, Port, Program, Scalar
+from amdc.target import Target
+
+MAX_BYTES = 1 << 31  # of one buffer: the kernels' offsets are 32-bit
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor lies: dense and row-major, `offset` bytes into a buffer. Views share a buffer with what they view."""
+
+    buffer: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int = 0
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel * ITEM_SIZES[self.dtype]
+
+
+Operand = Node | Place | Argument | int | float
+
+
+class ProgramBuilder:
+    """One lowering's state. `target` is the architecture's row; `options` those of the lowering (see `codegen.lowering`)."""
+
+    def __init__(self, graph: ir.Graph, target: Target, opt_level: int) -> None:
+        self.graph = graph
+        self.target = target
+        self.opt_level = opt_level
+        self.sources: dict[str, KernelSource] = {}
+        self.constants: dict[str, np.ndarray] = {}
+        self.kernels: dict[str, Kernel] = {}
+        self._launches: list[Launch] = []
+        self._buffers: dict[str, Buffer] = {}
+        self._places: dict[tuple[Node, int], Place] = {}
+
+    # --- where values lie ---
+    def place(self, value: Node | Place, index: int = 0) -> Place:
+        """Where a node's value (of several: the one at `index`) lies; a new buffer on first use."""
+        if isinstance(value, Place):
+            return value
+        if (value, index) not in self._places:
+            self._places[value, index] = self._new(value, index)
+        return self._places[value, index]
+
+    def _new(self, node: Node, index: int) -> Place:
+        fake = node.meta["val"][index] if isinstance(node.meta["val"], (tuple, list)) else node.meta["val"]
+        dtype = str(fake.dtype).removeprefix("torch.")
+        if node.op == "get_attr":
+            return self.constant(str(node.target), ir.constant(self.graph, node).detach().contiguous().numpy())
+        name = node.name if index == 0 else f"{node.name}.{index}"
+        return self._buffer(name, "input" if node.op == "placeholder" else "activation", dtype, tuple(map(int, fake.shape)))
+
+    def _buffer(self, name: str, kind: BufferKind, dtype: str, shape: tuple[int, ...]) -> Place:
+        if dtype not in ITEM_SIZES:
+            raise ModelError(f"'{name}' has dtype {dtype}; kernels are made for {', '.join(ITEM_SIZES)}")
+        buffer = Buffer(name, kind, dtype, shape)
+        if buffer.nbytes >= MAX_BYTES:
+            raise ModelError(f"'{name}' has {buffer.nbytes} bytes; a tensor must stay below 2 GiB: use a smaller batch or input")
+        self._buffers[name] = buffer
+        return Place(name, dtype, shape)
+
+    def alias(self, node: Node, of: Node | Place, offset: int = 0, index: int = 0) -> None:
+        """Let a node's value be a view of another's, `offset` bytes into it: no kernel, the same memory."""
+        base = self.place(of)
+        fake = node.meta["val"][index] if isinstance(node.meta["val"], (tuple, list)) else node.meta["val"]
+        dtype, shape = str(fake.dtype).removeprefix("torch."), tuple(map(int, fake.shape))
+        self._places[node, index] = Place(base.buffer, dtype, shape, base.offset + offset)
+
+    def scratch(self, hint: str, nbytes: int) -> Place:
+        """A buffer for use between the launches of one node."""
+        return self._buffer(self._unique(hint), "scratch", "uint8", (nbytes,))
+
+    def constant(self, name: str, array: np.ndarray) -> Place:
+        """A constant of the bundle (packed weights, tables). One name always has the same content."""
+        if name not in self.constants:
+            self._buffer(name, "constant", str(array.dtype), array.shape)
+            self.constants[name] = np.ascontiguousarray(array).reshape(array.shape)
+        return Place(name, str(array.dtype), tuple(array.shape))
+
+    def _unique(self, hint: str) -> str:
+        name, count = hint, 0
+        while name in self._buffers:
+            count += 1
+            name = f"{hint}.{count}"
+        return name
+
+    # --- launches ---
+    def launch(
+        self,
+        template: KernelTemplate,
+        parameters: Mapping[str, Value],
+        *,
+        item: Item,
+        grid: tuple[int, int, int],
+        arguments: Sequence[Operand],
+        writes: Sequence[Node | Place],
+        flops: int = 0,
+        bytes_moved: int | None = None,
+        prelude: str = "",
+        hint: str = "",
+        block: tuple[int, int, int] | None = None,
+    ) -> None:
+        """Launch a template's kernel. An argument that is a Node or a Place becomes two kernel arguments, `T *p, unsigned
+        p_bytes`; an int becomes an unsigned, a float a float. What is read is what stands in `arguments` and not in `writes`."""
+        kernel = self._kernel(template, template.check(parameters), prelude, hint, block or template.block)
+        written = [self.place(value) for value in writes]
+        places = [self.place(value) for value in arguments if isinstance(value, (Node, Place))]
+        read = {place: None for place in places if place not in written}
+        own = self._places.get((item.node, 0))
+        self._launches.append(
+            Launch(
+                kernel=kernel,
+                grid=grid,
+                arguments=tuple(argument for value in arguments for argument in self._arguments(value)),
+                reads=tuple(dict.fromkeys(place.buffer for place in read)),
+                writes=tuple(dict.fromkeys(place.buffer for place in written)),
+                node=item.node.name,
+                source=tuple(item.node.meta.get("source", ())),
+                value=item.node.meta.get("value") if own in written else None,
+                flops=flops,
+                bytes_moved=sum(place.nbytes for place in [*read, *written]) if bytes_moved is None else bytes_moved,
+            )
+        )
+
+    def _arguments(self, value: Operand) -> Iterable[Argument]:
+        if isinstance(value, (Pointer, Scalar)):
+            return (value,)
+        if isinstance(value, (Node, Place)):
+            place = self.place(value)
+            return Pointer(place.buffer, place.offset), Scalar("uint32", place.nbytes)
+        return (Scalar("float32" if isinstance(value, float) else "uint32", value),)
+
+    def _kernel(
+        self, template: KernelTemplate, values: dict[str, Value], prelude: str, hint: str, block: tuple[int, int, int]
+    ) -> str:
+        """The symbol of the kernel with these parameters; identical sources are compiled once."""
+        defines = (*values.items(), ("AMDC_BLOCK", math.prod(block)))
+        text = template.source(prelude)
+        digest = hashlib.sha256(repr((text, defines)).encode()).hexdigest()[:8]
+        symbol = "_".join(filter(None, (template.name, hint, digest)))
+        if symbol not in self.kernels:
+            source = KernelSource(symbol, text, (*defines, ("AMDC_SYMBOL", symbol)), block)
+            self.kernels[symbol] = Kernel(symbol, template.name, dict(values), source.key, block)
+            self.sources[source.key] = source
+        return symbol
+
+    # --- the end ---
+    def output(self, node: Node) -> Place:
+        """Where an output of the model lies, kept to the end of the run."""
+        place = self.place(node)
+        buffer = self._buffers[place.buffer]
+        if buffer.kind == "activation":
+            self._buffers[place.buffer] = replace(buffer, kind="output")
+        return place
+
+    def finish(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> Program:
+        """The planned Program. `inputs` and `outputs` stand in the order of the user's names."""
+        for node in inputs:
+            self.place(node)
+        out_ports = [self._port(name, self.output(node)) for name, node in zip(ir.outputs(self.graph), outputs, strict=True)]
+        in_ports = [self._port(name, self.place(node)) for name, node in zip(ir.inputs(self.graph), inputs, strict=True)]
+        placed = plan(self._buffers, self._launches, keep={port.buffer for port in out_ports})
+        return Program(
+            arch=self.target.arch,
+            inputs=tuple(in_ports),
+            outputs=tuple(out_ports),
+            buffers=placed.buffers,
+            kernels=self.kernels,
+            launches=tuple(self._launches),
+            arena_bytes=placed.arena_bytes,
+            constant_bytes=placed.constant_bytes,
+            peak_activation_bytes=placed.arena_bytes - placed.constant_bytes,
+            largest_live_set=placed.largest_live_set,
+        )
+
+    @staticmethod
+    def _port(name: str, place: Place) -> Port:
+        return Port(name, place.buffer, place.dtype, place.shape)

@@ -1,0 +1,143 @@
+"""Fused point-wise operators as C++: what a template does to each element before (prologue) or after (epilogue) its own work.
+
+A template calls two macros, which the generated prelude defines and whose defaults in the file are the identity:
+  AMDC_EPILOGUE_PARAMS                          extra kernel parameters: ", const float *e0, unsigned e0_bytes, ..."
+  AMDC_EPILOGUE(value, channel, offset)         the final float; `channel` is the index along the output's channel dimension,
+                                                `offset` the linear index of the element in the output
+  AMDC_PROLOGUE_PARAMS, AMDC_PROLOGUE(value, channel)     the same for the data operand
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch.fx import Node
+
+from amdc.codegen.operators import C_TYPES, flops, write
+from amdc.errors import InternalError
+
+LOADS = {
+    "float32": "amdc_load_f32({buffer}, 4u * ({index}))",
+    "float16": "amdc_load_f16({buffer}, 2u * ({index}))",
+    "float64": "__builtin_bit_cast(double, amdc_load_u64({buffer}, 8u * ({index})))",
+    "int64": "(long)amdc_load_u64({buffer}, 8u * ({index}))",
+    "int32": "(int)amdc_load_u32({buffer}, 4u * ({index}))",
+    "int16": "(short)amdc_load_u16({buffer}, 2u * ({index}))",
+    "int8": "(signed char)amdc_load_u8({buffer}, {index})",
+    "uint8": "amdc_load_u8({buffer}, {index})",
+    "bool": "(amdc_load_u8({buffer}, {index}) != 0)",
+}
+STORES = {
+    "float32": "amdc_store_f32({buffer}, 4u * ({index}), {value})",
+    "float16": "amdc_store_f16({buffer}, 2u * ({index}), {value})",
+    "float64": "amdc_store_u64({buffer}, 8u * ({index}), __builtin_bit_cast(unsigned long, {value}))",
+    "int64": "amdc_store_u64({buffer}, 8u * ({index}), (unsigned long)({value}))",
+    "int32": "amdc_store_u32({buffer}, 4u * ({index}), (unsigned)({value}))",
+    "int16": "amdc_store_u16({buffer}, 2u * ({index}), (unsigned short)({value}))",
+    "int8": "amdc_store_u8({buffer}, {index}, (unsigned char)({value}))",
+    "uint8": "amdc_store_u8({buffer}, {index}, {value})",
+    "bool": "amdc_store_u8({buffer}, {index}, ({value}) ? 1 : 0)",
+}
+
+
+def dtype_name(node: Node) -> str:
+    return str(node.meta["val"].dtype).removeprefix("torch.")
+
+
+def load(dtype: str, pointer: str, index: str) -> str:
+    """C++ that loads one element through a bounds-checked buffer made of `pointer` and `pointer`_bytes."""
+    return LOADS[dtype].format(buffer=f"amdc_make({pointer}, {pointer}_bytes)", index=index)
+
+
+def store(dtype: str, pointer: str, index: str, value: str) -> str:
+    return STORES[dtype].format(buffer=f"amdc_make({pointer}, {pointer}_bytes)", index=index, value=value)
+
+
+def statements(nodes: Sequence[Node], names: dict[Node, str]) -> list[str]:
+    """One C++ statement a point-wise node; `names` holds the C++ names of what they use and receives theirs."""
+    lines = []
+    for node in nodes:
+        names[node] = f"t{len(names)}"
+        lines.append(f"    {C_TYPES[dtype_name(node)]} {names[node]} = {write(node, names)};")
+    return lines
+
+
+def broadcast_index(shape: tuple[int, ...], domain: tuple[int, ...], channel_dim: int) -> tuple[str, str]:
+    """How an operand of `shape` is indexed within `domain`: ("element" | "channel" | "uniform" | "general", C++ index)."""
+    shape = (1,) * (len(domain) - len(shape)) + shape
+    wide = [dim for dim, extent in enumerate(shape) if extent != 1]
+    if shape == domain:
+        return "element", "offset"
+    if not wide:
+        return "uniform", "0u"
+    if len(domain) and wide == [channel_dim % len(domain)]:
+        return "channel", "channel"
+    terms = []
+    for dim in wide:
+        inner, stride = math.prod(domain[dim + 1 :]), math.prod(shape[dim + 1 :])
+        outer = "" if math.prod(domain[:dim]) == 1 else f" % {domain[dim]}u"
+        terms.append(f"offset / {inner}u{outer} * {stride}u")
+    return "general", " + ".join(terms)
+
+
+@dataclass(frozen=True)
+class FusedExpression:
+    """Generated text for a template, and the nodes to append to the kernel's arguments, in order (the builder expands each to a
+    pointer and a byte count). `flops` counts operations an element. `kinds` says how each operand is indexed."""
+
+    text: str
+    operands: tuple[Node, ...]
+    flops: int
+    kinds: tuple[str, ...]
+    hint: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+    @staticmethod
+    def make(
+        role: str, nodes: tuple[Node, ...], start: Node | None, domain: tuple[int, ...], outer: dict[Node, Node], channel_dim: int
+    ) -> FusedExpression:
+        """`role` is "epilogue" or "prologue"; `start` the node whose value the template passes, of shape `domain`; `outer` maps
+        placeholders of the region's body to nodes of the graph. Without nodes the expression is empty (the identity)."""
+        if not nodes:
+            return FusedExpression("", (), 0, ())
+        assert start is not None
+        names, operands, kinds, lines, params = {start: "value"}, [], [], [], []
+        for inner in dict.fromkeys(n for node in nodes for n in node.all_input_nodes if n not in nodes and n is not start):
+            if inner not in outer:
+                raise InternalError(
+                    f"the {role} at '{nodes[-1].name}' uses '{inner.name}', which is not an operand of its region"
+                )
+            name = f"{role[0]}{len(operands)}"
+            kind, index = broadcast_index(tuple(map(int, inner.meta["val"].shape)), domain, channel_dim)
+            dtype = dtype_name(inner)
+            names[inner] = f"{name}_value"
+            lines.append(f"    {C_TYPES[dtype]} {name}_value = {load(dtype, name, index)};")
+            params.append((f"const void *{name}", f"unsigned {name}_bytes"))
+            operands.append(outer[inner])
+            kinds.append(kind)
+        if role == "prologue" and {"element", "general"} & set(kinds):
+            raise InternalError(
+                f"the prologue at '{nodes[-1].name}' has an operand that is neither per channel nor a scalar: {kinds}"
+            )
+        lines += statements(nodes, names)
+        text = _function(role, lines, names[nodes[-1]], params)
+        hint = "_".join(str(node.target).split(".")[1] for node in nodes[:3])
+        return FusedExpression(text, tuple(operands), sum(map(flops, nodes)), tuple(kinds), hint)
+
+
+def _function(role: str, lines: list[str], result: str, params: list[tuple[str, str]]) -> str:
+    """The inline function of a fused expression and the macros that call it."""
+    upper, flat = role.upper(), [part for pair in params for part in pair]
+    passed = "".join(", " + part.split()[-1].lstrip("*") for part in flat)
+    takes = ("value", "channel", "offset") if role == "epilogue" else ("value", "channel")
+    parameters = ", ".join(["float value", *(f"unsigned {name}" for name in takes[1:]), *flat])
+    body = "\n".join(lines)
+    return (
+        f"AMDC_DEVICE float amdc_{role}({parameters}) {{\n{body}\n    return {result};\n}}\n"
+        f"#define AMDC_{upper}_PARAMS {''.join(', ' + part for part in flat)}\n"
+        f"#define AMDC_{upper}({', '.join(takes)}) amdc_{role}({', '.join(takes)}{passed})\n"
+    )

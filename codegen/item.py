@@ -1,0 +1,98 @@
+"""What one lowering function is given: an operator of the graph, with its fused neighbours if it is a region's anchor."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from amdc.codegen.expression import FusedExpression
+from amdc.errors import InternalError
+from amdc.ir import graph as ir
+from amdc.ir.pointwise import is_pointwise
+
+
+@dataclass(frozen=True)
+class Item:
+    """One kernel's worth of a graph. `node` is the outer node, whose value is to be computed; `anchor` the operator to compute:
+    the node itself, or the one operator of the region's body that is not point-wise (None where all are). `args` and `kwargs` are
+    the anchor's, with the body's placeholders replaced by outer nodes; a prologue's result is replaced by what it starts from."""
+
+    graph: ir.Graph
+    node: Node
+    anchor: Node | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outer: dict[Node, Node]  # the body's placeholders -> nodes of the graph; empty for a node that is no region
+    before: tuple[Node, ...] = ()  # point-wise nodes of the body before the anchor, in order
+    after: tuple[Node, ...] = ()  # and after it (of an all point-wise region: all)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the anchor's (first) output."""
+        value = (self.anchor or self.node).meta["val"]
+        value = value[0] if isinstance(value, (tuple, list)) else value
+        return tuple(int(extent) for extent in value.shape)
+
+    def epilogue(self, channel_dim: int = 1) -> FusedExpression:
+        """The expression after the anchor; `channel_dim` is the output's dimension that the template passes as `channel`."""
+        return FusedExpression.make("epilogue", self.after, self.anchor, self.shape, self.outer, channel_dim)
+
+    def prologue(self, channel_dim: int = 1) -> FusedExpression:
+        """The expression before the anchor, on each element of its first operand; `channel_dim` is that operand's dimension."""
+        if not self.before:
+            return FusedExpression.make("prologue", (), None, (), self.outer, channel_dim)
+        start = main_operand(self.before)
+        return FusedExpression.make("prologue", self.before, start, ir.shape(start), self.outer, channel_dim)
+
+
+def main_operand(before: tuple[Node, ...]) -> Node:
+    """The placeholder that a prologue works on: the only one with as many elements as the prologue's result."""
+    last = before[-1]
+    full = [n for n in dict.fromkeys(_placeholders(before)) if n.meta["val"].numel() == last.meta["val"].numel()]
+    if len(full) != 1:
+        raise InternalError(f"the prologue that ends at '{last.name}' has {len(full)} operands of full size; one is expected")
+    return full[0]
+
+
+def _placeholders(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    return (operand for node in nodes for operand in node.all_input_nodes if operand.op == "placeholder")
+
+
+def make_item(graph: ir.Graph, node: Node) -> Item:
+    """The item of a call_function or call_module node."""
+    if node.op == "call_function":
+        return Item(graph, node, node, tuple(node.args), dict(node.kwargs), {})
+    body = ir.region(graph, node)
+    calls = [inner for inner in body.graph.nodes if inner.op == "call_function" and inner.target is not operator.getitem]
+    outer = dict(zip(ir.placeholders(body), node.all_input_nodes if not node.args else node.args, strict=True))
+    anchors = [inner for inner in calls if not is_pointwise(inner)]
+    if not anchors:
+        return Item(graph, node, None, (), {}, outer, after=tuple(calls))
+    if len(anchors) > 1:
+        raise InternalError(f"the region '{node.name}' has {len(anchors)} anchors: {', '.join(n.name for n in anchors)}")
+    anchor = anchors[0]
+    before = tuple(inner for inner in calls[: calls.index(anchor)] if _feeds(inner, anchor))
+    after = tuple(inner for inner in calls if inner is not anchor and inner not in before)
+    replaced = dict(outer)
+    if before:
+        replaced[before[-1]] = outer[main_operand(before)]
+    args, kwargs = torch.fx.map_arg((anchor.args, anchor.kwargs), lambda n: replaced[n])
+    return Item(graph, node, anchor, tuple(args), dict(kwargs), outer, before, after)
+
+
+def _feeds(node: Node, anchor: Node) -> bool:
+    """Whether the anchor uses the node's value, directly or through others."""
+    todo, seen = list(anchor.all_input_nodes), set()
+    while todo:
+        current = todo.pop()
+        if current is node:
+            return True
+        if current not in seen:
+            seen.add(current)
+            todo.extend(current.all_input_nodes)
+    return False

@@ -1,0 +1,86 @@
+"""A Graph becomes a Program: one function an operator, found by a registry, lays out its launches with a `ProgramBuilder`.
+
+Lowerings stand in codegen/lowerings/; each declares what it lowers: `@lowers(aten.max_pool2d_with_indices.default)`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from torch.fx import Node
+
+from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.item import Item, make_item
+from amdc.codegen.kernel_source import KernelSource
+from amdc.codegen.registry import find
+from amdc.errors import ModelError
+from amdc.ir import graph as ir
+from amdc.program import Program
+from amdc.target import Target
+
+
+@dataclass(frozen=True)
+class LoweringOptions:
+    """`opt_level` 0 to 3: from 2 on, kernels and layouts are chosen by cost."""
+
+    opt_level: int = 2
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """`sources` maps `Kernel.code` to what is to be compiled; `constants` maps constant buffers to their contents."""
+
+    program: Program
+    sources: dict[str, KernelSource]
+    constants: dict[str, np.ndarray]
+
+
+def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = None) -> Lowered:
+    """Lower a whole graph. Raises `ModelError` that lists all operators without a lowering, and the first node of each."""
+    options = options or LoweringOptions()
+    nodes = live_nodes(graph)
+    items = [make_item(graph, node) for node in nodes if node.op in ("call_function", "call_module") and not is_getitem(node)]
+    by_node = {item.node: item for item in items}
+    unsupported = [item for item in items if find(item) is None]
+    if unsupported:
+        raise ModelError(unsupported_message(unsupported, target.arch))
+    builder = ProgramBuilder(graph, target, options.opt_level)
+    for node in nodes:
+        if is_getitem(node):
+            builder.alias(node, builder.place(node.args[0], node.args[1]))  # type: ignore[arg-type]
+        elif node in by_node:
+            function = find(by_node[node])
+            assert function is not None
+            function(by_node[node], builder)
+    program = builder.finish(ir.placeholders(graph), ir.output_nodes(graph))
+    return Lowered(program, builder.sources, builder.constants)
+
+
+def is_getitem(node: Node) -> bool:
+    return node.op == "call_function" and node.target is operator.getitem
+
+
+def live_nodes(graph: ir.Graph) -> list[Node]:
+    """The nodes that an output depends on, in order."""
+    live: set[Node] = set()
+    for node in reversed(graph.graph.nodes):
+        if node.op == "output" or node in live:
+            live.update(node.all_input_nodes)
+    return [node for node in graph.graph.nodes if node in live]
+
+
+def unsupported_message(items: list[Item], arch: str) -> str:
+    """A table of operators without kernels: how many nodes, and the first of each by the user's name."""
+    names = [str((item.anchor or item.node).target) for item in items]
+    counts, width = Counter(names), max(len("op"), *map(len, names))
+    lines = [
+        f"{len(items)} node{'s' * (len(items) > 1)} use operators that amdc cannot compile for {arch}",
+        f"  {'op':{width}}  nodes  first",
+    ]
+    for name, count in counts.most_common():
+        node = items[names.index(name)].node
+        lines.append(f"  {name:{width}}  {count:5}  {(node.meta.get('source') or (node.name,))[0]}")
+    return "\n".join([*lines, f"  Full list: amdc ops --arch {arch}"])
