@@ -9,13 +9,17 @@ convolution, matrix product, pooling or reduction), point-wise operators, and on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch.fx import GraphModule, Node
 
-from amdc.ir.graph import Graph, region, source
+from amdc.ir.graph import Graph, output_nodes, region, shape, source
 from amdc.ir.pointwise import is_pointwise
+
+aten = torch.ops.aten
+MATRIX_PRODUCTS = (aten.mm.default, aten.bmm.default)
 
 
 def _unique_name(graph: Graph, kind: str) -> str:
@@ -37,6 +41,43 @@ def anchor(body: Graph) -> Node | None:
 def body_ops(body: Graph) -> list[Node]:
     """The operators of a region's body, in order."""
     return [node for node in body.graph.nodes if node.op == "call_function"]
+
+
+def channel_axis(node: Node) -> int:
+    """The axis that holds an anchor's output channels: 1 in N,C,H,W (and N,C,L), the last in a matrix product."""
+    return 1 if len(shape(node)) >= 3 and node.target not in MATRIX_PRODUCTS else len(shape(node)) - 1
+
+
+def fits_epilogue(operand: tuple[int, ...], output: tuple[int, ...], axis: int) -> bool:
+    """Whether an operand of a point-wise operator behind an anchor is of the output's shape, per channel, or one number.
+
+    `axis` is the output's channel axis: [C,1,1] and [1,C,1,1] are per channel of [N,C,H,W], [C] is of [N,C].
+    """
+    if operand == output or math.prod(operand) == 1:
+        return True
+    if len(operand) > len(output):
+        return False
+    padded = (1,) * (len(output) - len(operand)) + operand
+    return all(extent == (output[at] if at == axis else 1) for at, extent in enumerate(padded))
+
+
+def misfit(body: Graph) -> str:
+    """Why lowering does not accept a region's body; empty where it does."""
+    anchors = [node for node in body_ops(body) if not is_pointwise(node)]
+    if len(anchors) > 1:
+        return f"it has {len(anchors)} anchors: {', '.join(map(str, anchors))}"
+    if not anchors:
+        return ""
+    behind, output = {anchors[0]}, shape(output_nodes(body)[0])
+    for node in body_ops(body):
+        if behind.isdisjoint(node.all_input_nodes):
+            continue
+        behind.add(node)
+        others = [operand for operand in node.all_input_nodes if operand not in behind]
+        odd = [o for o in others if o.op != "placeholder" or not fits_epilogue(shape(o), output, channel_axis(anchors[0]))]
+        if odd:
+            return f"{node} behind the anchor reads {odd[0]}, which is neither per element, per channel nor one number"
+    return ""
 
 
 def make_region(graph: Graph, nodes: Sequence[Node], kind: str) -> Node:
