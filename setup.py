@@ -16,5 +16,10 @@ def packages() -> list[str]:
 setup(
     packages=packages(),
     package_dir=FOLDERS,
-    package_data={"amdc.kernels": ["**/*.hip", "**/*.h"], "amdc.sim": ["**/*.h", "**/*.c"], "amdc.cli": ["templates/*.html"], "amdc": ["py.typed"]},
+    package_data={
+        "amdc.kernels": ["**/*.hip", "**/*.h"],
+        "amdc.sim": ["**/*.h", "**/*.c"],
+        "amdc.cli": ["templates/*.html"],
+        "amdc": ["py.typed"],
+    },
 )

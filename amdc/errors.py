@@ -1,7 +1,7 @@
 """Every error that amdc raises on purpose, and the exit status that the command line gives it.
 
-Three kinds (see README, "Exit status"): the user's (a bad model, bundle, option or input), the environment's (no compiler, no card,
-the wrong chip), and ours (a bug). A message names the file, node or kernel, says what was expected, and what to do.
+Three kinds (see README, "Exit status"): the user's (a bad model, bundle, option or input), the environment's (no compiler, no
+card, the wrong chip), and ours (a bug). A message names the file, node or kernel, says what was expected, and what to do.
 """
 
 from __future__ import annotations

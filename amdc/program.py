@@ -131,7 +131,7 @@ def _tuples(tree: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def from_json(tree: dict[str, Any]) -> Program:
-    """The Program that `to_json` wrote. Raises KeyError or TypeError on a tree of another shape (the bundle reader reports it)."""
+    """The Program that `to_json` wrote. Raises KeyError or TypeError on a tree of another shape (the reader reports it)."""
     launches = tuple(
         Launch(**_tuples(launch, "grid", "reads", "writes", "source") | {"arguments": tuple(map(_argument, launch["arguments"]))})
         for launch in tree["launches"]

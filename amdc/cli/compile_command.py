@@ -42,7 +42,8 @@ def command(
     path = bundle.save(output or model.with_suffix(".amdc"))
     program = bundle.program
     click.echo(
-        f"{path}: {len(program.launches)} launches of {len(program.kernels)} kernels, weights {program.constant_bytes / 1e6:.1f} MB, "
-        f"activations {program.peak_activation_bytes / 1e6:.1f} MB, compiled in {bundle.compile_seconds:.1f} s",
+        f"{path}: {len(program.launches)} launches of {len(program.kernels)} kernels, "
+        f"weights {program.constant_bytes / 1e6:.1f} MB, activations {program.peak_activation_bytes / 1e6:.1f} MB, "
+        f"compiled in {bundle.compile_seconds:.1f} s",
         err=True,
     )

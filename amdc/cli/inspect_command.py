@@ -38,7 +38,9 @@ def print_tables(facts: dict[str, Any], console: Console | None = None) -> None:
     """The head and the kernel table, as text."""
     console = console or Console()
     head = facts["summary"]
-    console.print(f"[bold]inputs[/]   {'; '.join(head['inputs'])}\n[bold]outputs[/]  {'; '.join(head['outputs'])}", highlight=False)
+    console.print(
+        f"[bold]inputs[/]   {'; '.join(head['inputs'])}\n[bold]outputs[/]  {'; '.join(head['outputs'])}", highlight=False
+    )
     console.print(
         f"{head['launches']} launches of {head['kernels']} kernels for {head['arch']}; {head['flops'] / 1e9:.2f} GFLOP, "
         f"weights {head['weights_bytes'] / 1e6:.1f} MB, activations {head['activation_bytes'] / 1e6:.2f} MB "
@@ -47,7 +49,9 @@ def print_tables(facts: dict[str, Any], console: Console | None = None) -> None:
     )
     table = Table(title=f"Kernels, by their share of the roofline time on {head['card']}", title_justify="left", show_edge=False)
     for heading in ("kernel", "runs", "VGPR", "SGPR", "LDS", "waves", "MFLOP", "MB", "floor us", "share"):
-        table.add_column(heading, justify="left" if heading == "kernel" else "right", overflow="fold", no_wrap=heading != "kernel")
+        table.add_column(
+            heading, justify="left" if heading == "kernel" else "right", overflow="fold", no_wrap=heading != "kernel"
+        )
     for row in facts["kernels"]:
         spills = " spills" if row["scratch_bytes"] else ""
         table.add_row(
@@ -64,6 +68,6 @@ def print_tables(facts: dict[str, Any], console: Console | None = None) -> None:
         )
     console.print(table)
     console.print(
-        f"floor: the least time at {head['card']}'s peak rates, {head['floor_us']:.0f} us in all; a bound, neither measured nor predicted.",
+        f"floor: the least time at {head['card']}'s peak rates, {head['floor_us']:.0f} us in all; a bound, not a prediction.",
         highlight=False,
     )

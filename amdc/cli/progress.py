@@ -15,7 +15,13 @@ from amdc.compiler.options import Progress as ProgressCallback
 def progress() -> Iterator[ProgressCallback]:
     """A callback `(stage, done, total, what)` that draws on stderr until the block ends."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description:>8}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[what]}"))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:>8}"),
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[what]}"),
+    )
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks: dict[str, object] = {}
 

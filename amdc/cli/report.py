@@ -39,10 +39,14 @@ def memory_plan(program: Program) -> list[dict[str, Any]]:
     return boxes
 
 
-def write_report(path: Path, title: str, program: Program, card_name: str | None = None, result: dict[str, Any] | None = None) -> None:
+def write_report(
+    path: Path, title: str, program: Program, card_name: str | None = None, result: dict[str, Any] | None = None
+) -> None:
     """Write the report. `result` adds the demo's part: photograph (data URI), classes with scores, agreement."""
     card = target(program.arch).card(card_name)
-    environment = Environment(loader=PackageLoader("amdc.cli"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("amdc.cli"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
+    )
     launches = inspection.launch_rows(program, card)
     page = environment.get_template("report.html").render(
         title=title,

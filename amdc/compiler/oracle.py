@@ -25,7 +25,9 @@ class Oracle:
         options = self._runtime.SessionOptions()
         options.log_severity_level = 3
         options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        source = str(model) if isinstance(model, (str, Path)) else model if isinstance(model, bytes) else model.SerializeToString()
+        source = (
+            str(model) if isinstance(model, (str, Path)) else model if isinstance(model, bytes) else model.SerializeToString()
+        )
         return self._runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
     def outputs(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

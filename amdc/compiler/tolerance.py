@@ -2,8 +2,8 @@
 
 A sum of K products in fp32, each product and each addition rounded once (v_mac_f32 rounds twice), carries a relative error whose
 standard deviation grows as u * sqrt(2 K), u = 2^-24 (Higham and Mary, "A new approach to probabilistic rounding error analysis",
-SIAM J. Sci. Comput. 2019). Errors of successive launches add along the longest path from the inputs. The reference (ONNX Runtime, in
-fp32 itself) carries as much again. `SAFETY` covers both and the constant of the probabilistic bound:
+SIAM J. Sci. Comput. 2019). Errors of successive launches add along the longest path from the inputs. The reference (ONNX
+Runtime, in fp32 itself) carries as much again. `SAFETY` covers both and the constant of the probabilistic bound:
 
     bound(launch) = max(bound(inputs)) + u * sqrt(2 K),     tolerance = SAFETY * bound * max|reference|
 
@@ -50,7 +50,7 @@ class Comparison:
 
 def relative_bounds(program: Program) -> dict[str, float]:
     """The relative rounding bound of every buffer, by name: the longest path of sqrt(2 K) from the inputs, times u and SAFETY."""
-    depth = {name: 0.0 for name in program.buffers}
+    depth = dict.fromkeys(program.buffers, 0.0)
     for launch in program.launches:
         elements = sum(math.prod(program.buffers[name].shape) for name in launch.writes)
         terms = max(1.0, launch.flops / (2 * max(1, elements)))

@@ -66,7 +66,8 @@ def verify(
         return bounds[buffer] if rtol is None else rtol
 
     outputs = tuple(
-        compare(port.name, actual[port.name], np.asarray(expected[port.name]), bound(port.buffer), atol) for port in program.outputs
+        compare(port.name, actual[port.name], np.asarray(expected[port.name]), bound(port.buffer), atol)
+        for port in program.outputs
     )
     if all(output.passed for output in outputs):
         return Verification(outputs, None, 0, expected)
