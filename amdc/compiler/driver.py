@@ -26,8 +26,8 @@ def build_graph(model: Any, options: CompileOptions) -> Any:
 
 def compile_model(model: Any, options: CompileOptions) -> Bundle:
     """Compile a model (path, bytes or onnx.ModelProto) into a Bundle. Raises ModelError, UsageError or ToolchainError."""
-    from amdc.codegen.lowering import lower
-    from amdc.codegen.toolchain import compile_all, find_toolchain
+    from amdc.codegen.lowering import LoweringOptions, lower
+    from amdc.codegen.toolchain import find_toolchain
     from amdc.ir.serialize import to_text
 
     started = time.perf_counter()
@@ -35,13 +35,12 @@ def compile_model(model: Any, options: CompileOptions) -> Bundle:
     toolchain = find_toolchain()
     graph = build_graph(model, options)
     options.progress("lower", 0, 1, f"{len(graph.graph.nodes)} nodes")
-    lowered = lower(graph, hardware, options)
-    code = compile_all(
-        toolchain,
-        list(lowered.sources.values()),
+    lowered = lower(graph, hardware, LoweringOptions(options.opt_level))
+    code = toolchain.compile_all(
+        lowered.sources.values(),
         options.arch,
         options.jobs,
-        lambda done, total, what: options.progress("kernels", done, total, what),
+        lambda done, total, source: options.progress("kernels", done, total, source.symbol),
     )
     program = with_resources(lowered.program, code, hardware)
     return Bundle(
