@@ -22,7 +22,7 @@ from pathlib import Path
 
 from amdc.errors import InternalError, UsageError
 
-DEFAULT_LIMIT = 2 << 30  # bytes; about ten thousand kernels with their simulated forms
+DEFAULT_LIMIT = 1 << 30  # bytes of one cache, unless AMDC_CACHE_BYTES says otherwise; a kernel takes 5 to 500 KB
 LOCK_PATIENCE = 600.0  # seconds; longer than any make takes, so its holder is stopped or stuck: make a second copy then
 MAKE_ATTEMPTS = 3
 _KEY = re.compile(r"[0-9A-Za-z_-]{4,128}")
@@ -46,15 +46,22 @@ def cache_root() -> Path:
     return Path(base).expanduser().absolute() / "amdc"
 
 
+def _limit() -> int:
+    text = os.environ.get("AMDC_CACHE_BYTES") or str(DEFAULT_LIMIT)
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"AMDC_CACHE_BYTES is '{text}'; expected a number of bytes")
+    return int(text)
+
+
 class Cache:
     """One named cache. Any number of threads and processes may use the same one.
 
     An entry that was handed out by `get_or_make` is pinned: it is not evicted until `release`, or until this process ends.
     """
 
-    def __init__(self, name: str, limit_bytes: int = DEFAULT_LIMIT, root: Path | None = None) -> None:
+    def __init__(self, name: str, limit_bytes: int | None = None, root: Path | None = None) -> None:
         self.folder = (root or cache_root()) / name
-        self.limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes = _limit() if limit_bytes is None else limit_bytes
         self._pins: dict[str, int] = {}  # key -> descriptor that holds a shared lock on the entry
         self._pins_lock = threading.Lock()
         self._unchecked = limit_bytes  # bytes made since the size was last summed; a new process sums at its first make

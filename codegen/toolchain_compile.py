@@ -12,11 +12,13 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from amdc.cache import Cache, cache_root, content_key
+from amdc.code_object import CodeObject
 from amdc.codegen.kernel_source import KernelSource
-from amdc.errors import InternalError, ToolchainError
+from amdc.errors import BundleError, InternalError, ToolchainError
 
 CODE_OBJECT_VERSION = 4  # the widest choice: HIP runtimes since ROCm 4.x load it
 COMPILE_FLAGS = (
@@ -39,7 +41,7 @@ Progress = Callable[[int, int, KernelSource], None]  # kernels done, of how many
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A clang and an lld, as commands. `origin` says why this one was chosen, for people; `identity` is hashed into cache keys."""
+    """A clang and an lld, as commands. `origin` says where it was found, for people; `identity` is hashed into cache keys."""
 
     clang: tuple[str, ...]
     linker: tuple[str, ...]
@@ -53,8 +55,8 @@ class Toolchain:
     def compile_one(self, source: KernelSource, arch: str, line_tables: bool = False) -> bytes:
         """The code object of one kernel, from the cache where it was compiled before.
 
-        Raises `InternalError` where the kernel does not compile (it is generated, so that is a bug of amdc), `ToolchainError` where
-        the compiler no longer compiles anything. `line_tables` adds source lines for the simulator's reports.
+        Raises `InternalError` where the kernel does not compile (it is generated, so that is a bug of amdc), `ToolchainError`
+        where the compiler no longer compiles anything. `line_tables` adds source lines for the simulator's reports.
         """
         return self._cached(Cache("code"), source, arch, line_tables)
 
@@ -66,8 +68,8 @@ class Toolchain:
         progress: Progress | None = None,
         line_tables: bool = False,
     ) -> dict[str, bytes]:
-        """The code objects of all `sources`, by `KernelSource.key`; equal sources are compiled once. `jobs`: processes at a time (by
-        default one for each CPU of this process). The first failure stops the rest and is raised, as in `compile_one`."""
+        """The code objects of all `sources`, by `KernelSource.key`; equal sources are compiled once. `jobs`: compilers at a time,
+        by default one for each CPU of this process. The first failure stops the rest and is raised, as in `compile_one`."""
         distinct = {source.key: source for source in sources}
         cache = Cache("code")
         made: dict[str, bytes] = {}
@@ -92,15 +94,16 @@ class Toolchain:
     def _make(self, source: KernelSource, arch: str, flags: tuple[str, ...], path: Path) -> None:
         try:
             data = self.build(source, arch, flags)
-        except StepFailed as failure:
+            _check(data, source)
+        except (StepFailed, BundleError) as failure:
             try:
                 self.probe(arch)
             except StepFailed as broken:
                 raise ToolchainError(f"{self.describe()} no longer compiles kernels:\n{broken}") from None
             kept = _keep(source, flags, str(failure))
             raise InternalError(
-                f"kernel '{source.symbol}' does not compile for {arch} with {self.version}; this is a bug in amdc. Its source is kept "
-                f"in {kept}; please report it with this message:\n{failure}"
+                f"kernel '{source.symbol}' does not compile for {arch} with {self.version}; this is a bug in amdc. "
+                f"Its source is kept in {kept}; please report it with this message:\n{failure}"
             ) from None
         path.write_bytes(data)
 
@@ -141,6 +144,16 @@ def _step(command: list[str], folder: Path) -> None:
 def _flags(arch: str) -> tuple[str, ...]:
     target = ("-x", "hip", "--cuda-device-only", f"--offload-arch={arch}", f"-mcode-object-version={CODE_OBJECT_VERSION}")
     return (*target, *COMPILE_FLAGS, "-fdebug-compilation-dir=.")
+
+
+def _check(data: bytes, source: KernelSource) -> None:
+    """That the code object holds the kernel that the source promises. Raises `StepFailed` or `BundleError`."""
+    kernels = CodeObject.parse(data, source.symbol).kernels
+    if source.symbol not in kernels:
+        raise StepFailed(f"it holds no kernel '{source.symbol}', but: {', '.join(kernels) or 'none'}")
+    largest = kernels[source.symbol].max_workgroup_size
+    if prod(source.block) > largest:
+        raise StepFailed(f"it allows {largest} work-items a work-group, but is to be launched with {source.block}")
 
 
 def _keep(source: KernelSource, flags: tuple[str, ...], failure: str) -> Path:

@@ -1,7 +1,7 @@
 """Finds a clang that compiles for AMD GPUs, and the lld that goes with it.
 
-Order: AMDC_CLANG (and nothing else, where it is set), a ROCm's, the system's, the `ziglang` wheel's. A candidate counts when it is new
-enough and compiles, assembles and links a kernel of one line; what was wrong with each of the others is told when none does.
+Order: AMDC_CLANG (and nothing else, where it is set), a ROCm's, the system's, the `ziglang` wheel's. A candidate counts when it is
+new enough and compiles, assembles and links a kernel of one line; what was wrong with each of them is told when none does.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ from amdc.cache import Cache, content_key
 from amdc.codegen.toolchain_compile import StepFailed, Toolchain
 from amdc.errors import ToolchainError
 
-OLDEST = (
-    19  # clang's major version: the first with __builtin_amdgcn_make_buffer_rsrc and the 128-bit raw buffer builtins as used here
-)
+OLDEST = 19  # clang's major version; the kernels use its buffer resource builtins
 NEWEST_NAMED = 29  # clang-NN is looked for on PATH from OLDEST to this
 ROCM_FOLDERS = "/opt"
-ADVICE = "install one from PyPI, without root:  pip install 'amdc[toolchain]'  (or clang-19 and lld-19 from the system, or set AMDC_CLANG)"
+ADVICE = "install one without root: pip install 'amdc[toolchain]' (or clang-19 and lld-19 from the system, or set AMDC_CLANG)"
 
 
 def find_toolchain(arch: str = "gfx803") -> Toolchain:
@@ -60,13 +58,13 @@ def _candidates() -> Iterator[tuple[str, str]]:
 
 
 def _numbers(path: Path) -> list[int]:
-    """The numbers in a path, so that rocm-6.10 sorts behind rocm-6.9, and plain rocm (a link to the default) by what it links to."""
+    """The numbers in a path, so that rocm-6.10 sorts behind rocm-6.9, and plain rocm, a link, by what it links to."""
     return [int(number) for number in re.findall(r"\d+", str(path.resolve()))]
 
 
 def _examine(binary: str, origin: str, arch: str) -> Toolchain:
-    """The toolchain around one compiler. Raises `StepFailed` with what is wrong with it. What was found is cached by the binary's size
-    and time, so that a second run of amdc starts no process here."""
+    """The toolchain around one compiler. Raises `StepFailed` with what is wrong with it. What was found is cached by the binary's
+    size and time, so that a second run of amdc starts no process here."""
     stamp = _stamp(binary)
     key = content_key(binary, stamp, origin, arch, str(OLDEST), *(field.name for field in dataclasses.fields(Toolchain)))
     found = json.loads(Cache("toolchain").read_or_make(key, lambda path: _probe(binary, stamp, origin, arch, path)))
