@@ -1,0 +1,12 @@
+"""The ONNX operators, a file a family; importing this package registers all."""
+
+from amdc.frontends.onnx.operators import (  # noqa: F401
+    activation,
+    constants,
+    convolution,
+    linear,
+    normalization,
+    pointwise,
+    pooling,
+    shape,
+)

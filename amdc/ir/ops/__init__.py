@@ -1,0 +1,6 @@
+"""amdc's own operators, `torch.ops.amdc.*`: what core ATen cannot say. Importing this package registers all of them.
+
+Each has an eager implementation (any Graph runs in PyTorch), a fake one (shape and dtype) and a derivative.
+"""
+
+from amdc.ir.ops import normalization, packed  # noqa: F401
