@@ -1,7 +1,7 @@
 """Finds a clang that compiles for AMD GPUs, and the lld that goes with it.
 
-Order: AMDC_CLANG (and nothing else, where it is set), a ROCm's, the system's, the `ziglang` wheel's. A candidate counts when it is
-new enough and compiles, assembles and links a kernel of one line; what was wrong with each of them is told when none does.
+Order: AMDC_CLANG (and nothing else, where it is set), a ROCm's, the system's, the `ziglang` wheel's. A candidate counts when it
+is new enough and compiles, assembles and links a kernel of one line; what was wrong with each of them is told when none does.
 """
 
 from __future__ import annotations
