@@ -164,6 +164,8 @@ def _value(tree: ast.expr, nodes: Mapping[str, Node]) -> Any:
 
 def parse(text: str, constants: Mapping[str, torch.Tensor]) -> Graph:
     """The Graph of a text. `constants` holds the tensors that the text does not show. Raises `ModelError` on malformed text."""
+    import amdc.ir.ops  # noqa: F401 -- registers the amdc:: operators that a text may name
+
     try:
         return _Reader(text, constants).graph(0)
     except SyntaxError as error:

@@ -11,6 +11,8 @@ from amdc.ir.graph import Graph, constant
 from amdc.ir.parser import parse
 from amdc.ir.printer import INLINE_ELEMENTS, to_text
 
+__all__ = ["constants", "load", "parse", "save", "save_text", "to_text"]
+
 TEXT, CONSTANTS = "graph.txt", "constants.safetensors"
 
 

@@ -1,7 +1,7 @@
 """Checks that a Graph keeps its contract (amdc.ir.graph); run after every pass, in what users run too.
 
-Every violation is named at once, with the node and the user's node names behind it. Shapes and dtypes are inferred anew by running
-each operator on FakeTensors; the results are remembered by operator and argument types, so a pass that changes little costs little.
+Every violation is named at once, with the node and the user's node names behind it. Shapes and dtypes are inferred anew by
+running each operator on FakeTensors; results are remembered by operator and argument types: what a pass left alone costs little.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Graph transformations: one file, one class each. `pipeline` puts them in order."""

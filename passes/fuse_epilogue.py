@@ -1,0 +1,75 @@
+"""Lets the kernel of a convolution, matrix product or pooling compute the point-wise operators behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from amdc.ir.graph import Graph, dtype, is_op, shape
+from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
+from amdc.ir.pointwise import is_pointwise
+from amdc.ir.regions import channel_axis, fits_epilogue, make_region
+from amdc.pass_manager import Pass, PassContext, PassResult
+from amdc.passes.closure import next_closure
+
+aten = torch.ops.aten
+ANCHORS: dict[Any, str] = {
+    aten.convolution.default: "convolution",
+    convolution: "convolution",
+    convolution_packed: "convolution",
+    aten.mm.default: "linear",
+    linear_packed: "linear",
+    aten.bmm.default: "matmul",
+}
+MAX_OPERANDS = 8  # of one kernel, beside the anchor's
+
+
+@dataclass(frozen=True)
+class FuseEpilogue(Pass):
+    """Fuse bias, activation and residual add behind an anchor into one region.
+
+    before: c = conv(x, w, b); s = c + skip; y = relu(s)
+    after:  y = region(x, w, b, skip), one kernel
+    Fused are point-wise operators whose other operands have the anchor's output shape, are per channel, or one number; values
+    within the region may be used several times, but only its last value leaves it.
+    """
+
+    def run(self, graph: Graph, context: PassContext) -> PassResult:
+        order = {node: index for index, node in enumerate(graph.graph.nodes)}
+        made = 0
+        for anchor in list(graph.graph.nodes):
+            if not is_op(anchor, *ANCHORS) or anchor not in order or dtype(anchor) != torch.float32:
+                continue
+            nodes = behind(anchor, order)
+            if nodes:
+                region = make_region(graph, [anchor, *nodes], ANCHORS[anchor.target])
+                order[region] = order[nodes[-1]]
+                made += 1
+        return PassResult(made > 0, (f"made {made} regions",) if made else ())
+
+
+def behind(anchor: Node, order: dict[Node, int]) -> list[Node]:
+    """All nodes behind an anchor that its kernel can compute, in order; the last has the anchor's shape and dtype."""
+    output, axis = shape(anchor), channel_axis(anchor)
+    taken: list[Node] = []
+    operands: set[Node] = set()
+
+    def legal(node: Node, inside: set[Node]) -> bool:
+        others = [o for o in node.all_input_nodes if o not in inside]
+        return (
+            is_pointwise(node)
+            and shape(node) == output
+            and all(fits_epilogue(shape(o), output, axis) for o in others)
+            and len(operands.union(others)) <= MAX_OPERANDS
+        )
+
+    last = anchor
+    while step := next_closure(last, order, legal):
+        if dtype(step[-1]) != dtype(anchor):
+            break
+        taken, last = taken + step, step[-1]
+        operands.update(o for node in step for o in node.all_input_nodes if o not in taken and o is not anchor)
+    return taken
