@@ -8,7 +8,6 @@ from __future__ import annotations
 import keyword
 import operator
 import re
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,6 +16,9 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.fx import GraphModule, Node
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
+
+aten = torch.ops.aten
+KEEPS_SHAPE = (aten.view.default, aten.expand.default)  # given the shape that their operand has, they say nothing
 
 
 def identifier(name: str) -> str:
@@ -41,8 +43,8 @@ class Recorder(TorchDispatchMode):
         self._reserved = GraphModule(self._root, torch.fx.Graph())
         self._nodes: dict[int, Node] = {}
         self._lifted: dict[Any, Tensor] = {}
-        self._alive: list[Tensor] = []  # constants, so that no later tensor gets the id of one
-        self._decompositions: dict[Any, Callable[..., Any]] = torch._decomp.core_aten_decompositions()
+        self._alive: list[Tensor] = []  # tensors that `_nodes` or `_lifted` know by id
+        self._decompositions = torch._decomp.core_aten_decompositions()
 
     def placeholder(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """A new input of the graph."""
@@ -82,8 +84,9 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if func.namespace == "prim" or not any(self.is_traced(leaf) for leaf in tree_leaves((args, kwargs))):
             return func(*args, **kwargs)  # prim: a question about a tensor (its device), not an operator on it
-        decomposition = self._decompositions.get(func)
-        for rewrite in (decomposition, func.decompose):
+        if func in KEEPS_SHAPE and list(args[0].shape) == list(args[1]):
+            return self._alias(func(*args), self.node(args[0]))
+        for rewrite in (self._decompositions[func] if func in self._decompositions else None, func.decompose):
             if rewrite is not None:
                 with self:
                     result = rewrite(*args, **kwargs)
@@ -110,6 +113,12 @@ class Recorder(TorchDispatchMode):
     def _add(self, node: Node, tensor: Tensor, source: tuple[str, ...], value: str | None = None) -> Tensor:
         """Tie a traced tensor to the node that holds it; `meta["val"]` keeps it alive, so its id stays its own."""
         node.meta.update(val=tensor, source=source, value=value)
+        self._nodes[id(tensor)] = node
+        return tensor
+
+    def _alias(self, tensor: Tensor, node: Node) -> Tensor:
+        """A second tensor that a node stands for."""
+        self._alive.append(tensor)
         self._nodes[id(tensor)] = node
         return tensor
 
