@@ -131,6 +131,7 @@ class ProgramBuilder:
         places = [self.place(value) for value in arguments if isinstance(value, (Node, Place))]
         read = {place: None for place in places if place not in written}
         own = self._places.get((item.node, 0))
+        whole = own is not None and any((own.buffer, own.offset) == (place.buffer, place.offset) for place in written)
         self._launches.append(
             Launch(
                 kernel=kernel,
@@ -140,7 +141,7 @@ class ProgramBuilder:
                 writes=tuple(dict.fromkeys(place.buffer for place in written)),
                 node=item.node.name,
                 source=tuple(item.node.meta.get("source", ())),
-                value=item.node.meta.get("value") if own in written else None,
+                value=item.node.meta.get("value") if whole else None,
                 flops=flops,
                 bytes_moved=sum(place.nbytes for place in [*read, *written]) if bytes_moved is None else bytes_moved,
             )

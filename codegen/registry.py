@@ -14,15 +14,7 @@ Lowering = Callable[[Item, ProgramBuilder], None]
 
 MODULES = (
     "pointwise",
-    "views",
     "data_movement",
-    "pooling",
-    "reduction",
-    "softmax",
-    "normalization",
-    "resize",
-    "matmul",
-    "convolution",
 )
 
 _LOWERINGS: dict[Any, Lowering] = {}

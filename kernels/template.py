@@ -8,6 +8,7 @@ The compiler puts amdc.h and a generated prelude (fused expressions, extra kerne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +17,10 @@ from pathlib import Path
 from amdc.errors import InternalError
 
 FOLDER = Path(__file__).resolve().parent / "hip"
-HEADER = "amdc.h"
-INCLUDE = f'#include "{HEADER}"\n'
+HEADERS = ("amdc.h", "amdc_math.h")
+INCLUDES = tuple(f'#include "{header}"\n' for header in HEADERS)
 Value = int | str
+_LOCAL_INCLUDE = re.compile(r'^#include "([\w.]+)"\n', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ class KernelTemplate:
     block: tuple[int, int, int] = (256, 1, 1)
 
     def source(self, prelude: str = "") -> str:
-        """The whole source: amdc.h, the prelude, the file."""
-        return _read(HEADER) + prelude + _read(self.file).replace(INCLUDE, "")
+        """The whole source: the common headers, the prelude, the file with the headers that it includes."""
+        text = _read(self.file)
+        for include in INCLUDES:
+            text = text.replace(include, "")
+        return "".join(map(_read, HEADERS)) + prelude + _LOCAL_INCLUDE.sub(lambda match: _read(match[1]), text)
 
     def check(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """The values, in the order of the parameters. Raises `InternalError` naming a missing, unknown or disallowed one."""

@@ -35,6 +35,9 @@ AMDC_DEVICE float amdc_load_f32(amdc_buffer b, unsigned offset, unsigned base = 
 AMDC_DEVICE amdc_f4 amdc_load_f32x4(amdc_buffer b, unsigned offset, unsigned base = 0) {
     return __builtin_bit_cast(amdc_f4, __builtin_amdgcn_raw_buffer_load_b128(b, (int)offset, (int)base, 0));
 }
+AMDC_DEVICE amdc_u4 amdc_load_u32x4(amdc_buffer b, unsigned offset, unsigned base = 0) {
+    return __builtin_amdgcn_raw_buffer_load_b128(b, (int)offset, (int)base, 0);
+}
 AMDC_DEVICE unsigned char amdc_load_u8(amdc_buffer b, unsigned offset) { return __builtin_amdgcn_raw_buffer_load_b8(b, (int)offset, 0, 0); }
 AMDC_DEVICE unsigned short amdc_load_u16(amdc_buffer b, unsigned offset) {
     return __builtin_amdgcn_raw_buffer_load_b16(b, (int)offset, 0, 0);
@@ -50,6 +53,9 @@ AMDC_DEVICE void amdc_store_f32(amdc_buffer b, unsigned offset, float value) {
 }
 AMDC_DEVICE void amdc_store_f32x4(amdc_buffer b, unsigned offset, amdc_f4 value) {
     __builtin_amdgcn_raw_buffer_store_b128(__builtin_bit_cast(amdc_u4, value), b, (int)offset, 0, 0);
+}
+AMDC_DEVICE void amdc_store_u32x4(amdc_buffer b, unsigned offset, amdc_u4 value) {
+    __builtin_amdgcn_raw_buffer_store_b128(value, b, (int)offset, 0, 0);
 }
 AMDC_DEVICE void amdc_store_u8(amdc_buffer b, unsigned offset, unsigned char value) {
     __builtin_amdgcn_raw_buffer_store_b8(value, b, (int)offset, 0, 0);

@@ -1,0 +1,218 @@
+"""Element maps: every output element is an expression of one element of each source, found through strides.
+
+One generated kernel body serves point-wise operators, broadcasts, permutations, slices, padding and repeats. Extents and strides are
+run-time arguments, so that kernels differ only in expression, rank and in which strides are zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from torch.fx import Node
+
+from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.expression import load, store
+from amdc.codegen.indexing import Shape, collapse, dense_strides
+from amdc.codegen.item import Item
+from amdc.codegen.magic import magic
+from amdc.codegen.operators import C_TYPES
+from amdc.kernels.catalog import ELEMENTWISE
+from amdc.program import ITEM_SIZES, Scalar
+
+BLOCK = 256
+RAW = {1: "uint8", 2: "int16", 4: "int32", 8: "int64"}  # what a copy moves, whatever the dtype: fewer distinct kernels
+Emit = Callable[[list[str]], tuple[list[str], str]]  # names of the sources' values -> statements and the result
+
+
+@dataclass(frozen=True)
+class Source:
+    """An operand of a map: `strides` (in elements, one a dimension of the domain; any sign) from element `offset` on. Where the
+    domain's coordinate along a dimension of `window` {dim: (low, extent)} is outside low..low+extent-1, the value is `fill`."""
+
+    value: Node | Place
+    dtype: str
+    strides: Shape
+    offset: int = 0
+    window: dict[int, tuple[int, int]] = field(default_factory=dict)
+    fill: str = "0"
+
+
+@dataclass
+class _Body:
+    """The text of a map's kernel while it is written, with its extra parameters and their arguments."""
+
+    vector: int
+    params: list[str]
+    arguments: list[Operand]
+    lines: list[str]
+
+    def parameter(self, name: str, value: int) -> str:
+        self.params.append(f"unsigned {name}")
+        self.arguments.append(Scalar("uint32", value & 0xFFFFFFFF))
+        return name
+
+    def pointer(self, name: str, value: Operand, const: str = "const ") -> None:
+        self.params += [f"{const}void *{name}", f"unsigned {name}_bytes"]
+        self.arguments.append(value)
+
+
+def launch_map(
+    builder: ProgramBuilder,
+    item: Item,
+    domain: Shape,
+    sources: Sequence[Source],
+    out: Place,
+    emit: Emit,
+    *,
+    out_strides: Shape | None = None,
+    out_offset: int = 0,
+    flops: int = 0,
+    hint: str = "",
+) -> None:
+    """One launch that sets out[coordinates] = emit(sources at the coordinates) over a whole domain."""
+    numel = math.prod(domain)
+    if numel == 0:
+        return
+    windows = {dim for source in sources for dim in source.window}
+    all_strides = [source.strides for source in sources] + [out_strides or dense_strides(domain)]
+    dims, strides, moved = collapse(domain, all_strides, fixed=sorted(windows))
+    vector = _vector(dims, strides, sources, out, set(moved.values()))
+    body = _Body(vector, [], [], [])
+    dense_out = strides[-1] == dense_strides(dims) and out_offset == 0
+    plain = [s == dense_strides(dims) and not source.window and not source.offset for s, source in zip(strides, sources, strict=False)]
+    if not all(plain) or not dense_out:
+        _coordinates(body, dims)
+    names = []
+    for k, source in enumerate(sources):
+        body.pointer(f"a{k}", source.value)
+        names.append(_load(body, k, source, strides[k], plain[k], moved))
+    body.pointer("out", out, const="")
+    place = "element" if dense_out else _offset(body, "out", strides[-1], out_offset)
+    _compute(body, sources, strides, names, emit, out, place)
+    builder.launch(
+        ELEMENTWISE,
+        {},
+        item=item,
+        grid=(-(-numel // vector // BLOCK), 1, 1),
+        arguments=[Scalar("uint32", numel // vector), *body.arguments],
+        writes=[out],
+        flops=flops,
+        bytes_moved=_bytes(dims, strides, sources, out),
+        prelude=_prelude(body),
+        hint=hint,
+    )
+
+
+def _vector(dims: Shape, strides: list[Shape], sources: Sequence[Source], out: Place, windows: set[int]) -> int:
+    """4 where each lane can take four neighbours at once: see elementwise.hip."""
+    sizes = [ITEM_SIZES[source.dtype] for source, s in zip(sources, strides, strict=False) if s[-1]] + [ITEM_SIZES[out.dtype]]
+    steps = [s[-1] for s in strides]
+    fits = dims[-1] % 4 == 0 and steps[-1] == 1 and all(step in (0, 1) for step in steps) and len(dims) - 1 not in windows
+    return 4 if fits and all(size == 4 for size in sizes) else 1
+
+
+def _coordinates(body: _Body, dims: Shape) -> None:
+    """Statements that split `element` into c0, c1, ... with magic division by run-time extents."""
+    rest = "element"
+    for dim in reversed(range(1, len(dims))):
+        multiplier, shift = magic(dims[dim])
+        extent = body.parameter(f"extent{dim}", dims[dim])
+        pair = f"{body.parameter(f'multiplier{dim}', multiplier)}, {body.parameter(f'shift{dim}', shift)}"
+        body.lines.append(f"    unsigned q{dim} = amdc_divide({rest}, {pair}), c{dim} = {rest} - q{dim} * {extent};")
+        rest = f"q{dim}"
+    body.lines.append(f"    unsigned c0 = {rest};")
+
+
+def _offset(body: _Body, name: str, strides: Shape, offset: int) -> str:
+    """The C++ expression of an element's position, in elements."""
+    terms = [body.parameter(f"{name}_start", offset)] if offset else []
+    for dim, stride in enumerate(strides):
+        if stride == 1:
+            terms.append(f"c{dim}")
+        elif stride:
+            terms.append(f"c{dim} * {body.parameter(f'{name}_stride{dim}', stride)}")
+    return " + ".join(terms) or "0u"
+
+
+def _load(body: _Body, k: int, source: Source, strides: Shape, plain: bool, moved: dict[int, int]) -> str:
+    """Statements that load source k; returns the name that holds one element of it (or of a vector, where it is stepped)."""
+    name, ctype = f"a{k}", C_TYPES[source.dtype]
+    index = "element" if plain else _offset(body, name, strides, source.offset)
+    if body.vector == 4 and strides[-1]:
+        kind, suffix = ("amdc_f4", "f32x4") if source.dtype == "float32" else ("amdc_u4", "u32x4")
+        value = f"amdc_load_{suffix}(amdc_make({name}, {name}_bytes), 4u * ({index}))"
+        ctype, name = kind, f"{name}_vector"
+        fill = f"({kind})({source.fill})"
+    else:
+        value, name, fill = load(source.dtype, name, index), f"{name}_value", source.fill
+    tests = []
+    for dim, (low, extent) in source.window.items():
+        low_name = body.parameter(f"a{k}_low{dim}", low)
+        tests.append(f"c{moved[dim]} - {low_name} < {body.parameter(f'a{k}_extent{dim}', extent)}")
+    if tests:
+        body.lines.append(f"    {ctype} {name} = {fill};")
+        body.lines.append(f"    if ({' && '.join(tests)}) {name} = {value};")
+    else:
+        body.lines.append(f"    {ctype} {name} = {value};")
+    return name
+
+
+def _compute(
+    body: _Body, sources: Sequence[Source], strides: list[Shape], names: list[str], emit: Emit, out: Place, place: str
+) -> None:
+    """The expression and the store: once, or for each of four neighbours."""
+    if body.vector == 1:
+        lines, result = emit(names)
+        body.lines += [*lines, f"    {store(out.dtype, 'out', place, result)};"]
+        return
+    kind, suffix = ("amdc_f4", "f32x4") if out.dtype == "float32" else ("amdc_u4", "u32x4")
+    inner, values = [], []
+    for k, (source, name) in enumerate(zip(sources, names, strict=True)):
+        if strides[k][-1]:
+            inner.append(f"    {C_TYPES[source.dtype]} a{k}_value = {name}[lane];")
+        values.append(f"a{k}_value")
+    lines, result = emit(values)
+    body.lines += [f"    {kind} result;", "#pragma unroll", "    for (unsigned lane = 0; lane < 4; ++lane) {"]
+    body.lines += ["    " + line for line in (*inner, *lines, f"    result[lane] = {result};")]
+    body.lines += ["    }", f"    amdc_store_{suffix}(amdc_make(out, out_bytes), 4u * ({place}), result);"]
+
+
+def _prelude(body: _Body) -> str:
+    """The generated function and the two macros that elementwise.hip uses."""
+    passed = "".join(", " + parameter.split()[-1].lstrip("*") for parameter in body.params)
+    params, lines = ", ".join(body.params), "\n".join(body.lines)
+    return (
+        f"AMDC_DEVICE void amdc_element(unsigned index, {params}) {{\n    unsigned element = index * {body.vector}u;\n{lines}\n}}\n"
+        f"#define AMDC_ELEMENT_PARAMS , {params}\n"
+        f"#define AMDC_ELEMENT(index) amdc_element(index{passed})\n"
+    )
+
+
+def _bytes(dims: Shape, strides: list[Shape], sources: Sequence[Source], out: Place) -> int:
+    """The least traffic: each distinct element of each source read once, each result written once."""
+    total = math.prod(dims) * ITEM_SIZES[out.dtype]
+    for source, steps in zip(sources, strides, strict=False):
+        total += math.prod(extent for extent, step in zip(dims, steps, strict=True) if step) * ITEM_SIZES[source.dtype]
+    return total
+
+
+def launch_copy(
+    builder: ProgramBuilder,
+    item: Item,
+    domain: Shape,
+    source: Source,
+    out: Place,
+    *,
+    out_strides: Shape | None = None,
+    out_offset: int = 0,
+    hint: str = "copy",
+) -> None:
+    """A map that only moves: elements of any dtype travel as integers of their size."""
+    raw = RAW[ITEM_SIZES[source.dtype]]
+    moved = Source(source.value, raw, source.strides, source.offset, source.window, source.fill)
+    place = Place(out.buffer, raw, out.shape, out.offset)
+    launch_map(
+        builder, item, domain, [moved], place, lambda names: ([], names[0]), out_strides=out_strides, out_offset=out_offset, hint=hint
+    )

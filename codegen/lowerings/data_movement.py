@@ -1,0 +1,185 @@
+"""Operators that only move elements: views cost nothing, the rest is one copy through strides."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch.fx import Node
+
+from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.elementwise import Source, launch_copy, launch_map
+from amdc.codegen.expression import dtype_name
+from amdc.codegen.indexing import Shape, broadcast_strides, dense_strides
+from amdc.codegen.item import Item
+from amdc.codegen.operators import literal
+from amdc.codegen.registry import lowers
+from amdc.ir import graph as ir
+from amdc.ir.pointwise import aten
+from amdc.program import ITEM_SIZES
+
+
+def move(item: Item, builder: ProgramBuilder, x: Node, strides: Shape, offset: int = 0, index: int = 0) -> None:
+    """Let output `index` hold x's elements at `offset` + coordinates * strides: as a view of x where they lie densely."""
+    value = item.node.meta["val"]
+    shape = tuple(map(int, (value[index] if isinstance(value, (tuple, list)) else value).shape))
+    dense = all(extent == 1 or a == b for extent, a, b in zip(shape, strides, dense_strides(shape), strict=True))
+    if dense:
+        builder.alias(item.node, x, offset * ITEM_SIZES[dtype_name(x)], index)
+        return
+    launch_copy(builder, item, shape, Source(x, dtype_name(x), strides, offset), builder.place(item.node, index))
+
+
+@lowers(
+    aten.view.default,
+    aten.reshape.default,
+    aten._unsafe_view.default,
+    aten._reshape_alias.default,
+    aten.unsqueeze.default,
+    aten.squeeze.default,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+    aten.flatten.using_ints,
+    aten.detach.default,
+    aten.alias.default,
+    aten.contiguous.default,
+    aten.lift_fresh_copy.default,
+)
+def view(item: Item, builder: ProgramBuilder) -> None:
+    """The same elements in the same order: the same memory."""
+    builder.alias(item.node, item.args[0])
+
+
+@lowers(aten.permute.default, aten.transpose.int, aten.t.default)
+def permute(item: Item, builder: ProgramBuilder) -> None:
+    x, *rest = item.args
+    rank = len(ir.shape(x))
+    order = list(range(rank))
+    if item.anchor is not None and item.anchor.target is aten.permute.default:
+        order = [dim % rank for dim in rest[0]]
+    elif rank > 1:
+        first, second = rest or (0, 1)
+        order[first], order[second] = order[second], order[first]
+    strides = dense_strides(ir.shape(x))
+    move(item, builder, x, tuple(strides[dim] for dim in order))
+
+
+@lowers(aten.expand.default, aten.broadcast_to.default)
+def expand(item: Item, builder: ProgramBuilder) -> None:
+    move(item, builder, item.args[0], broadcast_strides(ir.shape(item.args[0]), item.shape))
+
+
+def slice_bounds(args: tuple[Any, ...], extent: int) -> tuple[int, int]:
+    """The first index and the step of aten.slice's arguments, clamped as PyTorch does."""
+    start = args[2] if len(args) > 2 and args[2] is not None else 0
+    step = args[4] if len(args) > 4 else 1
+    return min(max(start + extent if start < 0 else start, 0), extent), step
+
+
+@lowers(aten.slice.Tensor)
+def slice_(item: Item, builder: ProgramBuilder) -> None:
+    x = item.args[0]
+    dim = (item.args[1] if len(item.args) > 1 else 0) % len(ir.shape(x))
+    start, step = slice_bounds(item.args, ir.shape(x)[dim])
+    strides = list(dense_strides(ir.shape(x)))
+    offset = start * strides[dim]
+    strides[dim] *= step
+    move(item, builder, x, tuple(strides), offset)
+
+
+@lowers(aten.select.int)
+def select(item: Item, builder: ProgramBuilder) -> None:
+    x, dim, index = item.args
+    dim %= len(ir.shape(x))
+    strides = dense_strides(ir.shape(x))
+    move(item, builder, x, strides[:dim] + strides[dim + 1 :], index % ir.shape(x)[dim] * strides[dim])
+
+
+@lowers(aten.flip.default)
+def flip(item: Item, builder: ProgramBuilder) -> None:
+    x, dims = item.args
+    strides, offset = list(dense_strides(ir.shape(x))), 0
+    for dim in {dim % len(strides) for dim in dims}:
+        offset += (ir.shape(x)[dim] - 1) * strides[dim]
+        strides[dim] = -strides[dim]
+    move(item, builder, x, tuple(strides), offset)
+
+
+@lowers(aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
+def split(item: Item, builder: ProgramBuilder) -> None:
+    """Each used piece is a slice."""
+    x, dim = item.args[0], (item.args[2] if len(item.args) > 2 else item.kwargs.get("dim", 0)) % len(ir.shape(item.args[0]))
+    strides, start = dense_strides(ir.shape(x)), 0
+    for index, piece in enumerate(item.node.meta["val"]):
+        if any(user.args[1] == index for user in item.node.users):
+            move(item, builder, x, strides, start * strides[dim], index)
+        start += int(piece.shape[dim])
+
+
+@lowers(aten.unbind.int)
+def unbind(item: Item, builder: ProgramBuilder) -> None:
+    x, dim = item.args[0], (item.args[1] if len(item.args) > 1 else 0) % len(ir.shape(item.args[0]))
+    strides = dense_strides(ir.shape(x))
+    for index in {user.args[1] for user in item.node.users}:
+        assert isinstance(index, int)
+        move(item, builder, x, strides[:dim] + strides[dim + 1 :], index * strides[dim], index)
+
+
+def _copy_as(item: Item, builder: ProgramBuilder, domain: Shape, strides: Shape) -> None:
+    """The output's elements in row-major order are those of `domain`, which holds the same number of elements."""
+    x = item.args[0]
+    launch_copy(builder, item, domain, Source(x, dtype_name(x), strides), builder.place(item.node))
+
+
+@lowers(aten.repeat.default)
+def repeat(item: Item, builder: ProgramBuilder) -> None:
+    """Each dimension becomes a pair (repeat, extent), the first with stride 0."""
+    x, times = item.args
+    padded = (1,) * (len(times) - len(ir.shape(x))) + ir.shape(x)
+    strides = dense_strides(padded)
+    domain = tuple(extent for pair in zip(times, padded, strict=True) for extent in pair)
+    _copy_as(item, builder, domain, tuple(stride for own in strides for stride in (0, own)))
+
+
+def _shuffle(item: Item, builder: ProgramBuilder, inner_shape: Shape, order: tuple[int, ...]) -> None:
+    """A reshape to `inner_shape`, a permutation to `order`, and a reshape."""
+    strides = dense_strides(inner_shape)
+    _copy_as(item, builder, tuple(inner_shape[dim] for dim in order), tuple(strides[dim] for dim in order))
+
+
+@lowers(aten.pixel_shuffle.default)
+def pixel_shuffle(item: Item, builder: ProgramBuilder) -> None:
+    x, r = item.args
+    *batch, c, h, w = ir.shape(x)
+    _shuffle(item, builder, (math.prod(batch), c // (r * r), r, r, h, w), (0, 1, 4, 2, 5, 3))
+
+
+@lowers(aten.pixel_unshuffle.default)
+def pixel_unshuffle(item: Item, builder: ProgramBuilder) -> None:
+    x, r = item.args
+    *batch, c, h, w = ir.shape(x)
+    _shuffle(item, builder, (math.prod(batch), c, h // r, r, w // r, r), (0, 1, 3, 5, 2, 4))
+
+
+@lowers(aten.channel_shuffle.default)
+def channel_shuffle(item: Item, builder: ProgramBuilder) -> None:
+    x, groups = item.args
+    n, c, *rest = ir.shape(x)
+    _shuffle(item, builder, (n, groups, c // groups, math.prod(rest)), (0, 2, 1, 3))
+
+
+@lowers(aten.constant_pad_nd.default)
+def constant_pad(item: Item, builder: ProgramBuilder) -> None:
+    """Copies the inside and fills the rest; negative padding crops."""
+    x, pads = item.args[:2]
+    value = item.args[2] if len(item.args) > 2 else item.kwargs.get("value", 0)
+    strides, offset = dense_strides(ir.shape(x)), 0
+    window: dict[int, tuple[int, int]] = {}
+    for place in range(len(pads) // 2):
+        dim = len(strides) - 1 - place
+        low, high = pads[2 * place], pads[2 * place + 1]
+        offset -= low * strides[dim]
+        if low > 0 or high > 0:
+            window[dim] = low, ir.shape(x)[dim]
+    source = Source(x, dtype_name(x), strides, offset, window, literal(value, dtype_name(x)))
+    launch_map(builder, item, item.shape, [source], builder.place(item.node), lambda names: ([], names[0]), hint="pad")
