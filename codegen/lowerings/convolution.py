@@ -6,20 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch.fx import Node
 
 from amdc.codegen.builder import ProgramBuilder
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.matmul_operands import check_operands
 from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
-from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.ops import packed
+from amdc.ir.pointwise import aten
 from amdc.kernels import conv, gemm, tiles
 
-aten = torch.ops.aten
-MAX_BYTES = 1 << 30  # of a tensor: the kernels mark what is outside by offsets behind that
 GOOD_FILL = 0.8  # of a stage's k by one tap's channels; below, k runs over channels and taps together
 
 
@@ -87,7 +85,15 @@ class Operands:
 
 
 def _window(
-    item: Item, x: Node, groups: int, in_channels: int, kernel: tuple[int, ...], stride: Any, pad: Any, dilation: Any, is_packed: bool
+    item: Item,
+    x: Node,
+    groups: int,
+    in_channels: int,
+    kernel: tuple[int, ...],
+    stride: Any,
+    pad: Any,
+    dilation: Any,
+    is_packed: bool,
 ) -> Window:
     batch, _, *size = ir.shape(x)
     rank = len(size)
@@ -95,16 +101,6 @@ def _window(
     return Window(
         batch, groups, in_channels, item.shape[1] // groups, tuple(size), item.shape[2:], kernel, *spread, is_packed
     )  # fmt: skip
-
-
-def check_operands(item: Item, *operands: Node | None) -> None:
-    """Raises `ModelError` for a dtype or a size that the kernels do not take."""
-    name = (item.node.meta.get("source") or (item.node.name,))[0]
-    for operand in (*operands, item.node):
-        if operand is not None and ir.dtype(operand) is not torch.float32:
-            raise ModelError(f"'{name}' computes in {ir.dtype(operand)}; convolutions and matrix products are made for float32")
-        if operand is not None and 4 * math.prod(ir.shape(operand)) >= MAX_BYTES:
-            raise ModelError(f"'{name}' has an operand of shape {ir.shape(operand)}: 1 GiB or more; use a smaller batch or input")
 
 
 @lowers(aten.convolution.default)

@@ -1,0 +1,26 @@
+"""Descriptors of the convolution kernels: kernels/hip/conv.hip, conv_direct.hip, conv_transposed.hip and depthwise.hip."""
+
+from __future__ import annotations
+
+from amdc.kernels.gemm import BIAS, LAYOUT_A, TILE_PARAMETERS, VECTOR_C
+from amdc.kernels.template import KernelTemplate, Parameter
+
+TAPS, LINEAR, POINTWISE = 0, 1, 2  # the ways through k, see kernels/hip/conv.hip
+KERNEL = (Parameter("KH", "height of the filter", 1, 1 << 12), Parameter("KW", "width of the filter", 1, 1 << 12))
+LINEAR_K_LIMIT, LINEAR_TAPS_LIMIT = 8192, 128  # within which conv_gather.h's division is exact
+
+CONV = KernelTemplate(
+    name="conv",
+    file="conv.hip",
+    computes="2-d convolution as an implicit GEMM: weights times gathered input, with bias, prologue and epilogue",
+    parameters=(
+        *TILE_PARAMETERS,
+        *KERNEL,
+        Parameter(
+            "MODE", "k by taps (0), linear (1), or a 1x1 convolution that reads the input as a matrix (2)", values=(0, 1, 2)
+        ),
+        LAYOUT_A,
+        VECTOR_C,
+        BIAS,
+    ),
+)

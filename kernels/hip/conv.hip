@@ -1,0 +1,136 @@
+// conv.hip: 2-d convolution (groups, strides, dilation, any padding) as an implicit GEMM, fp32, with bias, fused prologue and epilogue.
+//
+// Shapes   input [batch][groups * I][H][W], output [batch][groups * M][OH][OW]. C = A x B with A the weights of one group (M x I*KH*KW)
+//          and B gathered from the input (conv_gather.h): one column a position of the output.
+//          A's element (m, channel i, tap t) lies at w_group * group + m * w_column + (i * KH * KW + t) * w_k:
+//          packed weights [I*KH*KW][ld] have w_k = ld, w_column = 1 (LAYOUT_A 0 where all is a multiple of 4, else 1); OIHW has w_k = 1 (LAYOUT_A 2).
+//          MODE 0 (TAPS) and 1 (LINEAR): N = batch * OH * OW, grid z = group. MODE 2 (POINTWISE): 1x1, stride 1, no padding,
+//          OH * OW a multiple of 4: B is the input itself, N = OH * OW, grid z = image * groups + group.
+// Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
+// Types    fp32 storage and arithmetic; sums are sequential in the order of k, with v_mac (multiply and add round each).
+// Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), z).
+// Limits   tensors below 1 GiB; TILE_N a multiple of 64 in modes 0 and 1; mode 1: I * KH * KW <= 8192, KH * KW <= 128.
+#include "amdc.h"
+#ifndef TILE_M
+#define TILE_M 64
+#define TILE_N 64
+#define TILE_K 16
+#define THREAD_M 4
+#define THREAD_N 4
+#define KH 3
+#define KW 3
+#define MODE 0
+#define LAYOUT_A 0
+#define VECTOR_C 1
+#define BIAS 0
+#endif
+#include "gemm_panels.h"
+#include "gemm_tile.h"
+#include "conv_gather.h"
+#ifndef AMDC_EPILOGUE
+#define AMDC_EPILOGUE_PARAMS
+#define AMDC_EPILOGUE(value, channel, offset) (value)
+#endif
+#ifdef AMDC_PROLOGUE
+#define HAS_PROLOGUE 1
+#else
+#define HAS_PROLOGUE 0
+#define AMDC_PROLOGUE_PARAMS
+#define AMDC_PROLOGUE(value, channel) (value)
+#endif
+#define TAPS 0
+#define LINEAR 1
+#define POINTWISE 2
+
+template <class Function> struct Changed : Function {
+    static constexpr bool identity = !HAS_PROLOGUE;
+    MEMBER Changed(const Function &f) : Function(f) {}
+};
+
+// Stands at a slice of k: `k` counts channels in TAPS and POINTWISE, and channels times taps in LINEAR.
+template <class Prologue> struct Walk {
+    Prologue prologue;
+    const Geometry &g;
+    unsigned w_k, k = 0, tap = 0, kh = 0, kw = 0;
+    bool new_tap = MODE == TAPS;
+
+    MEMBER Walk(const Prologue &p, const Geometry &geometry, unsigned weights_k) : prologue(p), g(geometry), w_k(weights_k) {}
+    template <class A> MEMBER void load(A &a, Gather &b) {
+        if (new_tap) b.tap(kh, kw, g);
+        a.load(k, 4 * tap * w_k);
+        if (MODE == TAPS) b.load_taps(k, g);
+        else b.load_linear(k, g);
+    }
+    template <class A> MEMBER void load(A &a, Panel<TILE_N, PANEL_VECTORS> &b) {
+        a.load(k);
+        b.load(k);
+    }
+    template <class A> MEMBER void store(A &a, Gather &b, float *to_a, float *to_b) {
+        a.store(to_a, k, 0, Unchanged());
+        b.store<MODE == LINEAR>(to_b, k, prologue);
+    }
+    template <class A> MEMBER void store(A &a, Panel<TILE_N, PANEL_VECTORS> &b, float *to_a, float *to_b) {
+        a.store(to_a, k, 0, Unchanged());
+        b.store(to_b, k, g.channels, prologue);
+    }
+    MEMBER void advance() {
+        k += TILE_K;
+        if (MODE != TAPS || KHW == 1) return;
+        new_tap = k >= g.channels;
+        if (!new_tap) return;
+        k = 0;
+        ++tap;
+        kw = kw + 1 == KW ? 0 : kw + 1;
+        kh += kw == 0;
+    }
+};
+
+AMDC_KERNEL void AMDC_SYMBOL(const float *x, unsigned x_bytes, const float *w, unsigned w_bytes, float *y, unsigned y_bytes, unsigned M,
+                             unsigned N, unsigned groups, unsigned groups_multiplier, unsigned groups_shift, unsigned w_group, unsigned w_column,
+                             unsigned w_k, unsigned channels, unsigned H, unsigned W, unsigned OW, unsigned plane_out, unsigned stride_h,
+                             unsigned stride_w, unsigned dilation_h, unsigned dilation_w, unsigned pad_h, unsigned pad_w, unsigned OW_multiplier,
+                             unsigned OW_shift, unsigned plane_multiplier, unsigned plane_shift
+#if BIAS
+                             , const float *bias, unsigned bias_bytes
+#endif
+                             AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
+    const Geometry g = {H, W, channels, stride_h, stride_w, dilation_h, dilation_w, (int)pad_h, (int)pad_w, OW, plane_out,
+                        groups * channels * H * W, groups * M * plane_out, OW_multiplier, OW_shift, plane_multiplier, plane_shift};
+    unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
+    unsigned group = __builtin_amdgcn_readfirstlane(z - amdc_divide(z, groups_multiplier, groups_shift) * groups);
+    unsigned before = 4 * z * channels * H * W; // z = image * groups + group: dense in both tensors
+    bool taps = MODE == TAPS;
+    unsigned per_k = taps ? KHW : 1, size = MODE == LINEAR ? channels * KHW : channels;
+
+    Panel<TILE_M, LAYOUT_A> a;
+    a.start(amdc_make((const char *)w + 4 * group * w_group, 4 * w_group), first_m, per_k * w_k, w_column, size);
+#if MODE == POINTWISE
+    Panel<TILE_N, PANEL_VECTORS> b;
+    b.start(amdc_make((const char *)x + before, 4 * channels * plane_out), first_n, plane_out, 1, channels);
+#else
+    Gather b;
+    b.start(amdc_make((const char *)x + before, x_bytes - before), first_n + amdc_thread() % TILE_N, N, g);
+#endif
+    auto prologue = [&](float value, unsigned channel) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); };
+    Walk<Changed<decltype(prologue)>> walk(prologue, g, w_k);
+    Tile tile;
+    multiply_all(tile, a, b, walk, (taps ? KHW : 1) * ((size + TILE_K - 1) / TILE_K));
+
+    unsigned columns[THREAD_N], first_row = MODE == POINTWISE ? z * M : group * M;
+    for (int j = 0; j < THREAD_N; ++j) {
+        unsigned n = first_n + Tile::column(j), image = MODE == POINTWISE ? 0 : g.image(n);
+        columns[j] = n < N ? image * g.image_out + n - image * plane_out : NO_COLUMN;
+    }
+    auto row_element = [&](int i) INLINE {
+        unsigned m = first_m + Tile::row(i);
+        return m < M ? (first_row + m) * plane_out : NO_ROW;
+    };
+    auto finish = [&](float value, int i, int, unsigned element) INLINE {
+        unsigned channel = group * M + first_m + Tile::row(i);
+#if BIAS
+        value += amdc_load_f32(amdc_make(bias, bias_bytes), 4 * channel);
+#endif
+        return AMDC_EPILOGUE(value, channel, element);
+    };
+    tile.store<VECTOR_C>(amdc_make(y, y_bytes), columns, row_element, finish);
+}

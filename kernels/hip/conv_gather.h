@@ -1,0 +1,73 @@
+// conv_gather.h: the B panel of an implicit-GEMM convolution: image values gathered by position and filter tap.
+//
+// Column n of B is an output position (image, oh, ow); a lane keeps one column and a wave one k at a time, so channel and tap are scalars.
+// TAPS    k runs over the channels of one tap, tap by tap: a lane's address and its test for padding change only with the tap.
+// LINEAR  k = channel * KH * KW + tap: for few channels, where TAPS would fill TILE_K badly; address and test for each value.
+#define KHW (KH * KW)
+#define NO_CHANNEL 0x40000000u // behind a tensor below 1 GiB; BEHIND + NO_CHANNEL + an offset stays below 2^32
+
+struct Geometry {
+    unsigned H, W, channels;                               // of the input; channels of one group
+    unsigned stride_h, stride_w, dilation_h, dilation_w;   //
+    int pad_h, pad_w;                                      // before the first row and column
+    unsigned OW, plane_out, image_in, image_out;           // output width, OH * OW; elements of one image's input and output
+    unsigned OW_multiplier, OW_shift, plane_multiplier, plane_shift; // for amdc_divide
+
+    MEMBER unsigned image(unsigned n) const { return amdc_divide(n, plane_multiplier, plane_shift); }
+};
+
+struct Gather {
+    static constexpr unsigned rows = AMDC_BLOCK / TILE_N, passes = TILE_K / rows, stride = TILE_N;
+    static_assert(TILE_N % 64 == 0 && rows >= 1 && rows * passes == TILE_K, "a wave stays within one k");
+    float data[passes];
+    bool live[passes];
+    amdc_buffer buffer;
+    unsigned row, offset, plane_bytes;
+    int y0, x0, base; // the window's first row and column, and its byte offset: negative in the padding
+    bool inside;      // the column exists, and in TAPS the tap lies within the image
+
+    MEMBER void start(amdc_buffer from, unsigned n, unsigned size, const Geometry &g) {
+        buffer = from;
+        row = __builtin_amdgcn_readfirstlane(amdc_thread() / TILE_N);
+        plane_bytes = 4 * g.H * g.W;
+        unsigned image = g.image(n), at = n - image * g.plane_out;
+        unsigned oh = amdc_divide(at, g.OW_multiplier, g.OW_shift), ow = at - oh * g.OW;
+        y0 = (int)(oh * g.stride_h) - g.pad_h;
+        x0 = n < size ? (int)(ow * g.stride_w) - g.pad_w : -0x40000000; // no tap moves that into the image
+        base = 4 * ((int)(image * g.image_in) + y0 * (int)g.W + x0);
+    }
+    MEMBER bool within(unsigned dy, unsigned dx, const Geometry &g) const { return (unsigned)y0 + dy < g.H && (unsigned)x0 + dx < g.W; }
+    MEMBER void tap(unsigned kh, unsigned kw, const Geometry &g) {
+        unsigned dy = kh * g.dilation_h, dx = kw * g.dilation_w;
+        inside = within(dy, dx, g);
+        offset = inside ? base + 4 * (dy * g.W + dx) : BEHIND;
+    }
+    MEMBER void load_taps(unsigned k, const Geometry &g) {
+#pragma unroll
+        for (unsigned p = 0; p < passes; ++p) {
+            unsigned channel = k + row + p * rows;
+            live[p] = inside && channel < g.channels;
+            data[p] = amdc_load_f32(buffer, offset + (channel < g.channels ? channel * plane_bytes : NO_CHANNEL));
+        }
+    }
+    // Exact for k <= 8192 and KHW <= 128; gfx803 has no scalar multiplication of which the high half could be had.
+    MEMBER static unsigned channel_of(unsigned k) { return KHW == 1 ? k : k * (((1u << 20) + KHW - 1) / KHW) >> 20; }
+    MEMBER void load_linear(unsigned k, const Geometry &g) {
+#pragma unroll
+        for (unsigned p = 0; p < passes; ++p) {
+            unsigned at = k + row + p * rows, channel = channel_of(at), rest = at - channel * KHW;
+            unsigned dy = rest / KW * g.dilation_h, dx = rest % KW * g.dilation_w;
+            live[p] = within(dy, dx, g) && channel < g.channels;
+            data[p] = amdc_load_f32(buffer, live[p] ? base + (channel * plane_bytes + 4 * (dy * g.W + dx)) : BEHIND);
+        }
+    }
+    // Padding stays 0 whatever the prologue makes of 0.
+    template <bool LINEAR, class Prologue> MEMBER void store(float *lds, unsigned k, Prologue prologue) {
+#pragma unroll
+        for (unsigned p = 0; p < passes; ++p) {
+            unsigned at = k + row + p * rows;
+            if (!Prologue::identity) data[p] = live[p] ? prologue(data[p], LINEAR ? channel_of(at) : at) : 0.0f;
+            lds[p * AMDC_BLOCK + amdc_thread()] = data[p];
+        }
+    }
+};

@@ -1,0 +1,88 @@
+// gemm.hip: C = A x B for each of a batch of fp32 matrices, with a bias and a fused prologue (on A) and epilogue.
+//
+// Shapes   A is M x K, B is K x N, C is M x N dense row-major; batch z adds z * batch_a, z * batch_b elements, C is [z][M][N].
+//          A[m][k] lies at m * a_column + k * a_k elements, B[k][n] at n * b_column + k * b_k. What is contiguous picks the layout:
+//          LAYOUT_A, LAYOUT_B: 0 columns (m, n) contiguous, in multiples of 4 with 16-byte alignment; 1 columns contiguous; 2 any strides.
+//          bytes_a, bytes_b: from the matrix's first element to the end of its last, in each batch.
+// Fused    AMDC_PROLOGUE(value, k) on A, AMDC_EPILOGUE(value, n, element of C). BIAS 1: alpha * product + beta * bias[m * row + n * column].
+// Types    fp32 storage and arithmetic; the sum over k is sequential, with v_mac (multiply and add round each).
+// Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
+// Limits   each tensor below 1 GiB; M, N, K, batch at least 1.
+#include "amdc.h"
+#ifndef TILE_M
+#define TILE_M 128
+#define TILE_N 128
+#define TILE_K 8
+#define THREAD_M 8
+#define THREAD_N 8
+#define LAYOUT_A 0
+#define LAYOUT_B 0
+#define VECTOR_C 1
+#define BIAS 0
+#endif
+#include "gemm_panels.h"
+#include "gemm_tile.h"
+#ifndef AMDC_EPILOGUE
+#define AMDC_EPILOGUE_PARAMS
+#define AMDC_EPILOGUE(value, channel, offset) (value)
+#endif
+#ifdef AMDC_PROLOGUE
+#define HAS_PROLOGUE 1
+#else
+#define HAS_PROLOGUE 0
+#define AMDC_PROLOGUE_PARAMS
+#define AMDC_PROLOGUE(value, channel) (value)
+#endif
+
+template <class Prologue> struct Walk {
+    unsigned k, size;
+    Prologue prologue;
+
+    template <class A, class B> MEMBER void load(A &a, B &b) {
+        a.load(k);
+        b.load(k);
+    }
+    template <class A, class B> MEMBER void store(A &a, B &b, float *to_a, float *to_b) {
+        a.store(to_a, k, size, prologue);
+        b.store(to_b, k, size, Unchanged());
+    }
+    MEMBER void advance() { k += TILE_K; }
+};
+
+template <class Function> struct Changed : Function {
+    static constexpr bool identity = !HAS_PROLOGUE;
+    MEMBER Changed(const Function &f) : Function(f) {}
+};
+
+AMDC_KERNEL void AMDC_SYMBOL(const float *a, unsigned a_bytes, const float *b, unsigned b_bytes, float *c, unsigned c_bytes, unsigned M,
+                             unsigned N, unsigned K, unsigned a_column, unsigned a_k, unsigned b_column, unsigned b_k, unsigned batch_a,
+                             unsigned batch_b, unsigned matrix_a, unsigned matrix_b
+#if BIAS
+                             , const float *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_column, float alpha, float beta
+#endif
+                             AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
+    unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
+    Panel<TILE_M, LAYOUT_A> panel_a;
+    Panel<TILE_N, LAYOUT_B> panel_b;
+    panel_a.start(amdc_make((const char *)a + 4 * z * batch_a, matrix_a), first_m, a_k, a_column, K);
+    panel_b.start(amdc_make((const char *)b + 4 * z * batch_b, matrix_b), first_n, b_k, b_column, K);
+    auto prologue = [&](float value, unsigned k) INLINE { return AMDC_PROLOGUE(value, k); };
+    Walk<Changed<decltype(prologue)>> walk = {0, K, prologue};
+    Tile tile;
+    multiply_all(tile, panel_a, panel_b, walk, (K + TILE_K - 1) / TILE_K);
+
+    unsigned columns[THREAD_N];
+    for (int j = 0; j < THREAD_N; ++j) columns[j] = first_n + Tile::column(j) < N ? first_n + Tile::column(j) : NO_COLUMN;
+    auto row_element = [&](int i) INLINE {
+        unsigned m = first_m + Tile::row(i);
+        return m < M ? (z * M + m) * N : NO_ROW;
+    };
+    auto finish = [&](float value, int i, int j, unsigned element) INLINE {
+#if BIAS
+        unsigned at = (first_m + Tile::row(i)) * bias_row + (first_n + Tile::column(j)) * bias_column;
+        value = alpha * value + beta * amdc_load_f32(amdc_make(bias, bias_bytes), 4 * at);
+#endif
+        return AMDC_EPILOGUE(value, first_n + Tile::column(j), element);
+    };
+    tile.store<VECTOR_C>(amdc_make(c, c_bytes), columns, row_element, finish);
+}
