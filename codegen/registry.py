@@ -15,6 +15,8 @@ Lowering = Callable[[Item, ProgramBuilder], None]
 MODULES = (
     "pointwise",
     "data_movement",
+    "matmul",
+    "convolution",
 )
 
 _LOWERINGS: dict[Any, Lowering] = {}
