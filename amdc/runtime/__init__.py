@@ -1,0 +1,1 @@
+"""What runs a bundle: a session over a device, the simulated GPU or a card behind the HIP runtime. Needs numpy alone."""
