@@ -9,7 +9,7 @@ from torch import Tensor
 from amdc.ir.ops.register import amdc_op
 
 
-@amdc_op("lrn(Tensor x, int size, float alpha, float beta, float bias) -> Tensor")
+@amdc_op("lrn(Tensor x, int size, float alpha, float beta, float bias) -> Tensor", shape=lambda x, *_: x.shape)
 def lrn(x: Tensor, size: int, alpha: float, beta: float, bias: float) -> Tensor:
     """x / (bias + alpha / size * s) ** beta, where s sums the squares over `size` channels: (size - 1) // 2 before, the rest behind.
 

@@ -131,16 +131,6 @@ def slice_(
     return x
 
 
-@onnx_op("Gather")
-def gather(x: Tensor, indices: Tensor, /, *, axis: int = 0) -> Tensor:
-    """x with dimension `axis` replaced by the indices' dimensions; negative indices count from the end."""
-    extent, rank = x.shape[axis], indices.dim()
-    positive = torch.where(indices < 0, indices + extent, indices).reshape(-1)
-    taken = torch.index_select(x, axis, positive)
-    axis %= x.dim()
-    return taken if rank == 1 else taken.reshape([*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]])
-
-
 @onnx_op("Expand", since=8, static=("shape",))
 def expand(x: Tensor, shape: list[int], /) -> Tensor:
     return x.expand(torch.broadcast_shapes(tuple(x.shape), tuple(shape)))
