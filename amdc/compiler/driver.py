@@ -3,32 +3,65 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amdc.bundle import Bundle
 from amdc.code_object import CodeObject, waves_per_simd
 from amdc.compiler.options import CompileOptions
+from amdc.errors import UsageError
 from amdc.program import Kernel, Program
 from amdc.target import Target, target
 
+if TYPE_CHECKING:
+    from amdc.ir.graph import Graph
+    from amdc.pass_manager import PassTime
 
-def build_graph(model: Any, options: CompileOptions) -> Any:
-    """Import a model and run the passes of the optimisation level over it."""
+
+def build_graph(model: Any, options: CompileOptions) -> Graph:
+    """Import a model and run the passes of the optimisation level over it. What `print_before`, `print_after` and `pass_times` ask
+    for goes to stderr."""
     from amdc.frontends.onnx import import_model
-    from amdc.pass_manager import PassContext, run_pipeline
+    from amdc.pass_manager import PassContext, PassTime, run_pipeline
+    from amdc.passes.pipeline import cleanup_for, known_passes, passes_for
 
-    options.progress("import", 0, 1, getattr(model, "name", str(model) if isinstance(model, str) else "model"))
+    unknown = sorted({*options.print_before, *options.print_after} - set(known_passes()) - {"all"})
+    if unknown:
+        raise UsageError(f"no such pass: {', '.join(unknown)}; passes: all, {', '.join(known_passes())}")
+    options.progress("import", 0, 1, model if isinstance(model, str) else getattr(model, "name", "model"))
     graph = import_model(model, dict(options.shapes), dict(options.bindings))
-    context = PassContext(target=target(options.arch), opt_level=options.opt_level)
-    return run_pipeline(graph, context, options)
+    passes, times = passes_for(options.opt_level), list[PassTime]()
+    run_pipeline(
+        graph,
+        passes,
+        PassContext(target=target(options.arch), opt_level=options.opt_level),
+        cleanup=cleanup_for(options.opt_level),
+        print_before=options.print_before,
+        print_after=options.print_after,
+        dump_dir=options.dump,
+        times=times,
+        bisect_limit=options.bisect_limit,
+        show_bisect=options.bisect_limit is not None,
+        progress=lambda name: options.progress("passes", 0, len(passes), name),
+    )
+    if options.pass_times:
+        print_pass_times(times)
+    return graph
+
+
+def print_pass_times(times: list[PassTime]) -> None:
+    """A line a pass on stderr, in the order of execution: seconds of the pass, seconds of the checks after it, whether it changed."""
+    for entry in times:
+        changed = "changed" if entry.changed else "no change"
+        print(f"{entry.seconds:8.3f} s  checks {entry.check_seconds:6.3f} s  {entry.name:28} {changed}", file=sys.stderr)
 
 
 def compile_model(model: Any, options: CompileOptions) -> Bundle:
     """Compile a model (path, bytes or onnx.ModelProto) into a Bundle. Raises ModelError, UsageError or ToolchainError."""
     from amdc.codegen.lowering import LoweringOptions, lower
     from amdc.codegen.toolchain import find_toolchain
-    from amdc.ir.serialize import to_text
+    from amdc.ir.printer import to_text
 
     started = time.perf_counter()
     hardware = target(options.arch)
@@ -42,13 +75,13 @@ def compile_model(model: Any, options: CompileOptions) -> Bundle:
         options.jobs,
         lambda done, total, source: options.progress("kernels", done, total, source.symbol),
     )
-    program = with_resources(lowered.program, code, hardware)
     return Bundle(
-        program=program,
+        program=with_resources(lowered.program, code, hardware),
         code=code,
         constants=lowered.constants,
         graph_text=to_text(graph),
         sources={key: source.text for key, source in lowered.sources.items()} if options.keep_source else None,
+        options={"opt_level": options.opt_level, "shapes": dict(options.shapes), "bindings": dict(options.bindings)},
         compile_seconds=time.perf_counter() - started,
     )
 
