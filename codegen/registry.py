@@ -15,6 +15,10 @@ Lowering = Callable[[Item, ProgramBuilder], None]
 MODULES = (
     "pointwise",
     "data_movement",
+    "normalization",
+    "softmax",
+    "reduction",
+    "pooling",
     "matmul",
     "convolution",
 )

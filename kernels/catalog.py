@@ -32,26 +32,51 @@ POOL = KernelTemplate(
     "pool.hip",
     "max or average pooling over one to three dimensions",
     (
-        Parameter("KD", "window depth", 1, 4096),
-        Parameter("KH", "window height", 1, 4096),
-        Parameter("KW", "window width", 1, 4096),
-        Parameter("MODE", "0 max, 1 average", values=(0, 1)),
+        Parameter("KD", "window depth", 1, 1024),
+        Parameter("KH", "window height", 1, 1024),
+        Parameter("KW", "window width", 1, 1024),
+        Parameter("MODE", "0 max, 1 average that counts padding, 2 average that does not", values=(0, 1, 2)),
         Parameter("INDICES", "1: also write where each maximum lies", values=(0, 1)),
     ),
 )
-ADAPTIVE_POOL = KernelTemplate(
-    "adaptive_pool",
-    "adaptive_pool.hip",
-    "average or max pooling to a given output size",
-    (Parameter("MODE", "0 max, 1 average", values=(0, 1)),),
-)
-_REDUCTIONS = ("sum", "mean", "max", "min", "prod", "sum_squares", "norm1")
+ROW_LANES = Parameter("ROW_LANES", "lanes that share a row", values=(64, 256))
+_OPS = ("SUM", "MEAN", "MAX", "MIN", "PROD", "VAR")
 REDUCE_ROWS = KernelTemplate(
     "reduce_rows",
     "reduce_rows.hip",
-    "a reduction of contiguous rows",
+    "a reduction of contiguous rows of floats",
+    (Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)), ROW_LANES),
+)
+REDUCE_COLUMNS = KernelTemplate(
+    "reduce_columns",
+    "reduce_columns.hip",
+    "a reduction along one dimension, one lane a result",
     (
-        Parameter("OP", "what is reduced", values=tuple(f"OP_{name.upper()}" for name in _REDUCTIONS)),
-        Parameter("ROW_LANES", "lanes that share a row", values=(64, 256)),
+        Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in (*_OPS, "ARGMAX", "ARGMIN", "ANY", "ALL"))),
+        Parameter("TYPE", "C type of an element", values=("float", "int", "long", "bool")),
+        Parameter("RESULT", "C type of a result", values=("float", "int", "long", "bool")),
+    ),
+)
+LOG = Parameter("LOG", "1: the logarithm of softmax", values=(0, 1))
+SOFTMAX_ROWS = KernelTemplate("softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, ROW_LANES))
+SOFTMAX_COLUMNS = KernelTemplate("softmax_columns", "softmax_columns.hip", "softmax over an outer dimension", (LOG,))
+NORMALIZE_ROWS = KernelTemplate(
+    "normalize_rows",
+    "normalize_rows.hip",
+    "layer, group or instance normalisation",
+    (
+        ROW_LANES,
+        Parameter("AFFINE", "0 plain, 1 with gamma, 2 with gamma and beta", values=(0, 1, 2)),
+        Parameter("PER_CHANNEL", "1: gamma and beta per channel (group norm)", values=(0, 1)),
+        Parameter("STATISTICS", "1: also write mean and reciprocal deviation", values=(0, 1)),
+    ),
+)
+LRN = KernelTemplate(
+    "lrn",
+    "lrn.hip",
+    "local response normalisation across channels",
+    (
+        Parameter("SIZE", "channels in the window", 1, 1024),
+        Parameter("POWER", "1: beta is 0.75, by square roots", values=(0, 1)),
     ),
 )

@@ -7,15 +7,17 @@ from typing import Any
 
 from torch.fx import Node
 
-from amdc.codegen.builder import ProgramBuilder
-from amdc.codegen.elementwise import Source, launch_copy, launch_map
+from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.elementwise import BLOCK, Source, launch_copy, launch_map
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import Shape, broadcast_strides, dense_strides
 from amdc.codegen.item import Item
+from amdc.codegen.magic import magic
 from amdc.codegen.operators import literal
 from amdc.codegen.registry import lowers
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
+from amdc.kernels.catalog import CONCAT
 from amdc.program import ITEM_SIZES
 
 
@@ -183,3 +185,58 @@ def constant_pad(item: Item, builder: ProgramBuilder) -> None:
             window[dim] = low, ir.shape(x)[dim]
     source = Source(x, dtype_name(x), strides, offset, window, literal(value, dtype_name(x)))
     launch_map(builder, item, item.shape, [source], builder.place(item.node), lambda names: ([], names[0]), hint="pad")
+
+
+MAX_PARTS = 16  # of one launch of concat.hip
+
+
+@lowers(aten.cat.default)
+def cat(item: Item, builder: ProgramBuilder) -> None:
+    """One launch for every 16 inputs; dtypes whose rows are not whole dwords take a copy each."""
+    rank = len(item.shape)
+    dim = (item.args[1] if len(item.args) > 1 else item.kwargs.get("dim", 0)) % rank
+    out = builder.place(item.node)
+    parts = [x for x in item.args[0] if len(ir.shape(x)) == rank and math.prod(ir.shape(x))]
+    starts = [0]
+    for x in parts:
+        starts.append(starts[-1] + ir.shape(x)[dim])
+    if any(dtype_name(x) != out.dtype for x in parts) or ITEM_SIZES[out.dtype] < 4:
+        for x, start in zip(parts, starts, strict=False):
+            place, strides = ir.shape(x), dense_strides(item.shape)
+            _copy_part(item, builder, x, place, strides, start * strides[dim])
+        return
+    words = ITEM_SIZES[out.dtype] // 4 * math.prod(item.shape[dim + 1 :])
+    for first in range(0, len(parts), MAX_PARTS):
+        chosen = list(zip(parts, starts, strict=False))[first : first + MAX_PARTS]
+        _join(item, builder, out, [(x, ir.shape(x)[dim] * words, start * words) for x, start in chosen], item.shape[dim] * words)
+
+
+def _copy_part(item: Item, builder: ProgramBuilder, x: Node, domain: Shape, strides: Shape, start: int) -> None:
+    """One input's elements into its place in the output, converted to the output's dtype."""
+    out, source = builder.place(item.node), Source(x, dtype_name(x), dense_strides(domain))
+    launch_map(
+        builder, item, domain, [source], out, lambda names: ([], names[0]), out_strides=strides, out_offset=start, hint="part"
+    )
+
+
+def _join(item: Item, builder: ProgramBuilder, out: Place, parts: list[tuple[Node, int, int]], row: int) -> None:
+    """One launch of concat.hip; a part is (input, dwords in each output row, its start in the row)."""
+    wide = 4 if all(size % 4 == 0 and start % 4 == 0 for _, size, start in parts) and row % 4 == 0 else 1
+    params, cases, arguments = [], [], []
+    for k, (x, size, start) in enumerate(parts):
+        names = [f"p{k}", f"p{k}_bytes", f"p{k}_size", f"p{k}_multiplier", f"p{k}_shift", f"p{k}_start"]
+        params += [f"const void *{names[0]}", *(f"unsigned {name}" for name in names[1:])]
+        cases.append(f"amdc_group_y() == {k} ? amdc_part{{{', '.join(names)}}} : ")
+        arguments += [x, size, *magic(size), start]
+    last = cases.pop().split("? ")[1].removesuffix(" : ")
+    largest = max(builder.place(x).nbytes for x, _, _ in parts)
+    builder.launch(
+        CONCAT,
+        {"COUNT": len(parts), "WORDS": wide},
+        item=item,
+        grid=(-(-largest // (4 * wide * BLOCK)), len(parts), 1),
+        arguments=[out, row, *arguments],
+        writes=[out],
+        prelude=f"#define AMDC_PART_PARAMS , {', '.join(params)}\n#define AMDC_PICK(part) part = {''.join(cases)}{last}\n",
+        hint=str(len(parts)),
+    )

@@ -1,0 +1,159 @@
+"""Reductions over any dimensions: rows where the last ones are reduced, columns otherwise; others are first brought together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from torch.fx import Node
+
+from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.elementwise import Source, launch_copy
+from amdc.codegen.expression import dtype_name
+from amdc.codegen.indexing import dense_strides
+from amdc.codegen.item import Item
+from amdc.codegen.magic import magic
+from amdc.codegen.operators import C_TYPES
+from amdc.codegen.registry import lowers
+from amdc.errors import ModelError
+from amdc.ir import graph as ir
+from amdc.ir.pointwise import aten
+from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS
+
+BLOCK = 256
+LONG_ROW = 1024  # from here on, and where few rows would leave most of the card idle, a work-group shares a row
+FEW_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """`x` seen as [outer, length, inner], `length` being reduced."""
+
+    x: Node | Place
+    dtype: str
+    outer: int
+    length: int
+    inner: int
+
+
+def gather_dims(item: Item, builder: ProgramBuilder, x: Node, dims: Any) -> Reduction:
+    """Dimensions side by side reduce in place; others are moved behind the kept ones by a copy first."""
+    shape = ir.shape(x)
+    reduced = sorted({dim % max(1, len(shape)) for dim in ([dims] if isinstance(dims, int) else dims or range(len(shape)))})
+    if not shape:
+        return Reduction(x, dtype_name(x), 1, 1, 1)
+    wide = [dim for dim in range(reduced[0], reduced[-1] + 1) if shape[dim] != 1]
+    length = math.prod(shape[dim] for dim in reduced)
+    if all(dim in reduced for dim in wide):
+        return Reduction(x, dtype_name(x), math.prod(shape[: reduced[0]]), length, math.prod(shape[reduced[-1] + 1 :]))
+    order = [dim for dim in range(len(shape)) if dim not in reduced] + reduced
+    strides = dense_strides(shape)
+    dtype = dtype_name(x)
+    scratch = builder.scratch(f"{item.node.name}.rows", builder.place(x).nbytes)
+    moved = Place(scratch.buffer, dtype, tuple(shape[dim] for dim in order))
+    launch_copy(builder, item, moved.shape, Source(x, dtype, tuple(strides[dim] for dim in order)), moved)
+    return Reduction(moved, dtype, math.prod(shape) // max(1, length), length, 1)
+
+
+def row_lanes(rows: int, length: int) -> int:
+    """How many lanes share a row: a wave, or a work-group where rows are long or few."""
+    return 256 if length >= LONG_ROW or (length >= 256 and rows < FEW_ROWS) else 64
+
+
+def row_grid(rows: int, lanes: int) -> tuple[int, int, int]:
+    return (rows if lanes == BLOCK else -(-rows // (BLOCK // 64)), 1, 1)
+
+
+def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, correction: int = 0) -> None:
+    """out = op over `dims` of the item's first operand."""
+    found = gather_dims(item, builder, item.args[0], dims)
+    if found.length == 0:
+        raise ModelError(f"'{item.node.name}' reduces an empty tensor; kernels reduce one element or more")
+    cost = found.outer * found.length * found.inner * (3 if op == "VAR" else 1)
+    if found.inner == 1 and found.dtype == out.dtype == "float32" and op not in ("ARGMAX", "ARGMIN"):
+        _rows(item, builder, op, found, out, correction, cost)
+        return
+    if item.after:
+        raise ModelError(f"'{item.node.name}': only a reduction of innermost dimensions takes an epilogue")
+    columns = found.outer * found.inner
+    builder.launch(
+        REDUCE_COLUMNS,
+        {"OP": f"OP_{op}", "TYPE": C_TYPES[found.dtype], "RESULT": C_TYPES[out.dtype]},
+        item=item,
+        grid=(-(-columns // BLOCK), 1, 1),
+        arguments=[out, found.x, columns, found.length, found.inner, *magic(found.inner), correction],
+        writes=[out],
+        flops=cost,
+        hint=op.lower(),
+    )
+
+
+def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: Place, correction: int, cost: int) -> None:
+    rows, lanes = found.outer, row_lanes(found.outer, found.length)
+    epilogue = item.epilogue(min(1, len(item.shape) - 1))
+    channels = item.shape[1] if len(item.shape) > 1 else rows
+    behind = math.prod(item.shape[2:])
+    if "channel" in epilogue.kinds and behind != 1:
+        raise ModelError(f"'{item.node.name}': a per-channel epilogue needs one result a channel")
+    builder.launch(
+        REDUCE_ROWS,
+        {"OP": f"OP_{op}", "ROW_LANES": lanes},
+        item=item,
+        grid=row_grid(rows, lanes),
+        arguments=[out, found.x, rows, found.length, correction, channels, *magic(channels), *epilogue.operands],
+        writes=[out],
+        flops=cost + rows * epilogue.flops,
+        prelude=epilogue.text,
+        hint=op.lower(),
+    )
+
+
+_SIMPLE = {
+    aten.sum.dim_IntList: "SUM",
+    aten.sum.default: "SUM",
+    aten.mean.dim: "MEAN",
+    aten.mean.default: "MEAN",
+    aten.amax.default: "MAX",
+    aten.amin.default: "MIN",
+    aten.max.default: "MAX",
+    aten.min.default: "MIN",
+    aten.prod.dim_int: "PROD",
+    aten.prod.default: "PROD",
+    aten.argmax.default: "ARGMAX",
+    aten.argmin.default: "ARGMIN",
+    aten.any.dim: "ANY",
+    aten.any.dims: "ANY",
+    aten.any.default: "ANY",
+    aten.all.dim: "ALL",
+    aten.all.default: "ALL",
+}
+
+
+@lowers(*_SIMPLE)
+def simple(item: Item, builder: ProgramBuilder) -> None:
+    """(x, dims=None, keepdim=False, *, dtype=None): keepdim changes no element's place."""
+    assert item.anchor is not None
+    dims = item.args[1] if len(item.args) > 1 else item.kwargs.get("dim")
+    reduce(item, builder, _SIMPLE[item.anchor.target], dims, builder.place(item.node))
+
+
+@lowers(aten.max.dim, aten.min.dim)
+def extreme_with_index(item: Item, builder: ProgramBuilder) -> None:
+    assert item.anchor is not None
+    name = "MAX" if item.anchor.target is aten.max.dim else "MIN"
+    for index, op in enumerate((name, f"ARG{name}")):
+        if any(user.args[1] == index for user in item.node.users):
+            reduce(item, builder, op, item.args[1], builder.place(item.node, index))
+
+
+@lowers(aten.var.correction, aten.var.dim)
+def variance(item: Item, builder: ProgramBuilder) -> None:
+    assert item.anchor is not None
+    if item.anchor.target is aten.var.dim:
+        correction = int(item.args[2] if len(item.args) > 2 else item.kwargs.get("unbiased", True))
+    else:
+        given = item.kwargs.get("correction")
+        correction = 1 if given is None else int(given)
+    dims = item.args[1] if len(item.args) > 1 else item.kwargs.get("dim")
+    reduce(item, builder, "VAR", dims, builder.place(item.node), correction)

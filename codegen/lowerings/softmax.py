@@ -1,0 +1,56 @@
+"""Softmax and its logarithm over any dimension."""
+
+from __future__ import annotations
+
+import math
+
+from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.item import Item
+from amdc.codegen.lowerings.reduction import row_grid, row_lanes
+from amdc.codegen.magic import magic
+from amdc.codegen.operators import TRANSCENDENTAL
+from amdc.codegen.registry import lowers
+from amdc.errors import ModelError
+from amdc.ir import graph as ir
+from amdc.ir.pointwise import aten
+from amdc.kernels.catalog import SOFTMAX_COLUMNS, SOFTMAX_ROWS
+
+BLOCK = 256
+
+
+@lowers(aten._softmax.default, aten.softmax.int, aten._log_softmax.default, aten.log_softmax.int)
+def softmax(item: Item, builder: ProgramBuilder) -> None:
+    """(x, dim, ...): fp32 only."""
+    assert item.anchor is not None
+    x, shape = item.args[0], ir.shape(item.args[0])
+    y = builder.place(item.node)
+    if builder.place(x).dtype != "float32" or y.dtype != "float32":
+        raise ModelError(f"'{item.node.name}': softmax is made for float32, not {builder.place(x).dtype}")
+    dim = item.args[1] % max(1, len(shape))
+    length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1)
+    log = int("log" in str(item.anchor.target))
+    flops = y.numel * (2 * TRANSCENDENTAL + 4)
+    if inner == 1:
+        rows, epilogue = y.numel // length, item.epilogue(-1)
+        lanes = row_lanes(rows, length)
+        builder.launch(
+            SOFTMAX_ROWS,
+            {"LOG": log, "ROW_LANES": lanes},
+            item=item,
+            grid=row_grid(rows, lanes),
+            arguments=[y, x, rows, length, *epilogue.operands],
+            writes=[y],
+            flops=flops + y.numel * epilogue.flops,
+            prelude=epilogue.text,
+        )
+        return
+    columns = y.numel // length
+    builder.launch(
+        SOFTMAX_COLUMNS,
+        {"LOG": log},
+        item=item,
+        grid=(-(-columns // BLOCK), 1, 1),
+        arguments=[y, x, columns, length, inner, *magic(inner)],
+        writes=[y],
+        flops=flops,
+    )
