@@ -8,7 +8,12 @@ import onnx
 
 from amdc.errors import ModelError
 from amdc.frontends.onnx.load import Model
-from amdc.frontends.onnx.registry import NEWEST_OPSET, OLDEST_OPSET, find_operator
+from amdc.frontends.onnx.registry import NEWEST_OPSET, OLDEST_OPSET, find_operator, newer_opset
+from amdc.frontends.onnx.structure import structure_problems
+from amdc.frontends.onnx.tensors import DTYPES, dtype_name
+
+SHOWN = 12  # rows of a table that fit on a screen with the rest
+CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
 
 
 def opsets(proto: onnx.ModelProto) -> dict[str, int]:
@@ -21,6 +26,7 @@ def opsets(proto: onnx.ModelProto) -> dict[str, int]:
 
 
 def default_opset(proto: onnx.ModelProto) -> int:
+    """The version of the default domain's operator set; 0 where the model does not import it."""
     return opsets(proto).get("", 0)
 
 
@@ -30,9 +36,26 @@ def node_label(node: onnx.NodeProto, index: int) -> str:
 
 
 def check_model(model: Model) -> None:
-    """Raises ModelError."""
+    """Raises ModelError: unsupported opset, operators or dtypes; values that are undefined, defined twice, or in a cycle."""
     _check_opset(model)
     _check_operators(model)
+    _raise(model, "cannot be compiled", _type_problems(model.proto))
+    _raise(model, "is not a valid ONNX graph", structure_problems(model.proto.graph, node_label))
+
+
+def run_onnx_checker(model: Model) -> None:
+    """The rest of the specification's rules, by the onnx package. Raises ModelError."""
+    try:
+        onnx.checker.check_model(str(model.path) if model.path else model.proto)
+    except (onnx.checker.ValidationError, ValueError) as problem:
+        lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+        raise ModelError(f"{model.name} is not a valid ONNX model\n  " + "\n  ".join(lines[:SHOWN])) from problem
+
+
+def _raise(model: Model, what: str, problems: list[str]) -> None:
+    if problems:
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise ModelError(f"{model.name} {what}\n  " + "\n  ".join(problems[:SHOWN] + more))
 
 
 def _check_opset(model: Model) -> None:
@@ -47,15 +70,54 @@ def _check_opset(model: Model) -> None:
 def _check_operators(model: Model) -> None:
     versions, missing = opsets(model.proto), defaultdict(list)
     for index, node in enumerate(model.proto.graph.node):
-        if find_operator(node.domain, node.op_type, versions.get(node.domain, 0)) is None:
-            missing[f"{node.domain}:{node.op_type}" if node.domain else node.op_type].append(node_label(node, index))
+        version = versions.get(node.domain, 0)
+        if find_operator(node.domain, node.op_type, version) is None:
+            missing[node.domain, node.op_type].append(node_label(node, index))
     if missing:
-        raise ModelError(_table(model.name, missing))
+        raise ModelError(_table(model.name, missing, versions))
 
 
-def _table(name: str, missing: dict[str, list[str]]) -> str:
-    count = sum(map(len, missing.values()))
-    width = max(len("op"), *map(len, missing))
-    rows = [f"  {op:{width}}  {len(nodes):5}  {nodes[0]}" for op, nodes in sorted(missing.items(), key=lambda item: -len(item[1]))]
-    head = f"{name}: {count} node{'s' * (count > 1)} use operators that amdc cannot compile"
-    return "\n".join([head, f"  {'op':{width}}  nodes  first", *rows, "  Full list of operators: amdc ops"])
+def _table(name: str, missing: dict[tuple[str, str], list[str]], versions: dict[str, int]) -> str:
+    """The unsupported operators, those with most nodes first, and what can be done about them."""
+    titles = {key: ":".join(filter(None, key)) for key in missing}
+    count, width = sum(map(len, missing.values())), max(map(len, titles.values()))
+    ranked = sorted(missing, key=lambda key: -len(missing[key]))
+    rows = [f"  {titles[key]:{width}}  {len(missing[key]):5}  {missing[key][0]}" for key in ranked[:SHOWN]]
+    if len(ranked) > SHOWN:
+        rows.append(f"  and {len(ranked) - SHOWN} operators more")
+    head = f"{name}: {count} node{'s use operators' if count > 1 else ' uses an operator'} that amdc cannot compile"
+    return "\n".join([head, f"  {'op':{width}}  nodes  first", *rows, *_advice(missing, versions), "  Full list: amdc ops"])
+
+
+def _advice(missing: dict[tuple[str, str], list[str]], versions: dict[str, int]) -> list[str]:
+    advice = []
+    for domain, op in missing:
+        since = newer_opset(domain, op, versions.get(domain, 0))
+        if since:
+            advice.append(f"  {op}: part of opset {since}, but the model imports opset {versions.get(domain, 0)}")
+    if any(op in CONTROL_FLOW for _, op in missing):
+        advice.append("  Control flow: export the model with fixed conditions, or simplify it first")
+    if any(domain not in ("", "ai.onnx") for domain, _ in missing):
+        advice.append("  Operators of other domains: export without contrib operators")
+    return advice[:SHOWN]
+
+
+def _type_problems(proto: onnx.ModelProto) -> list[str]:
+    """Inputs, outputs and initializers that are no dense tensors of a supported dtype."""
+    problems = []
+    for kind, values in (("input", proto.graph.input), ("output", proto.graph.output)):
+        for value in values:
+            held = value.type.WhichOneof("value")
+            if held not in (None, "tensor_type"):
+                problems.append(f"{kind} '{value.name}' is a {held.removesuffix('_type')}; only tensors are supported")
+            elif value.type.tensor_type.elem_type not in (onnx.TensorProto.UNDEFINED, *DTYPES):
+                problems.append(_dtype_problem(f"{kind} '{value.name}'", value.type.tensor_type.elem_type))
+    for tensor in proto.graph.initializer:
+        if tensor.data_type not in DTYPES:
+            problems.append(_dtype_problem(f"initializer '{tensor.name}'", tensor.data_type))
+    problems += [f"initializer '{t.values.name}' is sparse; only dense tensors are supported" for t in proto.graph.sparse_initializer]
+    return problems
+
+
+def _dtype_problem(what: str, elem_type: int) -> str:
+    return f"{what} has the dtype {dtype_name(elem_type)}, which amdc does not support"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from amdc.errors import ModelError
-from amdc.frontends.onnx.check import check_model, default_opset, node_label, opsets
+from amdc.frontends.onnx.check import check_model, default_opset, node_label, opsets, run_onnx_checker
 from amdc.frontends.onnx.inputs import bind_inputs
 from amdc.frontends.onnx.load import Model, load_model
 from amdc.frontends.onnx.registry import NotSupported, Operator, find_operator
@@ -39,27 +39,41 @@ def import_model(
     """
     loaded = load_model(model)
     check_model(loaded)
+    weights = read_weights(loaded)
+    run_onnx_checker(loaded)
     graph_inputs = bind_inputs(loaded, dict(shapes or {}), dict(bindings or {}))
     with torch.no_grad():
-        return _Importer(loaded).run(graph_inputs)
+        return _Importer(loaded, weights).run(graph_inputs)
+
+
+def read_weights(model: Model) -> dict[str, Tensor]:
+    """The model's initializers by name. Raises ModelError with all that cannot be read."""
+    weights, problems = {}, []
+    for initializer in model.proto.graph.initializer:
+        try:
+            weights[initializer.name] = model.reader.read(initializer, f"initializer '{initializer.name}'")
+        except ModelError as problem:
+            problems.append(str(problem))
+    if problems:
+        more = [f"and {len(problems) - SHOWN_FAILURES} more"] if len(problems) > SHOWN_FAILURES else []
+        raise ModelError(f"{model.name}: weights cannot be read\n  " + "\n  ".join(problems[:SHOWN_FAILURES] + more))
+    return weights
 
 
 class _Importer:
     """The state of one walk: the tensor of each ONNX value, real for constants and traced for the rest."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, weights: dict[str, Tensor]) -> None:
         self._model = model
         self._opsets = opsets(model.proto)
         self._recorder = Recorder()
-        self._values: dict[str, Tensor] = {}
+        self._values = dict(weights)
         self._failures: list[str] = []
 
     def run(self, inputs: Mapping[str, tuple[tuple[int, ...], torch.dtype]]) -> Graph:
         proto = self._model.proto
         for name, (shape, dtype) in inputs.items():
             self._values[name] = self._recorder.placeholder(name, shape, dtype)
-        for initializer in proto.graph.initializer:
-            self._values[initializer.name] = self._model.reader.read(initializer, f"initializer '{initializer.name}'")
         for index, node in enumerate(proto.graph.node):
             self._import_node(node, index)
         if self._failures:
@@ -93,11 +107,14 @@ class _Importer:
         if operator.shape_only or not any(self._recorder.is_traced(value) for value in inputs):
             results = operator.function(*inputs, **keywords)
         else:
-            traced = [self._traced(v, node.input[i]) if isinstance(v, Tensor) else v for i, v in enumerate(inputs)]
+            traced = [self._operand(operator, node, i, value) for i, value in enumerate(inputs)]
             self._recorder.source = (label,)
             with self._recorder:
                 results = operator.function(*traced, **keywords)
-        return results if isinstance(results, tuple) else (results,)
+        results = results if isinstance(results, tuple) else (results,)
+        if any(node.output[len(results) :]):
+            raise NotSupported(f"its output '{next(filter(None, node.output[len(results) :]))}' is not supported")
+        return results
 
     def _argument(self, operator: Operator, node: onnx.NodeProto, index: int, value: Tensor | None) -> Any:
         """An input as the operator's function wants it: a tensor, or a Python value where it is static."""
@@ -107,6 +124,15 @@ class _Importer:
         if self._recorder.is_traced(value):
             raise NotSupported(f"its input '{name}' ('{node.input[index]}') must be a constant, but depends on the model's inputs")
         return value.tolist()
+
+    def _operand(self, operator: Operator, node: onnx.NodeProto, index: int, value: Any) -> Any:
+        """An input of a traced call: constants become traced tensors, or numbers where the operator takes those."""
+        if not isinstance(value, Tensor) or self._recorder.is_traced(value):
+            return value
+        rank = max(self._values[name].dim() for name in node.input if name and self._values[name] is not value)
+        if operator.positional[index : index + 1] and operator.positional[index] in operator.scalars and value.numel() == 1 and value.dim() <= rank:
+            return value.item()
+        return self._traced(value, node.input[index])
 
     def _traced(self, value: Tensor, name: str) -> Tensor:
         return value if self._recorder.is_traced(value) else self._recorder.constant(value, name)

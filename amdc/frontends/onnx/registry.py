@@ -27,6 +27,7 @@ class Operator:
     """One meaning of one operator.
 
     `static` names the inputs that must be known at import; they arrive as Python numbers or (nested) lists.
+    `scalars` names those that arrive as a Python number where they are constants with one element (and another operand is traced).
     `shape_only`: the result depends on nothing but shapes and dtypes, so it is a constant even where the input is not.
     """
 
@@ -35,6 +36,7 @@ class Operator:
     since: int
     function: Callable[..., Any]
     static: tuple[str, ...] = ()
+    scalars: tuple[str, ...] = ()
     shape_only: bool = False
 
     @cached_property
@@ -56,7 +58,12 @@ _OPERATORS: dict[tuple[str, str], dict[int, Operator]] = {}
 
 
 def onnx_op(
-    name: str, since: int | tuple[int, ...] = 1, domain: str = "", static: tuple[str, ...] = (), shape_only: bool = False
+    name: str,
+    since: int | tuple[int, ...] = 1,
+    domain: str = "",
+    static: tuple[str, ...] = (),
+    scalars: tuple[str, ...] = (),
+    shape_only: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a function as the meaning of an operator from opset version(s) `since` up to the next registered one.
 
@@ -67,7 +74,7 @@ def onnx_op(
         versions = _OPERATORS.setdefault((domain, name), {})
         for version in (since,) if isinstance(since, int) else since:
             assert version not in versions, f"{name}-{version} is registered twice"
-            versions[version] = Operator(domain, name, version, function, static, shape_only)
+            versions[version] = Operator(domain, name, version, function, static, scalars, shape_only)
         return function
 
     return register
@@ -76,8 +83,14 @@ def onnx_op(
 def find_operator(domain: str, name: str, opset: int) -> Operator | None:
     """The newest meaning of an operator that is not newer than the model's opset, or None."""
     _load()
-    versions = _OPERATORS.get((domain, name), {})
+    versions = _OPERATORS.get(("" if domain == "ai.onnx" else domain, name), {})
     return max((op for since, op in versions.items() if since <= opset), key=lambda op: op.since, default=None)
+
+
+def newer_opset(domain: str, name: str, opset: int) -> int | None:
+    """The opset version that brought an operator which is too new for `opset`, or None."""
+    _load()
+    return min((since for since in _OPERATORS.get((domain, name), {}) if since > opset), default=None)
 
 
 def supported_operators() -> list[tuple[str, str, tuple[int, ...]]]:

@@ -36,8 +36,8 @@ def leaky_relu(x: Tensor, /, *, alpha: float = 0.01) -> Tensor:
     return F.leaky_relu(x, alpha)
 
 
-@onnx_op("PRelu", since=7)
-def prelu(x: Tensor, slope: Tensor, /) -> Tensor:
+@onnx_op("PRelu", since=7, scalars=("slope",))
+def prelu(x: Tensor, slope: Tensor | float, /) -> Tensor:
     """The slope broadcasts to x as numpy does."""
     return torch.where(x > 0, x, x * slope)
 

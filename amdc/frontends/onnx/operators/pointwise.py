@@ -39,22 +39,26 @@ UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Tanh": torch.tanh,
 }
 
-BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+COMMUTATIVE: dict[str, Callable[..., Tensor]] = {
     "Add": torch.add,
     "And": torch.logical_and,
     "BitwiseAnd": torch.bitwise_and,
     "BitwiseOr": torch.bitwise_or,
     "BitwiseXor": torch.bitwise_xor,
     "Equal": torch.eq,
+    "Mul": torch.mul,
+    "Or": torch.logical_or,
+    "Xor": torch.logical_xor,
+}
+ORDERED: dict[str, Callable[..., Tensor]] = {
     "Greater": torch.gt,
     "GreaterOrEqual": torch.ge,
     "Less": torch.lt,
     "LessOrEqual": torch.le,
-    "Mul": torch.mul,
-    "Or": torch.logical_or,
     "Sub": torch.sub,
-    "Xor": torch.logical_xor,
 }
+TENSORS_ONLY = ("And", "Or", "Xor")  # torch has no overload with a number
+Operand = Tensor | float
 
 
 def _register_unary(name: str, function: Callable[[Tensor], Tensor]) -> None:
@@ -63,32 +67,40 @@ def _register_unary(name: str, function: Callable[[Tensor], Tensor]) -> None:
         return function(x)
 
 
-def _register_binary(name: str, function: Callable[[Tensor, Tensor], Tensor]) -> None:
-    @onnx_op(name, since=7)  # from opset 7 on with numpy's broadcasting
-    def apply(a: Tensor, b: Tensor, /) -> Tensor:
+def _register_commutative(name: str, function: Callable[..., Tensor]) -> None:
+    @onnx_op(name, since=7, scalars=() if name in TENSORS_ONLY else ("a", "b"))  # from opset 7 on with numpy's broadcasting
+    def apply(a: Operand, b: Operand, /) -> Tensor:
+        return function(a, b) if isinstance(a, Tensor) else function(b, a)
+
+
+def _register_ordered(name: str, function: Callable[..., Tensor]) -> None:
+    @onnx_op(name, since=7, scalars=("b",))
+    def apply(a: Tensor, b: Operand, /) -> Tensor:
         return function(a, b)
 
 
-for _name, _function in UNARY.items():
-    _register_unary(_name, _function)
-for _name, _function in BINARY.items():
-    _register_binary(_name, _function)
+for _name, _unary in UNARY.items():
+    _register_unary(_name, _unary)
+for _name, _binary in COMMUTATIVE.items():
+    _register_commutative(_name, _binary)
+for _name, _binary in ORDERED.items():
+    _register_ordered(_name, _binary)
 
 
-@onnx_op("Div", since=7)
-def div(a: Tensor, b: Tensor, /) -> Tensor:
+@onnx_op("Div", since=7, scalars=("b",))
+def div(a: Tensor, b: Operand, /) -> Tensor:
     """Integer division truncates."""
     return torch.div(a, b) if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
 
 
-@onnx_op("Mod", since=10)
-def mod(a: Tensor, b: Tensor, /, *, fmod: int = 0) -> Tensor:
+@onnx_op("Mod", since=10, scalars=("b",))
+def mod(a: Tensor, b: Operand, /, *, fmod: int = 0) -> Tensor:
     """The sign follows the divisor, with fmod=1 the dividend."""
     return torch.fmod(a, b) if fmod else torch.remainder(a, b)
 
 
-@onnx_op("Pow", since=7)
-def power(x: Tensor, exponent: Tensor, /) -> Tensor:
+@onnx_op("Pow", since=7, scalars=("exponent",))
+def power(x: Tensor, exponent: Operand, /) -> Tensor:
     """The result has the base's dtype, whatever the exponent's."""
     return torch.pow(x, exponent).to(x.dtype)
 
