@@ -7,6 +7,7 @@ from amdc.kernels.template import KernelTemplate, Parameter
 
 TAPS, LINEAR, POINTWISE = 0, 1, 2  # the ways through k, see kernels/hip/conv.hip
 KERNEL = (Parameter("KH", "height of the filter", 1, 1 << 12), Parameter("KW", "width of the filter", 1, 1 << 12))
+DEPTHWISE_ROWS = 4  # outputs of a lane, ROWS in kernels/hip/depthwise.hip
 LINEAR_K_LIMIT, LINEAR_TAPS_LIMIT = 8192, 128  # within which conv_gather.h's division is exact
 
 CONV = KernelTemplate(
@@ -23,4 +24,18 @@ CONV = KernelTemplate(
         VECTOR_C,
         BIAS,
     ),
+)
+
+DEPTHWISE = KernelTemplate(
+    name="depthwise",
+    file="depthwise.hip",
+    computes="2-d convolution where each output reads one input channel, with bias, prologue and epilogue",
+    parameters=(*KERNEL, Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12), BIAS),
+)
+
+CONV_DIRECT = KernelTemplate(
+    name="conv_direct",
+    file="conv_direct.hip",
+    computes="3-d or transposed convolution, one lane an output element, with bias, prologue and epilogue",
+    parameters=(Parameter("TRANSPOSED", "1: the transposed convolution", values=(0, 1)), BIAS),
 )
