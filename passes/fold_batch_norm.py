@@ -26,7 +26,6 @@ class FoldBatchNorm(Pass):
 
     before: y = conv(x, w, b) * scale + shift        before: y = (x @ w) * scale
     after:  y = conv(x, w * scale, b * scale + shift)   after:  y = x @ (w * scale)
-    New weights are computed in float64 and rounded once.
     """
 
     def run(self, graph: Graph, context: PassContext) -> PassResult:
@@ -78,13 +77,13 @@ def _is_transposed(before: Node) -> bool:
 def _scale_convolution(graph: Graph, at: Node, before: Node, scale: torch.Tensor) -> Node:
     x, weight_node, bias, *rest = before.args
     assert isinstance(weight_node, Node)
-    weight = constant(graph, weight_node).double()
+    weight, factor = constant(graph, weight_node), scale.to(dtype(weight_node))
     if _is_transposed(before):  # [I, O/groups, *kernel], inputs of one group together
         groups = int(rest[-1])  # type: ignore[arg-type]
         grouped = weight.reshape(groups, -1, *weight.shape[1:])
-        scaled = (grouped * scale.reshape(groups, 1, -1, *[1] * (weight.dim() - 2))).reshape(weight.shape)
+        scaled = (grouped * factor.reshape(groups, 1, -1, *[1] * (weight.dim() - 2))).reshape(weight.shape)
     else:
-        scaled = weight * scale.reshape(-1, *[1] * (weight.dim() - 1))
+        scaled = weight * factor.reshape(-1, *[1] * (weight.dim() - 1))
     if isinstance(bias, Node):
         bias = _rounded(graph, at, bias, constant(graph, bias).double() * scale)
     return add_call(graph, at, before.target, (x, _rounded(graph, at, weight_node, scaled), bias, *rest))
@@ -103,4 +102,6 @@ def _shift_convolution(graph: Graph, at: Node, before: Node, shift: torch.Tensor
 def _scale_linear(graph: Graph, at: Node, before: Node, scale: torch.Tensor) -> Node:
     x, weight = before.args
     assert isinstance(weight, Node)
-    return add_call(graph, at, aten.mm.default, (x, _rounded(graph, at, weight, constant(graph, weight).double() * scale)))
+    return add_call(
+        graph, at, aten.mm.default, (x, _rounded(graph, at, weight, constant(graph, weight) * scale.to(dtype(weight))))
+    )

@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amdc.pass_manager import Pass
+from amdc.passes.canonicalize import Canonicalize
+from amdc.passes.collapse_affine import CollapseAffine
 from amdc.passes.common_subexpressions import CommonSubexpressions
 from amdc.passes.dead_code import DeadCode
 from amdc.passes.fold_batch_norm import FoldBatchNorm
+from amdc.passes.fold_constants import FoldConstants
+from amdc.passes.fold_padding import FoldPadding
+from amdc.passes.fuse_elementwise import FuseElementwise
 from amdc.passes.fuse_epilogue import FuseEpilogue
+from amdc.passes.fuse_prologue import FusePrologue
+from amdc.passes.pack_weights import PackWeights
 
 
 @dataclass(frozen=True)
@@ -21,8 +28,16 @@ class Step:
 
 
 STEPS = (
+    Step(FoldConstants(), 1, "first: whether an operand is constant decides most rules that follow"),
+    Step(Canonicalize(), 1, "one spelling each, before the passes that look for it"),
+    Step(FoldConstants(), 1, "again: canonical forms compute on constants, such as a scaled bias"),
+    Step(CollapseAffine(), 1, "several batch norms and scales in a row become one, which then folds as a whole"),
+    Step(FoldPadding(), 1, "before batch-norm folding and packing, which carry the convolution's padding along"),
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),
-    Step(FuseEpilogue(), 1, "after all rewriting of single operators, which does not look into regions"),
+    Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
+    Step(FuseEpilogue(), 1, "before the prologue: what stands between two convolutions is computed once behind the first"),
+    Step(FusePrologue(), 1, "what no epilogue took, because a concatenation or a pooling comes before it"),
+    Step(FuseElementwise(), 1, "last: the point-wise operators that no anchor took"),
 )
 
 # After each pass that changed the graph, so no pass needs to clean up behind itself or to expect leftovers.

@@ -1,0 +1,121 @@
+"""Canonical forms of data movement: what moves nothing is dropped, and a change of shape alone is always spelled `view`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from amdc.ir.graph import Graph, add_call, dtype, is_op, shape
+from amdc.ir.pointwise import is_pointwise
+
+aten = torch.ops.aten
+
+
+def _data(node: Node) -> Node:
+    operand = node.args[0]
+    assert isinstance(operand, Node)
+    return operand
+
+
+def _is_dense(node: Node) -> bool:
+    return node.meta["val"].is_contiguous()
+
+
+def drop_same_shape(graph: Graph, node: Node) -> Node | None:
+    """A view, expand, slice or padding that keeps the shape moves nothing."""
+    return _data(node) if shape(node) == shape(_data(node)) else None
+
+
+def view_of_view(graph: Graph, node: Node) -> Node | None:
+    """x.view(a).view(b) -> x.view(b)"""
+    inner = _data(node)
+    if not is_op(inner, aten.view.default) or not _is_dense(_data(inner)):
+        return None
+    return add_call(graph, node, aten.view.default, (_data(inner), list(shape(node))))
+
+
+def spelled_view(graph: Graph, node: Node) -> Node | None:
+    """squeeze and unsqueeze -> view"""
+    return add_call(graph, node, aten.view.default, (_data(node), list(shape(node))))
+
+
+def _axes(node: Node) -> list[int]:
+    rank = len(shape(node))
+    return [int(axis) % rank for axis in node.args[1]]  # type: ignore[union-attr, arg-type]
+
+
+def drop_identity_permute(graph: Graph, node: Node) -> Node | None:
+    """permute(x, [0, 1, 2]) -> x"""
+    return _data(node) if _axes(node) == list(range(len(shape(node)))) else None
+
+
+def permute_of_permute(graph: Graph, node: Node) -> Node | None:
+    """permute(permute(x, p), q) -> permute(x, p[q])"""
+    inner = _data(node)
+    if not is_op(inner, aten.permute.default):
+        return None
+    first = _axes(inner)
+    return add_call(graph, node, aten.permute.default, (_data(inner), [first[axis] for axis in _axes(node)]))
+
+
+def permute_of_ones(graph: Graph, node: Node) -> Node | None:
+    """A permute that moves only axes of extent 1 -> view"""
+    inner = _data(node)
+    moved = [axis for axis in _axes(node) if shape(inner)[axis] != 1]
+    if moved != sorted(moved) or not _is_dense(inner):
+        return None
+    return add_call(graph, node, aten.view.default, (inner, list(shape(node))))
+
+
+def drop_copy(graph: Graph, node: Node) -> Node | None:
+    """clone(x), alias(x), a cast to the same dtype -> x (values are never written to; a clone that densifies stays)"""
+    inner = _data(node)
+    if dtype(inner) != dtype(node) or node.meta["val"].stride() != inner.meta["val"].stride():
+        return None
+    return inner
+
+
+def drop_single_cat(graph: Graph, node: Node) -> Node | None:
+    """cat([x]) -> x"""
+    parts: Any = node.args[0]
+    return parts[0] if len(parts) == 1 else None
+
+
+def implicit_broadcast(graph: Graph, node: Node) -> Node | None:
+    """f(expand(x), y) -> f(x, y) for point-wise f, which broadcasts by itself"""
+    expanded = [o for o in node.all_input_nodes if is_op(o, aten.expand.default)]
+    if not is_pointwise(node) or not expanded:
+        return None
+    kept = [shape(o) for o in node.all_input_nodes if o not in expanded]
+    for operand in expanded:
+        others = kept + [shape(o) for o in expanded if o is not operand] + [shape(_data(operand))]
+        if len(others) > 1 and tuple(torch.broadcast_shapes(*others)) == shape(node):
+            changed = torch.fx.map_arg((node.args, node.kwargs), lambda n, old=operand: _data(old) if n is old else n)
+            return add_call(graph, node, node.target, changed[0], changed[1])
+    return None
+
+
+def _broadcasting() -> dict[Any, tuple[Any, ...]]:
+    names = ("add", "sub", "mul", "div", "eq", "ne", "lt", "le", "gt", "ge")
+    targets = [getattr(aten, name).Tensor for name in names]
+    targets += [aten.where.self, aten.maximum.default, aten.minimum.default, aten.pow.Tensor_Tensor]
+    return dict.fromkeys(targets, (implicit_broadcast,))
+
+
+SHAPE_RULES: dict[Any, tuple[Any, ...]] = {
+    aten.view.default: (drop_same_shape, view_of_view),
+    aten.expand.default: (drop_same_shape,),
+    aten.slice.Tensor: (drop_same_shape,),
+    aten.constant_pad_nd.default: (drop_same_shape,),
+    aten.squeeze.dims: (spelled_view,),
+    aten.squeeze.dim: (spelled_view,),
+    aten.unsqueeze.default: (spelled_view,),
+    aten.permute.default: (drop_identity_permute, permute_of_permute, permute_of_ones),
+    aten.clone.default: (drop_copy,),
+    aten.alias.default: (drop_copy,),
+    aten._to_copy.default: (drop_copy,),
+    aten.cat.default: (drop_single_cat,),
+    **_broadcasting(),
+}
