@@ -69,15 +69,7 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
     sizes = (m, n, window.groups, *magic(window.groups), weights.group, weights.out, weights.tap, window.in_channels)
     places = (*window.size, window.out[1], window.plane, *window.stride, *window.dilation, *window.pads)
     divisions = (*magic(window.out[1]), *magic(window.plane))
-    arguments: tuple[Operand, ...] = (
-        operands.x,
-        operands.weight,
-        item.node,
-        *sizes,
-        *places,
-        *divisions,
-        *operands.bias_argument,
-    )
+    arguments = (*operands.tensors(item.node), *sizes, *places, *divisions, *operands.bias_argument)
     grid = (-(-n // tile.n), -(-m // tile.m), z)
     _launch(item, builder, conv.CONV, parameters, grid, arguments, window, tile.name, tile.lanes)
 
@@ -95,15 +87,7 @@ def depthwise(item: Item, builder: ProgramBuilder, window: Window, operands: Ope
     }
     sizes = (channels, outs, *magic(outs), *magic(channels), weights.group, weights.out, weights.tap, *window.size, *window.out)
     counted = (planes, strips, *magic(strips), *magic(window.out[1]))
-    arguments: tuple[Operand, ...] = (
-        operands.x,
-        operands.weight,
-        item.node,
-        *sizes,
-        *counted,
-        *window.pads,
-        *operands.bias_argument,
-    )
+    arguments = (*operands.tensors(item.node), *sizes, *counted, *window.pads, *operands.bias_argument)
     grid = (-(-planes * strips * window.out[1] // 256), 1, 1)
     _launch(item, builder, conv.DEPTHWISE, parameters, grid, arguments, window, f"s{window.stride[0]}")
 
@@ -122,7 +106,7 @@ def direct(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
         )
     ]
     values = (*sizes, *strides, *places, *(value for axis in axes for value in axis))
-    arguments: tuple[Operand, ...] = (operands.x, operands.weight, item.node, *values, *operands.bias_argument)
+    arguments = (*operands.tensors(item.node), *values, *operands.bias_argument)
     grid = (-(-window.plane // 256), outs, window.batch)
     _launch(item, builder, conv.CONV_DIRECT, parameters, grid, arguments, window, "transposed" * window.transposed)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch.fx import Node
 
+from amdc.codegen.builder import Operand
 from amdc.ir import graph as ir
 
 
@@ -82,6 +83,10 @@ class Operands:
     @property
     def bias_argument(self) -> tuple[Node, ...]:
         return () if self.bias is None else (self.bias,)
+
+    def tensors(self, y: Node) -> tuple[Operand, ...]:
+        """The first arguments of every convolution kernel."""
+        return self.x, self.weight, y
 
     def strides(self, window: Window) -> Weights:
         channels, outs, taps = window.in_channels, window.out_channels, window.taps
