@@ -16,6 +16,7 @@ MODULES = (
     "pointwise",
     "data_movement",
     "normalization",
+    "resize",
     "softmax",
     "reduction",
     "pooling",

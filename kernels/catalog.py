@@ -80,3 +80,13 @@ LRN = KernelTemplate(
         Parameter("POWER", "1: beta is 0.75, by square roots", values=(0, 1)),
     ),
 )
+RESIZE = KernelTemplate(
+    "resize",
+    "resize.hip",
+    "interpolation along two neighbouring dimensions, from tables",
+    (
+        Parameter("TAPS0", "input rows of one output", 1, 4096),
+        Parameter("TAPS1", "input columns of one output", 1, 4096),
+        Parameter("NEAREST", "1: no weights, dwords of any dtype", values=(0, 1)),
+    ),
+)
