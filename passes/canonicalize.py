@@ -55,8 +55,9 @@ def _apply(graph: Graph, node: Node, fired: dict[str, int]) -> None:
 
 
 def _stand_for(old: Node, new: Node) -> None:
-    """`replace`, but a node that was there before keeps its own names."""
-    if new in old.all_input_nodes or new.meta.get("source") or new.op in ("placeholder", "get_attr"):
-        old.replace_all_uses_with(new, propagate_meta=False)
-    else:
+    """`replace`, but an operand that takes the place of `old` keeps its own names."""
+    if new not in old.all_input_nodes:
         replace(old, new)
+        return
+    new.meta["value"] = new.meta.get("value") or old.meta.get("value")
+    old.replace_all_uses_with(new, propagate_meta=False)

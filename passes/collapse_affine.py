@@ -60,8 +60,7 @@ def _chain(graph: Graph, first: Node) -> list[Node]:
 def _collapse(graph: Graph, chain: list[Node]) -> bool:
     """Replace a chain if fewer operators do; whether it was."""
     multiplies = [is_op(node, *MULTIPLY) for node in chain]
-    wanted = multiplies != sorted(multiplies, reverse=True) and multiplies != [False, True]  # neither m* a*, nor a sum times
-    if not (wanted or multiplies.count(True) > 1 or multiplies.count(False) > 1):
+    if multiplies.count(True) < 2 and multiplies.count(False) < 2:
         return False
     scale, shift = torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     largest = 1

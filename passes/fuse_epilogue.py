@@ -23,6 +23,8 @@ ANCHORS: dict[Any, str] = {
     aten.mm.default: "linear",
     linear_packed: "linear",
     aten.bmm.default: "matmul",
+    aten.avg_pool2d.default: "pool",
+    aten.mean.dim: "reduction",
 }
 MAX_OPERANDS = 8  # of one kernel, beside the anchor's
 
@@ -54,6 +56,8 @@ class FuseEpilogue(Pass):
 def behind(anchor: Node, order: dict[Node, int]) -> list[Node]:
     """All nodes behind an anchor that its kernel can compute, in order; the last has the anchor's shape and dtype."""
     output, axis = shape(anchor), channel_axis(anchor)
+    if is_op(anchor, aten.mean.dim) and not _reduces_innermost(anchor):
+        return []
     taken: list[Node] = []
     operands: set[Node] = set()
 
@@ -63,6 +67,7 @@ def behind(anchor: Node, order: dict[Node, int]) -> list[Node]:
             is_pointwise(node)
             and shape(node) == output
             and all(fits_epilogue(shape(o), output, axis) for o in others)
+            and (not is_op(anchor, aten.mean.dim) or all(shape(o) == output for o in others))
             and len(operands.union(others)) <= MAX_OPERANDS
         )
 
@@ -73,3 +78,11 @@ def behind(anchor: Node, order: dict[Node, int]) -> list[Node]:
         taken, last = taken + step, step[-1]
         operands.update(o for node in step for o in node.all_input_nodes if o not in taken and o is not anchor)
     return taken
+
+
+def _reduces_innermost(node: Node) -> bool:
+    """Whether a mean is over the last axes, so that a kernel finds the elements of one result side by side."""
+    x: Any = node.args[0]
+    rank = len(shape(x))
+    axes: Any = node.args[1] or range(rank)
+    return sorted(axis % rank for axis in axes) == list(range(rank - len(axes), rank))

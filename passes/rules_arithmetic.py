@@ -60,12 +60,12 @@ def fold_alpha(graph: Graph, node: Node) -> Node | None:
     alpha = node.kwargs.get("alpha", 1)
     if alpha == 1:
         return add_call(graph, node, node.target, node.args[:2]) if "alpha" in node.kwargs else None
-    scaled = _scaled(graph, node, node.args[1], float(alpha))  # type: ignore[arg-type]
+    scaled = _scaled(graph, node, node.args[1], alpha)  # type: ignore[arg-type]
     return None if scaled is None else add_call(graph, node, node.target, (node.args[0], scaled))
 
 
 def _scaled(graph: Graph, at: Node, value: Any, factor: float) -> Any:
-    """factor * constant, as a number or a new constant; None where it is no constant of floating-point type."""
+    """factor * constant, as a number or a new constant; None where it is neither a number nor of floating-point type."""
     if isinstance(value, Number):
         return value * factor
     tensor = tensor_of(graph, value)
@@ -124,10 +124,12 @@ def one_clamp(graph: Graph, node: Node) -> Node | None:
     default = (-1.0, 1.0) if node.target is aten.hardtanh.default else (None, None)
     x, low, high = (*node.args, *default[len(node.args) - 1 :])[:3]
     low, high = node.kwargs.get("min", low), node.kwargs.get("max", high)
-    limits = [_number(graph, limit) for limit in (low, high)]
+    limits = [_number(graph, limit, dtype(node)) for limit in (low, high)]
     if any(limit is None and given is not None for limit, given in zip(limits, (low, high), strict=True)):
         return None
     limits = [None if limit is not None and math.isinf(limit) else limit for limit in limits]
+    if limits == [None, None]:
+        return x
     if limits == [0, None]:
         return add_call(graph, node, aten.relu.default, (x,))
     if node.target is aten.clamp.default and [low, high] == limits and len(node.args) == 3:
@@ -135,9 +137,11 @@ def one_clamp(graph: Graph, node: Node) -> Node | None:
     return add_call(graph, node, aten.clamp.default, (x, *limits))
 
 
-def _number(graph: Graph, value: Any) -> float | None:
-    if isinstance(value, Node) and is_constant(value) and constant(graph, value).numel() == 1:
-        return constant(graph, value).item()
+def _number(graph: Graph, value: Any, kind: torch.dtype) -> float | None:
+    """The number that an argument is, or that its constant of one element and type `kind` holds; None for any other."""
+    if isinstance(value, Node) and is_constant(value):
+        held = constant(graph, value)
+        return held.item() if held.numel() == 1 and held.dtype == kind else None
     return value if isinstance(value, Number) else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from amdc.ir.graph import Graph, add_call, add_constant, dtype, is_op, shape
+from amdc.ir.graph import Graph, add_call, add_constant, dtype, is_op, shape, source
 from amdc.passes.constants import tensor_of
 
 aten = torch.ops.aten
@@ -33,13 +33,16 @@ def batch_norm_as_affine(graph: Graph, node: Node) -> Node | None:
     name = str(mean.target)
     scale_node = add_constant(graph, node, f"{name}_scale", scale.reshape(extents).to(dtype(x)))
     shift_node = add_constant(graph, node, f"{name}_shift", shift.reshape(extents).to(dtype(x)))
-    return add_call(graph, node, aten.add.Tensor, (add_call(graph, node, aten.mul.Tensor, (x, scale_node)), shift_node))
+    scaled = add_call(graph, node, aten.mul.Tensor, (x, scale_node))
+    scaled.meta["source"] = source(node)
+    return add_call(graph, node, aten.add.Tensor, (scaled, shift_node))
 
 
 def addmm_as_mm(graph: Graph, node: Node) -> Node | None:
     """addmm(bias, a, b, beta, alpha) -> alpha * (a @ b) + beta * bias"""
     bias, first, second = node.args[:3]
     made = add_call(graph, node, aten.mm.default, (first, second))
+    made.meta["source"] = source(node)
     alpha, beta = node.kwargs.get("alpha", 1), node.kwargs.get("beta", 1)
     if alpha != 1:
         made = add_call(graph, node, aten.mul.Tensor, (made, alpha))
@@ -54,7 +57,7 @@ def average_as_mean(graph: Graph, node: Node) -> Node | None:
     """avg_pool2d over the whole map, without padding -> mean over both axes"""
     x, kernel, _, padding, _, _, divisor = (*node.args, *((), [], [0, 0], False, True, None)[len(node.args) - 1 :])
     assert isinstance(x, Node)
-    if list(kernel) != list(shape(x)[-2:]) or any(padding) or divisor is not None or shape(node)[-2:] != (1, 1):  # type: ignore
+    if node.kwargs or list(kernel) != list(shape(x)[-2:]) or any(padding) or divisor is not None or shape(node)[-2:] != (1, 1):  # type: ignore
         return None
     return add_call(graph, node, aten.mean.dim, (x, [-2, -1], True))
 
