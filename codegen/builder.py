@@ -56,6 +56,7 @@ class ProgramBuilder:
         self._launches: list[Launch] = []
         self._buffers: dict[str, Buffer] = {}
         self._places: dict[tuple[Node, int], Place] = {}
+        self._named: dict[str, Place] = {}  # constants, by the name they were asked for
 
     # --- where values lie ---
     def place(self, value: Node | Place, index: int = 0) -> Place:
@@ -72,7 +73,9 @@ class ProgramBuilder:
         if node.op == "get_attr":
             return self.constant(str(node.target), ir.constant(self.graph, node).detach().contiguous().numpy())
         name = node.name if index == 0 else f"{node.name}.{index}"
-        return self._buffer(name, "input" if node.op == "placeholder" else "activation", dtype, tuple(map(int, fake.shape)))
+        return self._buffer(
+            self._unique(name), "input" if node.op == "placeholder" else "activation", dtype, tuple(map(int, fake.shape))
+        )
 
     def _buffer(self, name: str, kind: BufferKind, dtype: str, shape: tuple[int, ...]) -> Place:
         if dtype not in ITEM_SIZES:
@@ -96,10 +99,10 @@ class ProgramBuilder:
 
     def constant(self, name: str, array: np.ndarray) -> Place:
         """A constant of the bundle (packed weights, tables). One name always has the same content."""
-        if name not in self.constants:
-            self._buffer(name, "constant", str(array.dtype), array.shape)
-            self.constants[name] = np.ascontiguousarray(array).reshape(array.shape)
-        return Place(name, str(array.dtype), tuple(array.shape))
+        if name not in self._named:
+            self._named[name] = self._buffer(self._unique(name), "constant", str(array.dtype), array.shape)
+            self.constants[self._named[name].buffer] = np.ascontiguousarray(array).reshape(array.shape)
+        return self._named[name]
 
     def _unique(self, hint: str) -> str:
         name, count = hint, 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch.fx import Node
 
@@ -29,7 +29,9 @@ Emit = Callable[[list[str]], tuple[list[str], str]]  # names of the sources' val
 @dataclass(frozen=True)
 class Source:
     """An operand of a map: `strides` (in elements, one a dimension of the domain; any sign) from element `offset` on. Where the
-    domain's coordinate along a dimension of `window` {dim: (low, extent)} is outside low..low+extent-1, the value is `fill`."""
+    domain's coordinate along a dimension of `window` {dim: (low, extent)} is outside low..low+extent-1, the value is `fill`.
+    Each entry (source, stride, extent) of `gathered` adds the value of an earlier source, an index that counts from the end where
+    it is negative, times a stride."""
 
     value: Node | Place
     dtype: str
@@ -37,6 +39,7 @@ class Source:
     offset: int = 0
     window: dict[int, tuple[int, int]] = field(default_factory=dict)
     fill: str = "0"
+    gathered: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass
@@ -68,28 +71,31 @@ def launch_map(
     *,
     out_strides: Shape | None = None,
     out_offset: int = 0,
+    out_gathered: tuple[tuple[int, int, int], ...] = (),
     flops: int = 0,
     hint: str = "",
 ) -> None:
-    """One launch that sets out[coordinates] = emit(sources at the coordinates) over a whole domain."""
+    """One launch that sets out[coordinates] = emit(sources at the coordinates) over a whole domain; `out_gathered` is as a
+    source's `gathered`."""
     numel = math.prod(domain)
     if numel == 0:
         return
     windows = {dim for source in sources for dim in source.window}
     all_strides = [source.strides for source in sources] + [out_strides or dense_strides(domain)]
     dims, strides, moved = collapse(domain, all_strides, fixed=sorted(windows))
-    vector = _vector(dims, strides, sources, out, set(moved.values()))
+    indirect = out_gathered or any(source.gathered for source in sources)
+    vector = 1 if indirect else _vector(dims, strides, sources, out, set(moved.values()))
     body = _Body(vector, [], [], [])
-    dense_out = strides[-1] == dense_strides(dims) and out_offset == 0
-    plain = [s == dense_strides(dims) and not source.window and not source.offset for s, source in zip(strides, sources, strict=False)]
+    dense_out = strides[-1] == dense_strides(dims) and not out_offset and not out_gathered
+    plain = [s == dense_strides(dims) and source == Source(source.value, source.dtype, source.strides) for s, source in zip(strides, sources)]
     if not all(plain) or not dense_out:
         _coordinates(body, dims)
     names = []
     for k, source in enumerate(sources):
         body.pointer(f"a{k}", source.value)
-        names.append(_load(body, k, source, strides[k], plain[k], moved))
+        names.append(_load(body, k, source, strides[k], "element" if plain[k] else None, moved, names))
     body.pointer("out", out, const="")
-    place = "element" if dense_out else _offset(body, "out", strides[-1], out_offset)
+    place = "element" if dense_out else _offset(body, "out", strides[-1], out_offset, out_gathered, names)
     _compute(body, sources, strides, names, emit, out, place)
     builder.launch(
         ELEMENTWISE,
@@ -125,21 +131,29 @@ def _coordinates(body: _Body, dims: Shape) -> None:
     body.lines.append(f"    unsigned c0 = {rest};")
 
 
-def _offset(body: _Body, name: str, strides: Shape, offset: int) -> str:
-    """The C++ expression of an element's position, in elements."""
+def _offset(
+    body: _Body, name: str, strides: Shape, offset: int, gathered: tuple[tuple[int, int, int], ...], names: list[str]
+) -> str:
+    """The C++ expression of an element's position, in elements; `names` are the values of the sources so far."""
     terms = [body.parameter(f"{name}_start", offset)] if offset else []
     for dim, stride in enumerate(strides):
         if stride == 1:
             terms.append(f"c{dim}")
         elif stride:
             terms.append(f"c{dim} * {body.parameter(f'{name}_stride{dim}', stride)}")
+    for number, (source, stride, extent) in enumerate(gathered):
+        index = f"amdc_wrap({names[source]}, {body.parameter(f'{name}_count{number}', extent)})"
+        terms.append(f"{index} * {body.parameter(f'{name}_step{number}', stride)}")
     return " + ".join(terms) or "0u"
 
 
-def _load(body: _Body, k: int, source: Source, strides: Shape, plain: bool, moved: dict[int, int]) -> str:
-    """Statements that load source k; returns the name that holds one element of it (or of a vector, where it is stepped)."""
+def _load(
+    body: _Body, k: int, source: Source, strides: Shape, known: str | None, moved: dict[int, int], names: list[str]
+) -> str:
+    """Statements that load source k, at the index `known` where there is one; returns the name that holds one element of it (or of
+    a vector, where it is stepped)."""
     name, ctype = f"a{k}", C_TYPES[source.dtype]
-    index = "element" if plain else _offset(body, name, strides, source.offset)
+    index = known or _offset(body, name, strides, source.offset, source.gathered, names)
     if body.vector == 4 and strides[-1]:
         kind, suffix = ("amdc_f4", "f32x4") if source.dtype == "float32" else ("amdc_u4", "u32x4")
         value = f"amdc_load_{suffix}(amdc_make({name}, {name}_bytes), 4u * ({index}))"
@@ -211,7 +225,7 @@ def launch_copy(
 ) -> None:
     """A map that only moves: elements of any dtype travel as integers of their size."""
     raw = RAW[ITEM_SIZES[source.dtype]]
-    moved = Source(source.value, raw, source.strides, source.offset, source.window, source.fill)
+    moved = replace(source, dtype=raw)
     place = Place(out.buffer, raw, out.shape, out.offset)
     launch_map(
         builder, item, domain, [moved], place, lambda names: ([], names[0]), out_strides=out_strides, out_offset=out_offset, hint=hint

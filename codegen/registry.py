@@ -15,6 +15,8 @@ Lowering = Callable[[Item, ProgramBuilder], None]
 MODULES = (
     "pointwise",
     "data_movement",
+    "indexing",
+    "constants",
     "normalization",
     "resize",
     "softmax",

@@ -228,6 +228,10 @@ AMDC_DEVICE float amdc_softplus(float x, float beta, float threshold) {
 AMDC_DEVICE float amdc_gelu(float x) { return 0.5f * x * (1.0f + amdc_erf(x * 0.707106781f)); }
 AMDC_DEVICE float amdc_gelu_tanh(float x) { return 0.5f * x * (1.0f + amdc_tanh(0.797884561f * (x + 0.044715f * x * x * x))); }
 
+// An index into `extent` elements; a negative one counts from the end.
+AMDC_DEVICE unsigned amdc_wrap(long index, unsigned extent) { return (unsigned)index + (index < 0 ? extent : 0u); }
+AMDC_DEVICE unsigned amdc_wrap(int index, unsigned extent) { return (unsigned)index + (index < 0 ? extent : 0u); }
+
 AMDC_DEVICE float amdc_round_f16(float x) { return (float)(_Float16)x; }
 AMDC_DEVICE float amdc_load_f16(amdc_buffer b, unsigned offset) { return (float)__builtin_bit_cast(_Float16, amdc_load_u16(b, offset)); }
 AMDC_DEVICE void amdc_store_f16(amdc_buffer b, unsigned offset, float value) {
