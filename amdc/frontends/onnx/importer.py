@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from amdc.errors import ModelError
-from amdc.frontends.onnx.check import check_model, default_opset, node_label, opsets, run_onnx_checker
+from amdc.frontends.onnx.check import check_model, default_opset, node_label, opsets
 from amdc.frontends.onnx.inputs import bind_inputs
 from amdc.frontends.onnx.load import Model, load_model
 from amdc.frontends.onnx.registry import NotSupported, Operator, find_operator
@@ -40,7 +40,6 @@ def import_model(
     loaded = load_model(model)
     check_model(loaded)
     weights = read_weights(loaded)
-    run_onnx_checker(loaded)
     graph_inputs = bind_inputs(loaded, dict(shapes or {}), dict(bindings or {}))
     with torch.no_grad():
         return _Importer(loaded, weights).run(graph_inputs)

@@ -10,7 +10,13 @@ from amdc.frontends.onnx.registry import onnx_op
 
 @onnx_op("MatMul")
 def matmul(a: Tensor, b: Tensor, /) -> Tensor:
-    return torch.matmul(a, b)
+    """Batch dimensions broadcast; a vector is a row on the left, a column on the right."""
+    if a.dim() > 1 and b.dim() > 1:
+        return torch.matmul(a, b)
+    left, right = a.unsqueeze(0) if a.dim() == 1 else a, b.unsqueeze(1) if b.dim() == 1 else b
+    product = torch.matmul(left, right)
+    kept = [*product.shape[:-2], *([] if a.dim() == 1 else [product.shape[-2]]), *([] if b.dim() == 1 else [product.shape[-1]])]
+    return product.reshape(kept)
 
 
 @onnx_op("Gemm", since=7)
@@ -29,7 +35,3 @@ def gemm(
 def einsum(*operands: Tensor, equation: str) -> Tensor:
     return torch.einsum(equation, *operands)
 
-
-@onnx_op("Det", since=11)
-def det(x: Tensor, /) -> Tensor:
-    return torch.linalg.det(x)

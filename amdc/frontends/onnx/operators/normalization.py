@@ -42,23 +42,11 @@ def instance_normalization(x: Tensor, scale: Tensor, bias: Tensor, /, *, epsilon
     return torch.ops.aten.native_group_norm.default(x, scale, bias, batch, channels, plane, channels, epsilon)[0]
 
 
-@onnx_op("GroupNormalization", since=18)
-def group_normalization_by_group(
-    x: Tensor, scale: Tensor, bias: Tensor, /, *, num_groups: int, epsilon: float = 1e-5
-) -> Tensor:
-    """Opset 18 has a scale and a bias for each group."""
-    per_channel = x.shape[1] // num_groups
-    return group_normalization(x, _spread(scale, per_channel), _spread(bias, per_channel), num_groups=num_groups, epsilon=epsilon)
-
-
-def _spread(values: Tensor, times: int) -> Tensor:
-    return values.reshape(-1, 1).expand(-1, times).reshape(-1)
-
-
 @onnx_op("GroupNormalization", since=21)
 def group_normalization(
     x: Tensor, scale: Tensor, bias: Tensor, /, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1
 ) -> Tensor:
+    """Opset 18's form, with a scale for each group, was withdrawn from the standard."""
     batch, channels, plane = x.shape[0], x.shape[1], math.prod(x.shape[2:])
     return torch.ops.aten.native_group_norm.default(x, scale, bias, batch, channels, plane, num_groups, epsilon)[0]
 

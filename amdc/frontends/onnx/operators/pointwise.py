@@ -107,7 +107,9 @@ def power(x: Tensor, exponent: Operand, /) -> Tensor:
 
 @onnx_op("BitShift", since=11)
 def bit_shift(x: Tensor, amount: Tensor, /, *, direction: str) -> Tensor:
-    return torch.bitwise_left_shift(x, amount) if direction == "LEFT" else torch.bitwise_right_shift(x, amount)
+    """Of unsigned integers, as products and quotients by powers of two."""
+    factor = torch.pow(2, amount).to(x.dtype)
+    return x * factor if direction == "LEFT" else torch.div(x, factor, rounding_mode="trunc")
 
 
 @onnx_op("Where", since=9)

@@ -1,0 +1,10 @@
+"""The table of single-node models: at least one for each operator that amdc reads."""
+
+from __future__ import annotations
+
+from tests.frontends.cases_arithmetic import ARITHMETIC
+from tests.frontends.cases_movement import MOVEMENT
+from tests.frontends.cases_windows import WINDOWS
+
+CASES = [*ARITHMETIC, *WINDOWS, *MOVEMENT]
+assert len({case.id for case in CASES}) == len(CASES), "two cases have the same name"
