@@ -90,6 +90,7 @@ template <class A, class B, class Walk> AMDC_DEVICE void multiply_all(Tile &tile
     AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * STAGE];
     const float *read_a = lds + Tile::lane_row(), *read_b = lds + SIZE_A + Tile::lane_column();
     unsigned stage = 0;
+    stages = __builtin_amdgcn_readfirstlane(stages); // a count in a VGPR would cost the loop VALU instructions
     walk.load(a, b);
     walk.store(a, b, lds, lds + SIZE_A);
     amdc_barrier();
