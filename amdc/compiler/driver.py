@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def build_graph(model: Any, options: CompileOptions) -> Graph:
-    """Import a model and run the passes of the optimisation level over it. What `print_before`, `print_after` and `pass_times` ask
-    for goes to stderr."""
+    """Import a model and run the passes of the optimisation level over it. What `print_before`, `print_after`
+    and `pass_times` ask for goes to stderr."""
     from amdc.frontends.onnx import import_model
     from amdc.pass_manager import PassContext, PassTime, run_pipeline
     from amdc.passes.pipeline import cleanup_for, known_passes, passes_for
@@ -51,7 +51,7 @@ def build_graph(model: Any, options: CompileOptions) -> Graph:
 
 
 def print_pass_times(times: list[PassTime]) -> None:
-    """A line a pass on stderr, in the order of execution: seconds of the pass, seconds of the checks after it, whether it changed."""
+    """A line a pass on stderr, in the order of execution: seconds of the pass and of the checks after it, whether it changed."""
     for entry in times:
         changed = "changed" if entry.changed else "no change"
         print(f"{entry.seconds:8.3f} s  checks {entry.check_seconds:6.3f} s  {entry.name:28} {changed}", file=sys.stderr)
