@@ -29,10 +29,10 @@ CHEAP = (
 
 @dataclass(frozen=True)
 class FusePrologue(Pass):
-    """Fuse a pre-activation (batch norm and ReLU before a convolution, as in DenseNet) into the convolution's region.
+    """Fuse what stands before a convolution into its region: a pre-activation (batch norm and ReLU, as in DenseNet), a gate.
 
     before: a = relu(x * scale + shift); y = conv(a, w, b)
-    after:  y = region(x, scale, shift, w, b), one kernel
+    after:  y = region(x, scale, shift, w, b), one kernel, where scale and shift are per channel or one number
     The convolution's zero padding stays zero: it is applied behind the prologue. Only what no other node uses is fused.
     """
 
@@ -78,12 +78,9 @@ def _link(user: Node, node: Node) -> Node | None:
     """The data operand of a node that can become part of the prologue of its only user, or None."""
     if not is_op(node, *CHEAP) or node.kwargs or only_user(node) is not user or dtype(node) != torch.float32:
         return None
-    data, *others = node.args
-    if not isinstance(data, Node) or is_constant(data) or shape(data) != shape(node) or dtype(data) != dtype(node):
+    full = [o for o in node.all_input_nodes if shape(o) == shape(node) and dtype(o) == dtype(node) and not is_constant(o)]
+    if len(full) != 1:
         return None
-    for other in others:
-        if isinstance(other, Node) and not (
-            is_constant(other) and per_channel(shape(other), shape(node), 1) and elements(other) < elements(node)
-        ):
-            return None
-    return data
+    others = [o for o in node.all_input_nodes if o is not full[0]]
+    fits = all(per_channel(shape(o), shape(node), 1) and elements(o) < elements(node) for o in others)
+    return full[0] if fits else None
