@@ -1,0 +1,13 @@
+// kernel.h: everything that a translated kernel includes.
+#include "values.h"
+#include "float_mode.h"
+#include "bits.h"
+#include "floats.h"
+#include "elementary.h"
+#include "division.h"
+#include "lanes.h"
+#include "vector_memory.h"
+#include "scalar_memory.h"
+#include "atomics.h"
+#include "lds.h"
+#include "worker.h"

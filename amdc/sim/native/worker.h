@@ -1,0 +1,122 @@
+// worker.h: runs work-groups until none is left. Any number of threads call run_worker on the same Launch.
+#ifndef AMDC_WORKER_H
+#define AMDC_WORKER_H
+#include "float_mode.h"
+#include "lds.h"
+#include "wave.h"
+
+static int run_wave(Wave *W); // generated: runs from W->resume to the next stop
+
+#define LDS_PLACE (LDS_SPACE + LDS_SLACK)
+#define LDS_MAPS (CHECK_RACES ? 3 : 1) // the data, and two maps of touched bytes
+#define ALIGNED(n) (((u64)(n) + 255) & ~(u64)255)
+
+INLINE u32 wave_count(const Launch *L) { return (L->size[0] * L->size[1] * L->size[2] + LANES - 1) / LANES; }
+INLINE u64 vgpr_bytes(const Launch *L) { return (u64)L->vgpr_count * LANES * 4; }
+
+// Bytes that a worker needs at `memory` (256-byte aligned).
+u64 worker_bytes(const Launch *L) {
+    u64 wave = ALIGNED(sizeof(Wave)) + vgpr_bytes(L) + ALIGNED(L->vgpr_count * 8);
+    return LDS_MAPS * LDS_PLACE + wave_count(L) * wave;
+}
+
+static void start_wave(Launch *L, Wave *W, u32 number, u64 group, u32 worker) {
+    u32 waves = wave_count(L), items = L->size[0] * L->size[1] * L->size[2], first = number * LANES;
+    u32 active = items - first < LANES ? items - first : LANES;
+    u64 exec = active == LANES ? ALL_LANES : ((u64)1 << active) - 1;
+    u64 scratch_wave = (u64)L->scratch_per_lane * LANES;
+    u32 id[3] = {(u32)(group % L->groups[0]), (u32)(group / L->groups[0] % L->groups[1]),
+                 (u32)(group / L->groups[0] / L->groups[1])};
+    __builtin_memset(W->v, 0xff, vgpr_bytes(L)); // what nothing wrote reads as NaN, in every run the same
+    __builtin_memset(W->written, 0, L->vgpr_count * 8ull);
+    __builtin_memset(W->s, 0xff, sizeof W->s);
+    W->s_written[0] = W->s_written[1] = 0;
+    for (u32 i = 0; i < L->sgpr_count; ++i) W->s[i] = L->sgprs[i], W->s_written[0] |= (u64)1 << i;
+    for (int d = 0; d < 3; ++d)
+        if (L->group_id[d] >= 0) W->s[L->group_id[d]] = id[d], W->s_written[0] |= (u64)1 << L->group_id[d];
+    W->scratch_base = L->scratch + ((u64)worker * waves + number) * scratch_wave;
+    if (L->wave_offset >= 0) {
+        W->s[L->wave_offset] = (u32)(W->scratch_base - L->scratch);
+        W->s_written[0] |= (u64)1 << L->wave_offset;
+    }
+    for (u32 lane = 0; lane < active; ++lane) {
+        u32 item = first + lane;
+        u32 ids[3] = {item % L->size[0], item / L->size[0] % L->size[1], item / L->size[0] / L->size[1]};
+        for (u32 d = 0; d < L->work_item_ids; ++d) W->v[d][lane] = ids[d];
+    }
+    for (u32 d = 0; d < L->work_item_ids; ++d) W->written[d] = exec;
+    EXEC = exec;
+    W->s_written[S_EXEC / 64] |= (u64)3 << S_EXEC % 64;
+    W->scc = 0;
+    W->mode = L->mode;
+    W->number = number;
+    W->stop = STOP_BARRIER;
+    W->resume = W->pc = L->entry;
+    W->budget = L->max_instructions ? L->max_instructions : ALL_LANES >> 1;
+    W->scratch_per_lane = L->scratch_per_lane;
+    W->group = group;
+    expand_mask(W, exec);
+}
+
+// What a wave touched up to a barrier is what earlier waves touched, for the next one.
+static void merge_touched(Wave *W) {
+    u8 *own = W->touched, *earlier = W->touched_earlier;
+    for (u32 i = 0; i < W->lds_size; ++i) earlier[i] |= own[i];
+    __builtin_memset(own, 0, W->lds_size);
+}
+
+// All waves up to the next barrier, until all have ended. Returns STOP_END or STOP_FAULT.
+static int run_group(Wave **waves, u32 count) {
+    for (;;) {
+        u32 ended = 0, at_barrier = 0;
+        for (u32 i = 0; i < count; ++i) {
+            Wave *W = waves[i];
+            if (W->stop == STOP_BARRIER) {
+                use_f32_mode(W);
+                W->stop = (u32)run_wave(W);
+                if (CHECK_RACES && W->touched) merge_touched(W);
+            }
+            if (W->stop == STOP_FAULT) return STOP_FAULT;
+            if (W->stop == STOP_END) ++ended;
+            else at_barrier = i + 1;
+        }
+        if (ended == count) return STOP_END;
+        if (CHECK_RACES && waves[0]->touched) __builtin_memset(waves[0]->touched_earlier, 0, waves[0]->lds_size);
+        if (CHECK_BARRIERS && ended) return fault(waves[at_barrier - 1], FAULT_BARRIER, 0, 0, ended);
+    }
+}
+
+void run_worker(Launch *L, u32 worker, u8 *memory) {
+    u32 count = wave_count(L);
+    Wave *waves[16]; // 1,024 work-items at most
+    host_mode saved = get_host_mode();
+    u8 *lds = memory, *touched = CHECK_RACES && count > 1 && L->lds_size ? lds + LDS_PLACE : 0;
+    memory += LDS_MAPS * LDS_PLACE;
+    for (u32 i = 0; i < count; ++i) {
+        Wave *W = waves[i] = (Wave *)memory;
+        memory += ALIGNED(sizeof(Wave));
+        __builtin_memset(W, 0, sizeof *W);
+        W->v = (u32(*)[LANES])memory;
+        memory += vgpr_bytes(L);
+        W->written = (u64 *)memory;
+        memory += ALIGNED(L->vgpr_count * 8);
+        W->vgpr_count = L->vgpr_count;
+        W->launch = L;
+        W->image = L->image;
+        W->lds = lds;
+        W->touched = touched;
+        W->touched_earlier = touched ? touched + LDS_PLACE : 0;
+        W->lds_size = L->lds_size;
+        W->counts = L->counts ? L->counts + worker * L->blocks : 0;
+    }
+    for (;;) {
+        u64 group = __atomic_fetch_add(&L->next, 1, __ATOMIC_RELAXED);
+        if (group >= L->total || __atomic_load_n(&L->fault.kind, __ATOMIC_ACQUIRE)) break;
+        __builtin_memset(lds, 0xff, L->lds_size);
+        if (touched) __builtin_memset(touched, 0, L->lds_size), __builtin_memset(touched + LDS_PLACE, 0, L->lds_size);
+        for (u32 i = 0; i < count; ++i) start_wave(L, waves[i], i, group, worker);
+        run_group(waves, count);
+    }
+    set_host_mode(saved);
+}
+#endif

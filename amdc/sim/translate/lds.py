@@ -1,0 +1,91 @@
+"""DS instructions as calls of the support headers."""
+
+from __future__ import annotations
+
+from amdc.sim.isa.model import Instruction
+from amdc.sim.translate.operands import refuse
+from amdc.sim.translate.types import memory_dwords, type_bytes
+from amdc.sim.translate.vector_memory import SMALL_LOADS, guarded
+
+LANE_EXCHANGES = ("swizzle", "permute", "bpermute")
+
+
+class LdsFunctions:
+    """The functions that a kernel's DS instructions need: each form with its constants, made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, str] = {}
+
+    def name(self, stem: str, body: str) -> str:
+        return self._made.setdefault(body, f"lds_{stem}_{len(self._made)}")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(
+            f"NOINLINE int {name}(Wave *W, Registers v, const u32 *address, Registers data, Registers data2, u64 exec) {{ {body} }}"
+            for body, name in self._made.items()
+        )
+
+
+def lds_statement(instruction: Instruction, functions: LdsFunctions) -> str:
+    """A call that ends the wave where a check fails."""
+    op, modifiers = instruction.op, instruction.modifiers
+    if op.meaning == "nop":
+        return ";"
+    if not op.meaning or modifiers.get("gds"):
+        raise refuse(instruction, op.note or "global data share")
+    form, _, rest = op.meaning.partition(" ")
+    if form in LANE_EXCHANGES:
+        return exchange_statement(instruction, form)
+    places = [f"&VGPR({operand.index})" for operand in instruction.src[1:]]
+    target = f"&VGPR({instruction.dst[0].index})" if instruction.dst else "0"
+    data, data2 = [*places, "0", "0"][:2]
+    name = functions.name(form, lds_body(instruction, form, rest))
+    return guarded(f"{name}(W, {target}, VGPR({instruction.src[0].index}), {data}, {data2}, EXEC)")
+
+
+def lds_body(instruction: Instruction, form: str, rest: str) -> str:
+    """The C statements of one form with its offsets."""
+    modifiers = instruction.modifiers
+    if form.removesuffix("st64").endswith("2"):
+        scale = type_bytes(rest) * (64 if form.endswith("st64") else 1)
+        offsets = [int(modifiers["offset0"]) * scale, int(modifiers["offset1"]) * scale]
+        return _two_places(form.removesuffix("st64"), rest, offsets)
+    offset = int(modifiers["offset"])
+    if form == "atomic":
+        operation, type = rest.split(" ")
+        return f"return lds_atomic_{operation}_{type}(W, v, address, data, data2, {offset}, exec, {int(bool(instruction.dst))});"
+    size, count, align = type_bytes(rest), memory_dwords(rest), _alignment(rest)
+    if rest in SMALL_LOADS:
+        return f"return load_lds_small(W, v[0], address, {offset}, {size}, {int(rest[0] == 'i')}, exec);"
+    if rest in ("b8", "b16"):
+        return f"return store_lds_small(W, data[0], address, {offset}, {size}, exec);"
+    if form == "load":
+        return f"return load_lds(W, v, address, {offset}, {count}, {align}, exec);"
+    if form == "store":
+        return f"return store_lds(W, (const u32(*)[LANES])data, address, {offset}, {count}, {align}, exec);"
+    raise refuse(instruction, f"'{instruction.op.meaning}' is not supported")
+
+
+def _alignment(type: str) -> int:
+    """Natural, and 16 bytes for three dwords too [GCN3, "LDS alignment"]."""
+    return {12: 16}.get(type_bytes(type), type_bytes(type))
+
+
+def _two_places(form: str, type: str, offsets: list[int]) -> str:
+    count, align = memory_dwords(type), type_bytes(type)
+    if form == "load2":
+        return f"return load_lds_two(W, v, address, {offsets[0]}, {offsets[1]}, {count}, {align}, exec);"
+    if form == "store2":
+        first, second = (
+            f"store_lds(W, (const u32(*)[LANES]){name}, address, {offset}, {count}, {align}, exec)"
+            for name, offset in zip(("data", "data2"), offsets, strict=True)
+        )
+        return f"return {first} || {second};"
+    return f"return lds_exchange_two(W, v, address, data, data2, {offsets[0]}, {offsets[1]}, {count}, exec);"
+
+
+def exchange_statement(instruction: Instruction, form: str) -> str:
+    """Exchanges between lanes that use the LDS hardware but no memory."""
+    to, sources = f"VGPR({instruction.dst[0].index})", [f"VGPR({operand.index})" for operand in instruction.src]
+    return f"{form}_lanes(W, {to}, {', '.join(sources)}, {instruction.modifiers['offset']}, EXEC);"

@@ -1,0 +1,90 @@
+"""Vector ALU instructions: calls of the functions that vector_function.py makes, and the exchanges between lanes."""
+
+from __future__ import annotations
+
+from amdc.sim.isa.forms import LANE_FORMS
+from amdc.sim.isa.model import Instruction
+from amdc.sim.translate.operands import is_scalar, refuse, scalar_bits, vgpr_place
+from amdc.sim.translate.types import TYPES
+from amdc.sim.translate.vector_function import Form, form_of, function_text
+
+FLUSHING = ("mad_f32", "mad_legacy_f32", "mul_legacy_f32")  # they flush f32 denormals in every mode
+
+
+class VectorFunctions:
+    """The functions that a kernel needs, each made once."""
+
+    def __init__(self) -> None:
+        self._names: dict[Form, str] = {}
+
+    def name(self, form: Form) -> str:
+        return self._names.setdefault(form, f"{form.op.name}_f{len(self._names)}")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(function_text(form, name) for form, name in self._names.items())
+
+
+def vector_statement(instruction: Instruction, functions: VectorFunctions) -> str:
+    """One line of C."""
+    op = instruction.op
+    if op.meaning == "nop":
+        return ";"
+    if op.meaning in LANE_FORMS:
+        return lane_statement(instruction)
+    form = form_of(instruction)
+    arguments = ["W"]
+    if form.vector_result:
+        arguments.append(vgpr_place(instruction.dst[0]))
+    before, exec_mask = "", "EXEC"
+    for number, (operand, type) in enumerate(zip(instruction.src, op.src, strict=True)):
+        if number == 0 and instruction.encoding == "DPP":
+            before, exec_mask = _dpp(instruction), "E"
+            arguments.append("T")
+        elif type == "mask":
+            arguments.append(scalar_bits(operand, 2))
+        elif is_scalar(operand):
+            arguments.append(scalar_bits(operand, TYPES[type].words))
+        else:
+            arguments.append(vgpr_place(operand))
+    call = f"{functions.name(form)}({', '.join([*arguments, exec_mask])});"
+    if form.mask_result:
+        mask = instruction.dst[-1]
+        call = f"SGPR64({mask.index}) = {call}"
+        if "exec" in op.writes:
+            call += f" EXEC = SGPR64({mask.index});"
+    if form.uses_f64:
+        call = f"enter_f64(W); {call} leave_f64(W);"
+    elif any(name in form.meaning for name in FLUSHING):
+        call = f"enter_flush(W); {call} leave_flush(W);"
+    return f"{{ {before} {call} }}" if before else call
+
+
+def _dpp(instruction: Instruction) -> str:
+    """The first source's lanes, moved into the temporary register T, and the lanes E that are written."""
+    fields = (instruction.modifiers[name] for name in ("dpp_ctrl", "row_mask", "bank_mask", "bound_ctrl"))
+    arguments = ", ".join(str(field) for field in fields)
+    return f"u32 T[LANES]; const u64 E = move_lanes(W, T, {vgpr_place(instruction.src[0])}, {arguments});"
+
+
+def lane_statement(instruction: Instruction) -> str:
+    """Exchanges between lanes and scalars, and registers addressed through M0."""
+    form, sources, target = instruction.op.meaning, instruction.src, instruction.dst[0]
+    if form == "readfirstlane":
+        return f"SGPR({target.index}) = {_lane_of(instruction, 'first_lane(EXEC)')};"
+    if form == "readlane":
+        return f"SGPR({target.index}) = {_lane_of(instruction, f'{scalar_bits(sources[1], 1)} & 63')};"
+    if form == "writelane":
+        return f"{vgpr_place(target)}[{scalar_bits(sources[1], 1)} & 63] = {scalar_bits(sources[0], 1)};"
+    if form not in ("movreld", "movrels", "movrelsd"):
+        raise refuse(instruction, f"'{form}' is not supported")
+    to = f"relative_vgpr(W, {target.index})" if form != "movrels" else str(target.index)
+    if is_scalar(sources[0]):
+        return f"set_lanes(W, VGPR({to}), {scalar_bits(sources[0], 1)}, EXEC);"
+    source = f"relative_vgpr(W, {sources[0].index})" if form != "movreld" else str(sources[0].index)
+    return f"copy_lanes(W, VGPR({to}), VGPR({source}), EXEC);"
+
+
+def _lane_of(instruction: Instruction, lane: str) -> str:
+    source = instruction.src[0]
+    return scalar_bits(source, 1) if is_scalar(source) else f"{vgpr_place(source)}[{lane}]"
