@@ -15,6 +15,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from amdc.cache import Cache, content_key
 from amdc.codegen.toolchain_compile import StepFailed, Toolchain
@@ -68,7 +69,8 @@ def _examine(binary: str, origin: str, arch: str) -> Toolchain:
     stamp = _stamp(binary)
     key = content_key(binary, stamp, origin, arch, str(OLDEST), *(field.name for field in dataclasses.fields(Toolchain)))
     found = json.loads(Cache("toolchain").read_or_make(key, lambda path: _probe(binary, stamp, origin, arch, path)))
-    toolchain = Toolchain(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    toolchain = Toolchain(**fields)
     _stamp(toolchain.linker[0])
     return toolchain
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -94,7 +95,7 @@ class Archive:
         with open(self.path, "rb") as file:
             file.seek(offset)
             data = file.read(size)
-        if len(data) != size or zipfile.crc32(data) != self._directory[name].CRC:
+        if len(data) != size or zlib.crc32(data) != self._directory[name].CRC:
             raise self.error(f"its member {name} is damaged")
         return data
 

@@ -38,7 +38,7 @@ def to_buffers(constants: Mapping[str, np.ndarray]) -> Buffers:
 
 
 def _bytes_of(array: np.ndarray) -> memoryview:
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 class StoredWeights(Mapping[str, np.ndarray]):
@@ -52,7 +52,7 @@ class StoredWeights(Mapping[str, np.ndarray]):
         if self._arrays is None:
             offset, size = self._archive.span(self._member)
             data = np.memmap(self._archive.path, np.uint8, "r", offset, (size,))
-            if sha256([memoryview(data)]) != self._digest:
+            if sha256([data.data]) != self._digest:
                 raise self._archive.error(f"its member {self._member} is damaged")
             try:
                 self._arrays = _parse(data)
@@ -72,7 +72,7 @@ class StoredWeights(Mapping[str, np.ndarray]):
 
 def _parse(data: np.ndarray) -> dict[str, np.ndarray]:
     """Views of each tensor in the file's bytes. Raises KeyError, TypeError, ValueError or struct.error for another format."""
-    (length,) = struct.unpack_from("<Q", data)
+    (length,) = struct.unpack("<Q", data[:8].tobytes())
     header = json.loads(bytes(data[8 : 8 + length]))
     body = data[8 + length :]
     arrays = {}

@@ -74,7 +74,11 @@ class HipDevice:
         function = self._function(module, symbol)
         size = ctypes.c_size_t(len(kernarg))
         packed = (c_void_p * 5)(
-            BUFFER_POINTER, ctypes.cast(kernarg, c_void_p), BUFFER_SIZE, ctypes.cast(ctypes.byref(size), c_void_p), END
+            BUFFER_POINTER,
+            ctypes.cast(ctypes.c_char_p(kernarg), c_void_p),
+            BUFFER_SIZE,
+            ctypes.cast(ctypes.byref(size), c_void_p),
+            END,
         )
         doing = f"launching {symbol} on {self.name}"
         self.hip.call("hipModuleLaunchKernel", function, *grid, *block, 0, None, None, packed, doing=doing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,7 +11,12 @@ from amdc.errors import BundleError, UsageError
 from amdc.program import Argument, Launch, Pointer
 from amdc.sim.kernarg import LaunchShape, pack_arguments
 
-SCALARS = {"int32": np.int32, "uint32": np.uint32, "int64": np.int64, "float32": np.float32}
+SCALARS: dict[str, Callable[[float], np.generic]] = {
+    "int32": np.int32,
+    "uint32": np.uint32,
+    "int64": np.int64,
+    "float32": np.float32,
+}
 
 
 def pack_launch(launch: Launch, kernel: KernelInfo, block: tuple[int, int, int], addresses: Mapping[str, int]) -> bytes:

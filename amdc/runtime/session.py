@@ -43,6 +43,7 @@ class Session:
         _require_arch(program, device, bundle.path)
         self.bundle, self.program, self.device = bundle, program, device
         self.launch_ms: list[float] = []
+        self._ready: list[_Ready] = []
         codes = _parse_code(bundle)
         self._arena = device.allocate(max(program.arena_bytes, 1))
         try:
@@ -122,7 +123,7 @@ class Session:
         """Free the device's memory. A second call does nothing."""
         arena, self._arena = self._arena, 0
         if arena:
-            self._ready: list[_Ready] = []
+            self._ready = []
             self.device.free(arena)
             self.device.close()
 
