@@ -50,7 +50,7 @@ def read_weights(model: Model) -> dict[str, Tensor]:
     weights, problems = {}, []
     for initializer in model.proto.graph.initializer:
         try:
-            weights[initializer.name] = model.reader.read(initializer, f"initializer '{initializer.name}'")
+            weights[initializer.name] = model.reader.read_initializer(initializer)
         except ModelError as problem:
             problems.append(str(problem))
     if problems:
@@ -68,6 +68,7 @@ class _Importer:
         self._recorder = Recorder()
         self._values = dict(weights)
         self._failures: list[str] = []
+        self._cause: Exception | None = None  # of the first failure
 
     def run(self, inputs: Mapping[str, tuple[tuple[int, ...], torch.dtype]]) -> Graph:
         proto = self._model.proto
@@ -76,7 +77,7 @@ class _Importer:
         for index, node in enumerate(proto.graph.node):
             self._import_node(node, index)
         if self._failures:
-            raise ModelError(_failure_text(self._model.name, self._failures))
+            raise ModelError(_failure_text(self._model.name, self._failures)) from self._cause
         names = tuple(output.name for output in proto.graph.output)
         outputs = tuple(self._traced(self._values[name], name) for name in names)
         return self._recorder.finish(outputs, {"inputs": tuple(inputs), "outputs": names, "model": self._about()})
@@ -89,6 +90,7 @@ class _Importer:
         try:
             results = self._call(node, node_label(node, index), arguments)
         except Exception as problem:  # whatever an operator raises on a bad node is the model's fault, and is shown as such
+            self._cause = self._cause or problem
             self._failures.append(_describe(node, node_label(node, index), arguments, problem))
             return
         for name, result in zip(node.output, results, strict=False):

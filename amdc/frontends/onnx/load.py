@@ -29,23 +29,24 @@ def load_model(model: str | Path | bytes | onnx.ModelProto) -> Model:
     if isinstance(model, onnx.ModelProto):
         return Model(_inlined(model), model.graph.name or "model", None, TensorReader(None))
     if isinstance(model, bytes):
-        content = np.frombuffer(model, np.uint8)
-        return _parse(content, model, "model", None)
+        return _parse(np.frombuffer(model, np.uint8), "model", None)
     path = Path(model)
     if not path.is_file():
         kind = "is a folder" if path.is_dir() else "does not exist"
         raise UsageError(f"model file '{path}' {kind}; give the path of an .onnx file")
     content = np.memmap(path, np.uint8, mode="c") if path.stat().st_size else np.empty(0, np.uint8)
-    return _parse(content, content.tobytes(), str(path), path)
+    return _parse(content, str(path), path)
 
 
-def _parse(content: np.ndarray, data: bytes, name: str, path: Path | None) -> Model:
+def _parse(content: np.ndarray, name: str, path: Path | None) -> Model:
+    data = memoryview(content)
     try:
         spans = raw_data_spans(data)
     except Truncated as problem:
         raise ModelError(f"{name} is not an ONNX model, or it is cut off: {problem}; fetch or export it again") from problem
     try:
-        proto = onnx.ModelProto.FromString(data)
+        proto = onnx.ModelProto()
+        proto.ParseFromString(data)
     except DecodeError as problem:
         raise ModelError(f"{name} is not an ONNX model: its bytes are no valid protobuf ({problem})") from problem
     if not proto.HasField("graph") or not proto.opset_import:

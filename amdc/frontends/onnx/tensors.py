@@ -52,20 +52,27 @@ class TensorReader:
     `spans` says where in the model file `content` the raw bytes of an initializer stand: name -> (offset, length).
     """
 
-    def __init__(self, directory: Path | None, content: np.ndarray | None = None, spans: dict[str, tuple[int, int]] | None = None):
+    def __init__(
+        self, directory: Path | None, content: np.ndarray | None = None, spans: dict[str, tuple[int, int]] | None = None
+    ) -> None:
         self._directory = directory
         self._content = content
         self._spans = spans or {}
         self._files: dict[str, np.ndarray] = {}
 
+    def read_initializer(self, proto: TensorProto) -> Tensor:
+        """A weight of the model, from where it lies in the file."""
+        where = f"initializer '{proto.name}'"
+        if self._content is None or proto.name not in self._spans:
+            return self.read(proto, where)
+        offset, length = self._spans[proto.name]
+        return _view(self._content[offset : offset + length], torch_dtype(proto.data_type, where), tuple(proto.dims), where)
+
     def read(self, proto: TensorProto, where: str) -> Tensor:
-        """The tensor of `proto`; `where` names it in errors (ModelError: dtype, size, missing or short external file)."""
+        """Any tensor; `where` names it in errors (ModelError: dtype, size, missing or short external file)."""
         dtype, shape = torch_dtype(proto.data_type, where), tuple(proto.dims)
         if proto.data_location == TensorProto.EXTERNAL:
             return _view(self._external(proto, where), dtype, shape, where)
-        if self._content is not None and proto.name in self._spans:
-            offset, length = self._spans[proto.name]
-            return _view(self._content[offset : offset + length], dtype, shape, where)
         if proto.HasField("raw_data"):
             return _view(np.frombuffer(proto.raw_data, np.uint8), dtype, shape, where)
         return _from_fields(proto, dtype, shape, where)

@@ -5,9 +5,11 @@ No arithmetic is done on traced values, only shape inference. Operators on real 
 
 from __future__ import annotations
 
+import functools
 import keyword
 import operator
 import re
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,6 +21,12 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 aten = torch.ops.aten
 KEEPS_SHAPE = (aten.view.default, aten.expand.default)  # given the shape that their operand has, they say nothing
+
+
+@functools.cache
+def _decompositions() -> dict[Any, Callable[..., Any]]:
+    """torch's table of what is not core ATen, in terms of what is."""
+    return dict(torch._decomp.core_aten_decompositions().items())
 
 
 def identifier(name: str) -> str:
@@ -44,7 +52,6 @@ class Recorder(TorchDispatchMode):
         self._nodes: dict[int, Node] = {}
         self._lifted: dict[Any, Tensor] = {}
         self._alive: list[Tensor] = []  # tensors that `_nodes` or `_lifted` know by id
-        self._decompositions = torch._decomp.core_aten_decompositions()
 
     def placeholder(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """A new input of the graph."""
@@ -86,7 +93,7 @@ class Recorder(TorchDispatchMode):
             return func(*args, **kwargs)  # prim: a question about a tensor (its device), not an operator on it
         if func in KEEPS_SHAPE and list(args[0].shape) == list(args[1]):
             return self._alias(func(*args), self.node(args[0]))
-        for rewrite in (self._decompositions[func] if func in self._decompositions else None, func.decompose):
+        for rewrite in (_decompositions().get(func), func.decompose):
             if rewrite is not None:
                 with self:
                     result = rewrite(*args, **kwargs)

@@ -17,7 +17,7 @@ class Truncated(ValueError):
     """The bytes are no sequence of whole protobuf fields."""
 
 
-def raw_data_spans(data: bytes) -> dict[str, tuple[int, int]]:
+def raw_data_spans(data: memoryview) -> dict[str, tuple[int, int]]:
     """Name of an initializer -> (offset, length) of its raw data in `data`. Raises Truncated."""
     spans = {}
     for number, start, end in _fields(data, 0, len(data)):
@@ -29,11 +29,11 @@ def raw_data_spans(data: bytes) -> dict[str, tuple[int, int]]:
                 name_start, name_end = parts.get(TENSOR_NAME, (0, 0))
                 raw_start, raw_end = parts.get(TENSOR_RAW_DATA, (0, 0))
                 if raw_end - raw_start >= SMALLEST:
-                    spans[data[name_start:name_end].decode("utf-8", "replace")] = (raw_start, raw_end - raw_start)
+                    spans[str(data[name_start:name_end], "utf-8", "replace")] = (raw_start, raw_end - raw_start)
     return spans
 
 
-def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _fields(data: memoryview, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """(field number, start, end) of the length-delimited fields in data[position:end]; the others are passed over."""
     while position < end:
         start = position
@@ -53,7 +53,7 @@ def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, in
             raise Truncated(f"byte {start} starts no protobuf field")
 
 
-def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
+def _varint(data: memoryview, position: int, end: int) -> tuple[int, int]:
     """(value, position behind it) of a base-128 number."""
     value = shift = 0
     while position < end and shift < 64:
