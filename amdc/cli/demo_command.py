@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
 
 from amdc.cli.progress import progress
 
@@ -25,7 +24,7 @@ def command(photograph: str, output: Path, level: int, jobs: int | None) -> None
     """Compile a pretrained EfficientNet-Lite0, run it on the simulated GPU on a photograph, compare with ONNX Runtime."""
     import amdc
     from amdc.cli import inspection
-    from amdc.cli.inspect_command import print_tables
+    from amdc.cli.inspect_command import print_tables, report_console
     from amdc.cli.photograph import as_data_uri, as_input, class_name, export_network, load_photograph
     from amdc.cli.report import write_report
     from amdc.compiler import CompileOptions, compile_model
@@ -33,7 +32,7 @@ def command(photograph: str, output: Path, level: int, jobs: int | None) -> None
 
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
-    console = Console()
+    console = report_console()
     image = load_photograph(photograph)
     output.mkdir(parents=True, exist_ok=True)
     model, packed = output / "efficientnet-lite0.onnx", output / "efficientnet-lite0.amdc"

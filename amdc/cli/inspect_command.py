@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+PIPE_WIDTH = 130  # columns
 
 
 @click.command("inspect")
@@ -34,9 +37,15 @@ def command(bundle: Path, card: str | None, as_json: bool, html: Path | None) ->
         print_tables(facts)
 
 
+def report_console() -> Console:
+    """stdout; where it is no terminal, wide enough for whole kernel names."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPE_WIDTH)
+
+
 def print_tables(facts: dict[str, Any], console: Console | None = None) -> None:
     """The head and the kernel table, as text."""
-    console = console or Console()
+    console = console or report_console()
     head = facts["summary"]
     console.print(
         f"[bold]inputs[/]   {'; '.join(head['inputs'])}\n[bold]outputs[/]  {'; '.join(head['outputs'])}", highlight=False
@@ -47,11 +56,11 @@ def print_tables(facts: dict[str, Any], console: Console | None = None) -> None:
         f"(largest live set {head['largest_live_set_bytes'] / 1e6:.2f} MB)",
         highlight=False,
     )
-    table = Table(title=f"Kernels, by their share of the roofline time on {head['card']}", title_justify="left", show_edge=False)
-    for heading in ("kernel", "runs", "VGPR", "SGPR", "LDS", "waves", "MFLOP", "MB", "floor us", "share"):
-        table.add_column(
-            heading, justify="left" if heading == "kernel" else "right", overflow="fold", no_wrap=heading != "kernel"
-        )
+    title = f"Kernels, by their share of the roofline time on {head['card']}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("kernel", overflow="fold", min_width=20)
+    for heading in ("runs", "VGPR", "SGPR", "LDS", "waves", "MFLOP", "MB", "floor us", "share"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in facts["kernels"]:
         spills = " spills" if row["scratch_bytes"] else ""
         table.add_row(
