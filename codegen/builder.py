@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,15 @@ class Place:
 
 
 Operand = Node | Place | Argument | int | float
+
+
+def value_name(node: Node) -> str | None:
+    """The user's name of a node's (first) value."""
+    if isinstance(node.meta["val"], (tuple, list)):
+        return next(
+            (user.meta.get("value") for user in node.users if user.target is operator.getitem and user.args[1] == 0), None
+        )
+    return node.meta.get("value")
 
 
 class ProgramBuilder:
@@ -93,6 +103,24 @@ class ProgramBuilder:
         dtype, shape = str(fake.dtype).removeprefix("torch."), tuple(map(int, fake.shape))
         self._places[node, index] = Place(base.buffer, dtype, shape, base.offset + offset)
 
+    def place_within(self, node: Node, whole: Place, offset: int, index: int = 0) -> None:
+        """Let a node that is still to be computed write its value `offset` bytes into another place."""
+        fake = node.meta["val"][index] if isinstance(node.meta["val"], (tuple, list)) else node.meta["val"]
+        shape = tuple(map(int, fake.shape))
+        self._places[node, index] = Place(whole.buffer, whole.dtype, shape, whole.offset + offset)
+
+    def is_placed(self, node: Node, index: int = 0) -> bool:
+        return (node, index) in self._places
+
+    def owns(self, place: Place) -> bool:
+        """Whether a place is all of a buffer that the program itself fills."""
+        buffer = self._buffers[place.buffer]
+        return buffer.kind in ("activation", "output") and place.offset == 0 and place.nbytes == buffer.nbytes
+
+    def activation(self, hint: str, dtype: str, shape: tuple[int, ...]) -> Place:
+        """A further tensor that no node stands for."""
+        return self._buffer(self._unique(hint), "activation", dtype, shape)
+
     def scratch(self, hint: str, nbytes: int) -> Place:
         """A buffer for use between the launches of one node."""
         return self._buffer(self._unique(hint), "scratch", "uint8", (nbytes,))
@@ -134,7 +162,7 @@ class ProgramBuilder:
         places = [self.place(value) for value in arguments if isinstance(value, (Node, Place))]
         read = {place: None for place in places if place not in written}
         own = self._places.get((item.node, 0))
-        whole = own is not None and any((own.buffer, own.offset) == (place.buffer, place.offset) for place in written)
+        whole = own is not None and self.owns(own) and any((own.buffer, own.offset) == (p.buffer, p.offset) for p in written)
         self._launches.append(
             Launch(
                 kernel=kernel,
@@ -144,11 +172,19 @@ class ProgramBuilder:
                 writes=tuple(dict.fromkeys(place.buffer for place in written)),
                 node=item.node.name,
                 source=tuple(item.node.meta.get("source", ())),
-                value=item.node.meta.get("value") if whole else None,
+                value=value_name(item.node) if whole else None,
                 flops=flops,
                 bytes_moved=sum(place.nbytes for place in [*read, *written]) if bytes_moved is None else bytes_moved,
             )
         )
+
+    def name_last(self, node: Node) -> None:
+        """The last launch that wrote into the node's buffer completed its value: let it carry the user's name of it."""
+        name, buffer = value_name(node), self.place(node).buffer
+        for index in reversed(range(len(self._launches))):
+            if buffer in self._launches[index].writes:
+                self._launches[index] = replace(self._launches[index], value=name)
+                return
 
     def _arguments(self, value: Operand) -> Iterable[Argument]:
         if isinstance(value, (Pointer, Scalar)):
@@ -173,21 +209,14 @@ class ProgramBuilder:
         return symbol
 
     # --- the end ---
-    def output(self, node: Node) -> Place:
-        """Where an output of the model lies, kept to the end of the run."""
-        place = self.place(node)
-        buffer = self._buffers[place.buffer]
-        if buffer.kind == "activation":
-            self._buffers[place.buffer] = replace(buffer, kind="output")
-        return place
-
-    def finish(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> Program:
-        """The planned Program. `inputs` and `outputs` stand in the order of the user's names."""
-        for node in inputs:
-            self.place(node)
-        out_ports = [self._port(name, self.output(node)) for name, node in zip(ir.outputs(self.graph), outputs, strict=True)]
+    def finish(self, inputs: Sequence[Node], outputs: Sequence[Place]) -> Program:
+        """The planned Program. `inputs` and `outputs` stand in the order of the user's names; each output fills a buffer from its
+        start, which is kept to the end of the run."""
         in_ports = [self._port(name, self.place(node)) for name, node in zip(ir.inputs(self.graph), inputs, strict=True)]
-        placed = plan(self._buffers, self._launches, keep={port.buffer for port in out_ports})
+        out_ports = [self._port(name, place) for name, place in zip(ir.outputs(self.graph), outputs, strict=True)]
+        for place in outputs:
+            self._buffers[place.buffer] = replace(self._buffers[place.buffer], kind="output")
+        placed = plan(self._buffers, self._launches, keep={place.buffer for place in outputs})
         return Program(
             arch=self.target.arch,
             inputs=tuple(in_ports),

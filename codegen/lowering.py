@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch.fx import Node
 
-from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.concat_in_place import join_in_place
+from amdc.codegen.elementwise import Source, launch_copy
+from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item, make_item
 from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.registry import find
@@ -24,7 +27,7 @@ from amdc.target import Target
 
 @dataclass(frozen=True)
 class LoweringOptions:
-    """`opt_level` 0 to 3: from 2 on, kernels and layouts are chosen by cost."""
+    """`opt_level` 0 to 3: from 2 on, kernels and layouts are chosen by cost, and concatenations are built in place."""
 
     opt_level: int = 2
 
@@ -48,6 +51,8 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
     if unsupported:
         raise ModelError(unsupported_message(unsupported, target.arch))
     builder = ProgramBuilder(graph, target, options.opt_level)
+    if options.opt_level >= 2:
+        join_in_place(graph, builder, nodes)
     for node in nodes:
         if is_getitem(node):
             builder.alias(node, builder.place(node.args[0], node.args[1]))  # type: ignore[arg-type]
@@ -55,8 +60,19 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
             function = find(by_node[node])
             assert function is not None
             function(by_node[node], builder)
-    program = builder.finish(ir.placeholders(graph), ir.output_nodes(graph))
-    return Lowered(program, builder.sources, builder.constants)
+    outputs = [own_place(graph, builder, node) for node in ir.output_nodes(graph)]
+    return Lowered(builder.finish(ir.placeholders(graph), outputs), builder.sources, builder.constants)
+
+
+def own_place(graph: ir.Graph, builder: ProgramBuilder, node: Node) -> Place:
+    """Where an output of the model lies: what is a view, an input or a constant is copied into a buffer of its own."""
+    place = builder.place(node)
+    if builder.owns(place):
+        return place
+    copy = builder.activation(f"{node.name}.output", place.dtype, place.shape)
+    item = Item(graph, node, node, (), {}, {})
+    launch_copy(builder, item, place.shape, Source(place, place.dtype, dense_strides(place.shape)), copy, hint="output")
+    return copy
 
 
 def is_getitem(node: Node) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.concat_in_place import concat_dim, parts
 from amdc.codegen.elementwise import BLOCK, Source, launch_copy, launch_map
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import Shape, broadcast_strides, dense_strides
@@ -192,23 +193,25 @@ MAX_PARTS = 16  # of one launch of concat.hip
 
 @lowers(aten.cat.default)
 def cat(item: Item, builder: ProgramBuilder) -> None:
-    """One launch for every 16 inputs; dtypes whose rows are not whole dwords take a copy each."""
-    rank = len(item.shape)
-    dim = (item.args[1] if len(item.args) > 1 else item.kwargs.get("dim", 0)) % rank
-    out = builder.place(item.node)
-    parts = [x for x in item.args[0] if len(ir.shape(x)) == rank and math.prod(ir.shape(x))]
-    starts = [0]
-    for x in parts:
-        starts.append(starts[-1] + ir.shape(x)[dim])
-    if any(dtype_name(x) != out.dtype for x in parts) or ITEM_SIZES[out.dtype] < 4:
-        for x, start in zip(parts, starts, strict=False):
-            place, strides = ir.shape(x), dense_strides(item.shape)
-            _copy_part(item, builder, x, place, strides, start * strides[dim])
-        return
-    words = ITEM_SIZES[out.dtype] // 4 * math.prod(item.shape[dim + 1 :])
-    for first in range(0, len(parts), MAX_PARTS):
-        chosen = list(zip(parts, starts, strict=False))[first : first + MAX_PARTS]
-        _join(item, builder, out, [(x, ir.shape(x)[dim] * words, start * words) for x, start in chosen], item.shape[dim] * words)
+    """One launch for every 16 inputs that do not lie in place already; dtypes of less than 4 bytes take a copy for each input."""
+    dim, out = concat_dim(item.node), builder.place(item.node)
+    step = math.prod(item.shape[dim + 1 :])
+    whole = math.prod(item.shape[:dim]) == 1
+    left = []
+    for x, start in parts(item.node):
+        place = builder.place(x)
+        if not whole or (place.buffer, place.offset) != (out.buffer, out.offset + start * step * ITEM_SIZES[out.dtype]):
+            left.append((x, start))
+    if not left:
+        builder.name_last(item.node)
+    elif any(dtype_name(x) != out.dtype for x, _ in left) or ITEM_SIZES[out.dtype] < 4:
+        for x, start in left:
+            _copy_part(item, builder, x, ir.shape(x), dense_strides(item.shape), start * step)
+    else:
+        words = ITEM_SIZES[out.dtype] // 4 * step
+        joined = [(x, ir.shape(x)[dim] * words, start * words) for x, start in left]
+        for first in range(0, len(joined), MAX_PARTS):
+            _join(item, builder, out, joined[first : first + MAX_PARTS], item.shape[dim] * words)
 
 
 def _copy_part(item: Item, builder: ProgramBuilder, x: Node, domain: Shape, strides: Shape, start: int) -> None:
