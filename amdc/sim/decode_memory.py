@@ -9,8 +9,6 @@ from amdc.sim.fetch import Fetch, bits
 from amdc.sim.isa.model import Instruction, Op, Operand
 from amdc.sim.operands import register_count, vgpr
 
-_TWO_OFFSETS = ("2", "exchange2")
-
 
 def _finish(
     fetch: Fetch, op: Op, dst: tuple[Operand, ...], src: tuple[Operand, ...], modifiers: dict[str, int | str]
@@ -69,17 +67,19 @@ def _buffer(fetch: Fetch, op: Op, further: dict[str, int | str]) -> Instruction:
     offen, idxen, glc = bits(first, 12, 1), bits(first, 13, 1), bits(first, 14, 1)
     modifiers = {"offset": bits(first, 0, 12), "offen": offen, "idxen": idxen, "glc": glc, "tfe": bits(second, 23, 1)} | further
     if not op.src:
-        return _finish(fetch, op, (), (), modifiers)
+        return _finish(fetch, op, (), (), {})
     address = Operand("vgpr", bits(second, 0, 8), offen + idxen) if offen or idxen else Operand("none")
     place = (
         address,
         fetch.scalar(4 * bits(second, 16, 5), 4),
         fetch.source(bits(second, 24, 8), "b32"),
     )
-    data = tuple(vgpr(bits(second, 8, 8), type) for type in (*op.dst[:1], *op.src[:-3])[:1])
+    data = bits(second, 8, 8)
     stores = len(op.src) == 4
-    dst = data if op.dst and (not stores or glc) else ()
-    return _finish(fetch, op, dst, (*data, *place) if stores else place, modifiers)
+    returns = glc if stores else not modifiers.get("lds")
+    dst = tuple(vgpr(data, type) for type in op.dst) if returns else ()
+    src = (vgpr(data, op.src[0]), *place) if stores else place[-len(op.src) :]
+    return _finish(fetch, op, dst, src, modifiers)
 
 
 def decode_mimg(fetch: Fetch) -> Instruction:

@@ -72,10 +72,10 @@ def decode_smem(fetch: Fetch) -> Instruction:
     fetch.size = 2
     op = fetch.op("SMEM", bits(low, 18, 8))
     data_field, base_field = bits(low, 6, 7), 2 * bits(low, 0, 6)
-    modifiers: dict[str, int | str] = {"glc": bits(low, 16, 1)}
     dst = _destination(fetch, op, data_field)
     if not op.src:
-        return _finish(fetch, op, dst, (), modifiers)
+        return _finish(fetch, op, dst, ())
+    modifiers: dict[str, int | str] = {"glc": bits(low, 16, 1)}
     offset = Operand("imm", value=bits(high, 0, 20)) if bits(low, 17, 1) else fetch.scalar(bits(high, 0, 7), 1)
     base = fetch.scalar(base_field, register_count(op.src[-2]))
     data = (fetch.scalar(data_field, register_count(op.src[0])),) if len(op.src) == 3 else ()

@@ -70,8 +70,8 @@ def _destinations(fetch: Fetch, op: Op) -> tuple[Operand, ...]:
 def _sdwa(fetch: Fetch, op: Op, second: tuple[Operand, ...], implicit: tuple[Operand, ...]) -> Instruction:
     control = fetch.word(1)
     fetch.size = 2
-    src = [_selected(fetch, vgpr(bits(control, 0, 8), op.src[0]), bits(control, 16, 6))]
-    src += [_selected(fetch, operand, bits(control, 24, 6)) for operand in second]
+    src = [_selected(fetch, vgpr(bits(control, 0, 8), op.src[0]), op.src[0], bits(control, 16, 6))]
+    src += [_selected(fetch, operand, op.src[1], bits(control, 24, 6)) for operand in second]
     unused = bits(control, 11, 2)
     if unused == 3:
         raise fetch.error("SDWA dst_unused 3 is reserved")
@@ -87,22 +87,22 @@ def _selection(fetch: Fetch, code: int) -> str:
     return SELECTIONS[code]
 
 
-def _selected(fetch: Fetch, operand: Operand, control: int) -> Operand:
+def _selected(fetch: Fetch, operand: Operand, type: str, control: int) -> Operand:
     """`control` holds the selection (2:0), sign extension (3), negation (4) and absolute value (5)."""
-    return replace(
-        operand,
-        sel=_selection(fetch, control & 7),
-        sext=bool(control >> 3 & 1),
-        neg=bool(control >> 4 & 1),
-        abs=bool(control >> 5 & 1),
-    )
+    chosen = replace(operand, sel=_selection(fetch, control & 7), sext=bool(control >> 3 & 1))
+    return _signed(chosen, type, bool(control >> 4 & 1), bool(control >> 5 & 1))
+
+
+def _signed(operand: Operand, type: str, neg: bool, absolute: bool) -> Operand:
+    """The operand with negation and absolute value, which only floats and raw bits have."""
+    return operand if type[0] in "iu" else replace(operand, neg=neg, abs=absolute)
 
 
 def _dpp(fetch: Fetch, op: Op, second: tuple[Operand, ...], implicit: tuple[Operand, ...]) -> Instruction:
     control = fetch.word(1)
     fetch.size = 2
-    first = replace(vgpr(bits(control, 0, 8), op.src[0]), neg=bool(control >> 20 & 1), abs=bool(control >> 21 & 1))
-    others = tuple(replace(operand, neg=bool(control >> 22 & 1), abs=bool(control >> 23 & 1)) for operand in second)
+    first = _signed(vgpr(bits(control, 0, 8), op.src[0]), op.src[0], bool(control >> 20 & 1), bool(control >> 21 & 1))
+    others = tuple(_signed(operand, op.src[1], bool(control >> 22 & 1), bool(control >> 23 & 1)) for operand in second)
     modifiers: dict[str, int | str] = {
         "dpp_ctrl": bits(control, 8, 9),
         "row_mask": bits(control, 28, 4),
@@ -134,7 +134,7 @@ def _vop3_source(fetch: Fetch, op: Op, number: int) -> Operand:
     operand = fetch.source(code, type)
     neg = bool(high >> (29 + number) & 1)
     absolute = len(op.dst) < 2 and bool(low >> (8 + number) & 1)  # with a second destination, its register stands there
-    return replace(operand, neg=neg, abs=absolute) if neg or absolute else operand
+    return _signed(operand, type, neg, absolute)
 
 
 def _vop3_destinations(fetch: Fetch, op: Op) -> tuple[Operand, ...]:

@@ -18,6 +18,7 @@ from amdc.sim.isa.model import Instruction
 
 __all__ = ["UnknownInstruction", "decode", "decode_one"]
 
+LONGEST = 8  # bytes of an instruction, a literal included
 Decoder = Callable[[Fetch], Instruction]
 _BY_TOP_6: dict[int, Decoder] = {
     0b110000: scalar.decode_smem,
@@ -65,7 +66,7 @@ def decode_one(text: bytes, offset: int = 0, base: int = 0) -> Instruction:
     """The instruction at byte `offset` of `text`; its address is `base + offset`."""
     if offset % 4 or not 0 <= offset < len(text):
         raise UnknownInstruction(f"no instruction starts at byte {offset} of {len(text)} bytes of code")
-    return _decode_at(_words(text), offset // 4, base + offset)
+    return _decode_at(_words(text[offset : offset + LONGEST]), 0, base + offset)
 
 
 def decode(text: bytes, base: int = 0) -> list[Instruction]:

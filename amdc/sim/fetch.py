@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from amdc.errors import KernelFault
 from amdc.sim.isa.model import Op, Operand
 from amdc.sim.isa.table import TABLE
-from amdc.sim.operands import LITERAL, literal, scalar, source
+from amdc.sim.operands import LITERAL, literal, register_count, scalar, source
 
 
 class UnknownInstruction(KernelFault):
@@ -43,7 +43,8 @@ class Fetch:
     def error(self, what: str) -> UnknownInstruction:
         data = b"".join(word.to_bytes(4, "little") for word in self.words[self.index : self.index + 2])
         return UnknownInstruction(
-            f"cannot decode the instruction at 0x{self.address:x} (bytes {data.hex(' ')}): {what}; is the code for another chip than gfx8?"
+            f"cannot decode the instruction at 0x{self.address:x} (bytes {data.hex(' ')}): {what};"
+            " is the code for another chip than gfx803?"
         )
 
     def op(self, format: str, opcode: int) -> Op:
@@ -64,12 +65,12 @@ class Fetch:
             return self.take_literal(type)
         found = source(code, type)
         if found is None:
-            raise self.error(f"source operand {code} is reserved")
+            raise self.error(f"source operand {code} is reserved, or no start of {register_count(type)} registers")
         return found
 
     def scalar(self, code: int, count: int) -> Operand:
         """The register of a scalar destination, base or mask field."""
         found = scalar(code, count)
         if found is None:
-            raise self.error(f"scalar register {code} of {count} words is reserved")
+            raise self.error(f"scalar register {code} is reserved, or no start of {count} registers")
         return found

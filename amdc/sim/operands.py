@@ -1,7 +1,7 @@
 """Operands from their encodings: registers, special registers, inline constants and literals.
 
-Source: AMD, GCN3 ISA manual, "SGPR and VGPR operand encodings" and "Scalar ALU operands"; the patterns of inline constants in 16-bit
-and 64-bit operands from LLVM's AMDGPU documentation, "Operands".
+Source: AMD, GCN3 ISA manual, "SGPR and VGPR operand encodings" and "Scalar ALU operands"; the patterns of inline constants in
+16-bit and 64-bit operands from LLVM's AMDGPU documentation, "Operands".
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from amdc.sim.isa.model import Operand
 LITERAL, SDWA, DPP = 255, 249, 250
 _WORDS = {"64": 2, "96": 3, "128": 4, "256": 8, "512": 16}
 _PAIRS = {102: "flat_scratch", 104: "xnack_mask", 106: "vcc", 108: "tba", 110: "tma", 126: "exec"}
-_SINGLES = {124: "m0", 251: "vccz", 252: "execz", 253: "scc"}
+_SINGLES = {124: "m0"}
+_CONDITIONS = {251: "vccz", 252: "execz", 253: "scc"}  # read as 0 or 1
 _FLOATS = {240: 0.5, 241: -0.5, 242: 1.0, 243: -1.0, 244: 2.0, 245: -2.0, 246: 4.0, 247: -4.0}
 _INVERSE_TAU = {16: 0x3118, 32: 0x3E22F983, 64: 0x3FC45F306DC9C882}  # 1/(2 pi), code 248
 _FLOAT_LAYOUT = {16: ("<e", "<H"), 32: ("<f", "<I"), 64: ("<d", "<Q")}
@@ -36,16 +37,20 @@ def vgpr(index: int, type: str) -> Operand:
 
 @cache
 def scalar(code: int, count: int) -> Operand | None:
-    """The SGPR or special register that a 7-bit scalar field names, `count` registers wide; None for a reserved code."""
-    if code < 102:
+    """The SGPR or special register that a scalar field names, `count` registers wide; None for a reserved or misaligned code."""
+    if code in _CONDITIONS:
+        return Operand("special", code, count, name=_CONDITIONS[code])
+    if code % min(count, 4):
+        return None
+    if code + count <= 102:
         return Operand("sgpr", code, count)
-    if 112 <= code < 124:
+    if code >= 112 and code + count <= 124:
         first = code - 112
         return Operand("special", code, count, name=f"ttmp{first}" if count == 1 else f"ttmp[{first}:{first + count - 1}]")
-    if code in _SINGLES:
+    if code in _SINGLES and count == 1:
         return Operand("special", code, count, name=_SINGLES[code])
     name = _PAIRS.get(code & ~1)
-    if name is None or (count > 1 and code & 1):
+    if name is None or count > 2:
         return None
     return Operand("special", code, count, name=name if count > 1 else name + ("_hi" if code & 1 else "_lo"))
 
@@ -84,7 +89,7 @@ def source(code: int, type: str) -> Operand | None:
     operand's own width (64 bits for 64-bit types, 16 for 16-bit types, else 32)."""
     if code >= 256:
         return vgpr(code - 256, type)
-    if code < 128 or code in _SINGLES:
+    if code < 128 or code in _CONDITIONS:
         return scalar(code, register_count(type))
     pattern = _inline_pattern(code, pattern_bits(type))
     return None if pattern is None else Operand("inline", code, value=pattern)

@@ -1,13 +1,14 @@
-"""MUBUF and MTBUF: memory through a buffer descriptor, with bounds checks (the manual, "MUBUF instructions", "MTBUF instructions").
+"""MUBUF and MTBUF: memory through a buffer descriptor, with bounds checks (the manual, "MUBUF", "MTBUF instructions").
 
-Sources in the assembler's order: a store's or atomic's data, the VGPR address (kind "none" with neither offen nor idxen; index first
-where both are set), the 128-bit descriptor, the scalar offset. An atomic has a destination only with glc, the data's register.
+Sources in the assembler's order: a store's or atomic's data, the VGPR address (kind "none" with neither offen nor idxen; index
+first where both are set), the 128-bit descriptor, the scalar offset. An atomic has a destination only with glc, the data's
+(first) register; a load into LDS (modifier lds) has none.
 """
 
 from __future__ import annotations
 
 from amdc.sim.isa.model import Op
-from amdc.sim.isa.rows import rows_of
+from amdc.sim.isa.rows import Row, rows_of
 
 _row = rows_of("MUBUF")
 _typed = rows_of("MTBUF")
@@ -31,53 +32,31 @@ ATOMICS = (
 )  # opcodes in this order: (name, operation, kind of integer)
 
 
-def _formatted(opcode: int, name: str, form: str) -> tuple[Op, ...]:
-    """MUBUF's conversions by the descriptor's format; d16 keeps one component a register on this generation."""
-    rows = []
-    for i, (components, type) in enumerate(_XYZW):
-        loads = form.startswith("load")
-        rows.append(
-            _row(
-                opcode + i,
-                f"buffer_{name}_{components}",
-                type if loads else "",
-                _PLACE if loads else f"{type} {_PLACE}",
-                f"{form} {components}",
-            )
-        )
-    return tuple(rows)
-
-
-def _typed_rows(opcode: int, name: str, form: str) -> tuple[Op, ...]:
-    loads = form.startswith("load")
+def _formatted(row: Row, opcode: int, name: str, form: str) -> tuple[Op, ...]:
+    """Accesses that convert by a format; d16 keeps one component a register on this generation."""
+    if form.startswith("load"):
+        return tuple(row(opcode + i, f"{name}_{xyzw}", type, _PLACE, f"{form} {xyzw}") for i, (xyzw, type) in enumerate(_XYZW))
     return tuple(
-        _typed(
-            opcode + i,
-            f"tbuffer_{name}_{components}",
-            type if loads else "",
-            _PLACE if loads else f"{type} {_PLACE}",
-            f"{form} {components}",
-        )
-        for i, (components, type) in enumerate(_XYZW)
+        row(opcode + i, f"{name}_{xyzw}", "", f"{type} {_PLACE}", f"{form} {xyzw}") for i, (xyzw, type) in enumerate(_XYZW)
     )
 
 
-def _atomics(opcode: int, bits: int) -> tuple[Op, ...]:
+def _all_formatted(row: Row, prefix: str) -> tuple[Op, ...]:
+    forms = ("load_format", "store_format", "load_format_d16", "store_format_d16")
+    return tuple(op for i, form in enumerate(forms) for op in _formatted(row, 4 * i, f"{prefix}_{form}", form))
+
+
+def _atomics(opcode: int, bits: int, suffix: str) -> tuple[Op, ...]:
     rows = []
     for i, (name, operation, kind) in enumerate(ATOMICS):
         data = f"b{bits * 2}" if operation == "cmpswap" else f"b{bits}"
-        suffix = "_x2" if bits == 64 else ""
-        rows.append(
-            _row(opcode + i, f"buffer_atomic_{name}{suffix}", data, f"{data} {_PLACE}", f"atomic {operation} {kind}{bits}")
-        )
+        meaning = f"atomic {operation} {kind}{bits}"
+        rows.append(_row(opcode + i, f"buffer_atomic_{name}{suffix}", f"b{bits}", f"{data} {_PLACE}", meaning))
     return tuple(rows)
 
 
 MUBUF = (
-    *_formatted(0, "load_format", "load_format"),
-    *_formatted(4, "store_format", "store_format"),
-    *_formatted(8, "load_format_d16", "load_format_d16"),
-    *_formatted(12, "store_format_d16", "store_format_d16"),
+    *_all_formatted(_row, "buffer"),
     _row(16, "buffer_load_ubyte", "b32", _PLACE, "load u8"),
     _row(17, "buffer_load_sbyte", "b32", _PLACE, "load i8"),
     _row(18, "buffer_load_ushort", "b32", _PLACE, "load u16"),
@@ -89,13 +68,8 @@ MUBUF = (
     _row(61, "buffer_store_lds_dword", "", "b128 b32", note="writes LDS data to memory; not simulated"),
     _row(62, "buffer_wbinvl1", meaning="cache"),
     _row(63, "buffer_wbinvl1_vol", meaning="cache"),
-    *_atomics(64, 32),
-    *_atomics(96, 64),
+    *_atomics(64, 32, ""),
+    *_atomics(96, 64, "_x2"),
 )
 
-MTBUF = (
-    *_typed_rows(0, "load_format", "load_format"),
-    *_typed_rows(4, "store_format", "store_format"),
-    *_typed_rows(8, "load_format_d16", "load_format_d16"),
-    *_typed_rows(12, "store_format_d16", "store_format_d16"),
-)
+MTBUF = _all_formatted(_typed, "tbuffer")

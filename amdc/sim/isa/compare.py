@@ -1,7 +1,7 @@
 """VOPC: vector comparisons into a lane mask (the manual, "VOPC instructions"): a regular space, made by loops.
 
-v_cmpx also writes EXEC: the translator sets EXEC to the mask that `D` makes. Comparisons of floats are unordered-aware: v_cmp_nlt is
-"not less than", true for NaN.
+v_cmpx also writes EXEC: the translator sets EXEC to the mask that `D` makes. Comparisons of floats know NaN: v_cmp_nlt is "not less
+than", true for NaN.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ def _both(opcode: int, step: int, type: str, expressions: dict[str, str]) -> tup
     return _family(opcode, type, expressions, False) + _family(opcode + step, type, expressions, True)
 
 
-def _classes(opcode: int, type: str, bits: int) -> tuple[Op, ...]:
-    """v_cmp_class: is S0 of one of the classes whose bits S1 sets? S0 comes as raw bits, so that signalling NaNs survive."""
+def _classes(opcode: int, type: str, source: str) -> tuple[Op, ...]:
+    """v_cmp_class: is S0 of one of the classes whose bits S1 sets? A half comes as raw bits: a float would lose its class."""
     meaning = f"D = (class_{type}(S0) & S1) != 0;"
     return (
-        _row(opcode, f"v_cmp_class_{type}", "mask", f"b{bits} b32", meaning),
-        _row(opcode + 1, f"v_cmpx_class_{type}", "mask", f"b{bits} b32", meaning, writes="exec"),
+        _row(opcode, f"v_cmp_class_{type}", "mask", f"{source} b32", meaning),
+        _row(opcode + 1, f"v_cmpx_class_{type}", "mask", f"{source} b32", meaning, writes="exec"),
     )
 
 
 VOPC = (
-    *_classes(16, "f32", 32),
-    *_classes(18, "f64", 64),
-    *_classes(20, "f16", 16),
+    *_classes(16, "f32", "f32"),
+    *_classes(18, "f64", "f64"),
+    *_classes(20, "f16", "b16"),
     *_both(32, 16, "f16", _FLOAT),
     *_both(64, 16, "f32", _FLOAT),
     *_both(96, 16, "f64", _FLOAT),

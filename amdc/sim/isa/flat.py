@@ -13,14 +13,12 @@ _row = rows_of("FLAT")
 _WIDTHS = (("dword", "b32"), ("dwordx2", "b64"), ("dwordx3", "b96"), ("dwordx4", "b128"))
 
 
-def _atomics(opcode: int, bits: int) -> tuple[Op, ...]:
+def _atomics(opcode: int, bits: int, suffix: str) -> tuple[Op, ...]:
     rows = []
     for i, (name, operation, kind) in enumerate(ATOMICS):
         data = f"b{bits * 2}" if operation == "cmpswap" else f"b{bits}"
-        suffix = "_x2" if bits == 64 else ""
-        rows.append(
-            _row(opcode + i, f"flat_atomic_{name}{suffix}", f"b{bits}", f"b64 {data}", f"atomic {operation} {kind}{bits}")
-        )
+        meaning = f"atomic {operation} {kind}{bits}"
+        rows.append(_row(opcode + i, f"flat_atomic_{name}{suffix}", f"b{bits}", f"b64 {data}", meaning))
     return tuple(rows)
 
 
@@ -33,6 +31,6 @@ FLAT = (
     _row(24, "flat_store_byte", "", "b64 b32", "store b8"),
     _row(26, "flat_store_short", "", "b64 b32", "store b16"),
     *(_row(28 + i, f"flat_store_{name}", "", f"b64 {type}", f"store {type}") for i, (name, type) in enumerate(_WIDTHS)),
-    *_atomics(64, 32),
-    *_atomics(96, 64),
+    *_atomics(64, 32, ""),
+    *_atomics(96, 64, "_x2"),
 )

@@ -10,6 +10,7 @@ from amdc.sim.isa.rows import rows_of
 
 _image = rows_of("MIMG")
 _interpolate = rows_of("VINTRP")
+_interpolate_half = rows_of("VOP3")
 
 _PLAIN = {
     0: "load", 1: "load_mip", 2: "load_pck", 3: "load_pck_sgn", 4: "load_mip_pck", 5: "load_mip_pck_sgn",
@@ -48,6 +49,13 @@ VINTRP = (
     _interpolate(0, "v_interp_p1_f32", "f32"),
     _interpolate(1, "v_interp_p2_f32", "f32"),
     _interpolate(2, "v_interp_mov_f32", "f32"),
+)
+
+# Interpolation in halves has the VOP3 encoding alone.
+VOP3_INTERPOLATION = (
+    _interpolate_half(628, "v_interp_p1ll_f16", "f32"),
+    _interpolate_half(629, "v_interp_p1lv_f16", "f32"),
+    _interpolate_half(630, "v_interp_p2_f16", "f16"),
 )
 
 EXP = (rows_of("EXP")(0, "exp"),)

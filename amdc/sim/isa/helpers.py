@@ -4,9 +4,9 @@ The native support header (amdc/sim/native/) implements HELPERS; a test holds th
 
 Variables. A type of the table becomes this C type:
   f32 f64            float, double
-  f16                float, holding the half's exact value. Whoever loads the operand converts it, whoever stores `D` rounds it to
-                     half (in the mode's f16 rounding, subnormals kept or flushed as the mode says). Rounding a float result of one
-                     + - * / or square root to half once more gives the correctly rounded half.
+  f16                float, holding the half's exact value. Whoever loads the operand converts it, whoever stores `D` rounds it
+                     to half (in the mode's f16 rounding, subnormals kept or flushed as the mode says). Rounding the float result
+                     of one + - * / or square root to half once more gives the correctly rounded half.
   i16 u16 i32 u32 i64 u64     that integer
   i24 u24            i32, u32: the source's low 24 bits, sign- or zero-extended
   b16 b32 b64        u16, u32, u64: raw bits. `neg` and `abs` on them change the highest bit of that width
@@ -16,9 +16,10 @@ A result of 16 bits clears the upper half of its register on this generation (SD
 
 Names that meanings read besides those that model.py lists: IEEE, the mode's IEEE bit (0 or 1).
 
-Modes. Add, subtract, multiply, fma, ldexp, fract, div_* and comparisons follow the mode's denormal bits (sources and results) and its
-rounding. mad_f32, mad_f16, mad_legacy_f32, mul_legacy_f32 flush denormals of sources, product and result whatever the mode says. min, max, med3 and
-moves pass denormals on. rcp, rsq, exp2, log2, sin, cos of f32 take and give denormals as zero of the same sign.
+Modes. Add, subtract, multiply, fma, ldexp, fract, div_* and comparisons follow the mode's denormal bits (sources and results) and
+its rounding. mad_f32, mad_f16, mad_legacy_f32, mul_legacy_f32 flush denormals of sources, product and result whatever the mode
+says. min, max, med3 and moves pass denormals on. rcp, rsq, exp2, log2, sin, cos of f32 take and give denormals as zero of the same
+sign.
 Output modifiers (omod, then clamp) act on `D`. With clamp, integer rows saturate: CLAMPED below gives the meaning to use instead.
 """
 
@@ -53,7 +54,8 @@ HELPERS: dict[str, tuple[str, str]] = {
     "lerp_u8": ("u32 (u32, u32, u32)", "each byte: (x + y + (z & 1)) >> 1"),
     "perm_b32": (
         "u32 (u32, u32, u32)",
-        "each byte of z selects from the 8 bytes x:y (y low): 0-7 that byte; 8-11 the sign of byte 1, 3, 5, 7 as 0 or 255; 12: 0; above: 255",
+        "each byte of z selects from the 8 bytes x:y (y low): 0-7 that byte; 8-11 the sign of byte 1, 3, 5, 7 as 0 or 255; 12: 0;"
+        " above: 255",
     ),
     "lanes_below_lo": ("u32 (lane)", "bit i (0-31) is one where i < lane"),
     "lanes_below_hi": ("u32 (lane)", "bit i is one where i + 32 < lane"),
@@ -90,8 +92,8 @@ HELPERS: dict[str, tuple[str, str]] = {
     ),
     # classes: bit 0 signalling NaN, 1 quiet NaN, 2 -inf, 3 -normal, 4 -denormal, 5 -0, 6 +0, 7 +denormal, 8 +normal, 9 +inf
     "class_f16": ("u32 (u16)", "one bit: the class of the half with bits x"),
-    "class_f32": ("u32 (u32)", "one bit: the class of the float with bits x"),
-    "class_f64": ("u32 (u64)", "one bit: the class of the double with bits x"),
+    "class_f32": ("u32 (f32)", "one bit: the class of x, by its bits"),
+    "class_f64": ("u32 (f64)", "one bit: the class of x, by its bits"),
     # minimum and maximum: a NaN loses against a number; -0 < +0; with ieee, a signalling NaN source gives that NaN, quieted
     "min_f32": ("f32 (f32, f32, ieee)", "least"),
     "max_f32": ("f32 (f32, f32, ieee)", "greatest"),
@@ -137,8 +139,9 @@ HELPERS: dict[str, tuple[str, str]] = {
     "frexp_mant_f64": ("f64 (f64)", "the same"),
     "trig_preop_f64": (
         "f64 (f64, u32)",
-        "a 53-bit piece of 2/pi as a double: bits of its 1201-bit fraction from position 53 * y[4:0] on, further by exponent(x) - 1077 where"
-        " that exceeds 1077; scaled by 2^(-53 - position), by 2^128 less where exponent(x) >= 1968",
+        "a 53-bit piece of 2/pi as a double: bits position .. position + 52 (0 the first behind the point) of its 1201-bit"
+        " fraction, times 2^(-53 - position), and times 2^128 where the biased exponent(x) >= 1968; position is 53 * y[4:0], plus"
+        " exponent(x) - 1077 where that is positive",
     ),
     "cubeid_f32": (
         "f32 (f32, f32, f32)",
@@ -147,12 +150,12 @@ HELPERS: dict[str, tuple[str, str]] = {
     "cubesc_f32": ("f32 (f32, f32, f32)", "s coordinate: z major: z < 0 ? -x : x; y major: x; x major: x < 0 ? z : -z"),
     "cubetc_f32": ("f32 (f32, f32, f32)", "t coordinate: y major: y < 0 ? -z : z; else -y"),
     "cubema_f32": ("f32 (f32, f32, f32)", "twice the major axis's coordinate"),
-    # division (the manual, v_div_scale, v_div_fmas, v_div_fixup): sources are (value to scale, denominator, numerator) in div_scale
+    # division (the manual, v_div_scale, v_div_fmas, v_div_fixup): div_scale takes (value to scale, denominator, numerator)
     "div_scale_f32": (
         "f32 (f32, f32, f32)",
-        "x scaled for the division z/y. In this order: NaN if y or z is 0; exponent(z) - exponent(y) >= 96: 2^64 x if x is y, else x;"
-        " y denormal: 2^64 x; 1/y and z/y denormal: 2^-64 x if x is y, else x; 1/y denormal: 2^-64 x; z/y denormal: 2^64 x if x is z,"
-        " else x; biased exponent(z) <= 23: 2^64 x; else x",
+        "x scaled for the division z/y. In this order: NaN if y or z is 0; exponent(z) - exponent(y) >= 96: 2^64 x if x is y, else"
+        " x; y denormal: 2^64 x; 1/y and z/y denormal: 2^-64 x if x is y, else x; 1/y denormal: 2^-64 x; z/y denormal: 2^64 x if x"
+        " is z, else x; biased exponent(z) <= 23: 2^64 x; else x",
     ),
     "div_scale_flag_f32": ("u32 (f32, f32)", "(y, z): 1 in the second, fourth and sixth of those cases, else 0"),
     "div_scale_f64": ("f64 (f64, f64, f64)", "the same with 768, 2^128, 2^-128, 53"),
@@ -167,9 +170,9 @@ HELPERS: dict[str, tuple[str, str]] = {
     ),
     "div_fixup_f32": (
         "f32 (f32, f32, f32)",
-        "the quotient x of z/y with its special cases: z NaN: z quieted; y NaN: y quieted; 0/0, inf/inf: NaN 0xffc00000; y 0 or z inf: inf;"
-        " y inf or z 0: 0; exponent(z) - exponent(y) < -150: underflow (the least result); biased exponent(y) = 255: overflow; else |x|;"
-        " each with the sign of y times z's",
+        "the quotient x of z/y with its special cases: z NaN: z quieted; y NaN: y quieted; 0/0, inf/inf: NaN 0xffc00000; y 0 or z"
+        " inf: inf; y inf or z 0: 0; exponent(z) - exponent(y) < -150: underflow (the least result); biased exponent(y) = 255:"
+        " overflow; else |x|; each with the sign of y times z's",
     ),
     "div_fixup_f64": ("f64 (f64, f64, f64)", "the same with 0xfff8000000000000, -1075, 2047"),
     "div_fixup_f16": ("f32 (f32, f32, f32)", "the special cases of NaN, 0 and inf; else |x| with the sign"),

@@ -91,6 +91,7 @@ DS = (
     _row(157, "ds_gws_barrier", "", "b32", note=_GWS),
     _row(189, "ds_consume", "b32", "", note="an atomic on a counter in LDS; not simulated"),
     _row(190, "ds_append", "b32", "", note="an atomic on a counter in LDS; not simulated"),
+    _row(191, "ds_ordered_count", "b32", "b32", note=_GWS),
     *_from_lds(192, 64),
     _row(222, "ds_write_b96", "", "b32 b96", "store b96"),
     _row(223, "ds_write_b128", "", "b32 b128", "store b128"),

@@ -1,5 +1,5 @@
-"""SMEM: scalar memory (the manual, "SMEM instructions"). Sources: the base (a 64-bit address, or a 128-bit buffer descriptor) and the
-offset in bytes (an immediate of 20 bits, or an SGPR); a store's data come first. Meanings are memory forms (forms.py)."""
+"""SMEM: scalar memory (the manual, "SMEM instructions"). Sources: the base (a 64-bit address, or a 128-bit buffer descriptor) and
+the offset in bytes (an immediate of 20 bits, or an SGPR); a store's data come first. Meanings are memory forms (forms.py)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""SOPP: program control (the manual, "SOPP instructions"). The constant stands in the modifier `simm16`: signed for branches (words
-from the next instruction), unsigned otherwise. Meanings are control forms (forms.py)."""
+"""SOPP: program control (the manual, "SOPP instructions"). The constant stands in the modifier `simm16`: signed for branches
+(words from the next instruction), unsigned otherwise. Meanings are control forms (forms.py)."""
 
 from __future__ import annotations
 

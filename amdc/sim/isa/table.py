@@ -5,7 +5,7 @@ from __future__ import annotations
 from amdc.sim.isa.buffer import MTBUF, MUBUF
 from amdc.sim.isa.compare import VOPC
 from amdc.sim.isa.flat import FLAT
-from amdc.sim.isa.graphics import EXP, MIMG, VINTRP
+from amdc.sim.isa.graphics import EXP, MIMG, VINTRP, VOP3_INTERPOLATION
 from amdc.sim.isa.lds import DS
 from amdc.sim.isa.model import Op
 from amdc.sim.isa.scalar1 import SOP1
@@ -18,10 +18,11 @@ from amdc.sim.isa.vector1 import VOP1
 from amdc.sim.isa.vector2 import VOP2
 from amdc.sim.isa.vector3 import VOP3
 
-ROWS = (*SOP2, *SOPK, *SOP1, *SOPC, *SOPP, *SMEM, *VOP2, *VOP1, *VOPC, *VOP3, *VINTRP, *DS, *FLAT, *MUBUF, *MTBUF, *MIMG, *EXP)
+ROWS = (*SOP2, *SOPK, *SOP1, *SOPC, *SOPP, *SMEM, *VOP2, *VOP1, *VOPC, *VOP3, *DS, *FLAT, *MUBUF, *MTBUF)
+ROWS += (*VINTRP, *VOP3_INTERPOLATION, *MIMG, *EXP)
 
 # Where the opcodes of the 32-bit vector encodings lie in the VOP3 opcode field: (format, first opcode, how many).
-VOP3_RANGES = (("VOPC", 0, 256), ("VOP2", 256, 64), ("VOP1", 320, 128))
+VOP3_RANGES = (("VOPC", 0, 256), ("VOP2", 256, 64), ("VOP1", 320, 128), ("VINTRP", 624, 4))
 # Rows whose second half of the encoding is a literal have no VOP3 form; these neither.
 NO_VOP3 = frozenset({"v_madmk_f32", "v_madak_f32", "v_madmk_f16", "v_madak_f16", "v_readfirstlane_b32"})
 

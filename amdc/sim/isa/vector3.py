@@ -107,8 +107,8 @@ def _divide(type: str, fixup: int, scale: int, fmas: int) -> tuple[Op, ...]:
 
 
 _PACK = (
-    _row(477, "v_cvt_pk_u8_f32", "b32", "f32 b32 b32", "D = cvt_pk_u8_f32(S0, S1, S2);"),
-    _row(496, "v_cvt_pkaccum_u8_f32", "b32", "f32 b32", "D = cvt_pk_u8_f32(S0, S1, D);", accumulates=True),
+    _row(477, "v_cvt_pk_u8_f32", "b32", "f32 u32 u32", "D = cvt_pk_u8_f32(S0, S1, S2);"),
+    _row(496, "v_cvt_pkaccum_u8_f32", "b32", "f32 u32", "D = cvt_pk_u8_f32(S0, S1, D);", accumulates=True),
     _row(660, "v_cvt_pknorm_i16_f32", "b32", "f32 f32", "D = cvt_norm_i16(S0) | cvt_norm_i16(S1) << 16;"),
     _row(661, "v_cvt_pknorm_u16_f32", "b32", "f32 f32", "D = cvt_norm_u16(S0) | cvt_norm_u16(S1) << 16;"),
     _row(662, "v_cvt_pkrtz_f16_f32", "b32", "f32 f32", "D = cvt_f16_f32_rtz(S0) | cvt_f16_f32_rtz(S1) << 16;"),
@@ -134,7 +134,7 @@ _TWO = (
     _row(655, "v_lshlrev_b64", "b64", "b32 b64", "D = S1 << (S0 & 63);"),
     _row(656, "v_lshrrev_b64", "b64", "b32 b64", "D = S1 >> (S0 & 63);"),
     _row(657, "v_ashrrev_i64", "i64", "b32 i64", "D = S1 >> (S0 & 63);"),
-    _row(658, "v_trig_preop_f64", "f64", "f64 b32", "D = trig_preop_f64(S0, S1);"),
+    _row(658, "v_trig_preop_f64", "f64", "f64 u32", "D = trig_preop_f64(S0, S1);"),
     _row(659, "v_bfm_b32", "b32", "b32 b32", "D = ((1u << (S0 & 31)) - 1) << (S1 & 31);"),
 )
 
