@@ -1,10 +1,10 @@
 """The simulated GPU as its users see it: memory, arrays and code objects. DESIGN.md, "The simulated GPU", says how it works.
 
-    gpu = amdc.sim.Device("gfx803")
-    module = gpu.load("kernel.hsaco")
-    x, y = gpu.to_device(array), gpu.empty((n,), "float32")
-    module.launch("axpy", grid=(gx, 1, 1), block=(256, 1, 1), args=[x, y, numpy.float32(2), numpy.int32(n)])
-    result = gpu.to_host(y)
+gpu = amdc.sim.Device("gfx803")
+module = gpu.load("kernel.hsaco")
+x, y = gpu.to_device(array), gpu.empty((n,), "float32")
+module.launch("axpy", grid=(gx, 1, 1), block=(256, 1, 1), args=[x, y, numpy.float32(2), numpy.int32(n)])
+result = gpu.to_host(y)
 """
 
 from __future__ import annotations

@@ -70,11 +70,7 @@ def initial_state(kernel: KernelInfo, shape: LaunchShape, image: int, addresses:
 
 def _mode(kernel: KernelInfo) -> int:
     descriptor = kernel.descriptor
-    return (
-        descriptor.float_mode
-        | (MODE_DX10_CLAMP if descriptor.dx10_clamp else 0)
-        | (MODE_IEEE if descriptor.ieee_mode else 0)
-    )
+    return descriptor.float_mode | (MODE_DX10_CLAMP if descriptor.dx10_clamp else 0) | (MODE_IEEE if descriptor.ieee_mode else 0)
 
 
 def _set_scalars(launch: Launch, kernel: KernelInfo, addresses: dict[str, int]) -> None:

@@ -23,7 +23,17 @@ from amdc.errors import InternalError, ToolchainError
 NATIVE = Path(__file__).parent / "native"  # the support headers
 NAMES = ("clang", *(f"clang-{version}" for version in range(24, 13, -1)), "gcc", "cc")
 # No contraction: v_mad rounds twice. No traps: conditional operations may become masked vector ones.
-FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-fwrapv", "-w")
+FLAGS = (
+    "-std=gnu11",
+    "-O3",
+    "-fPIC",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-strict-aliasing",
+    "-fwrapv",
+    "-w",
+)
 
 
 @dataclass(frozen=True)

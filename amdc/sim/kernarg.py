@@ -50,7 +50,9 @@ def pack_arguments(kernel: KernelInfo, arguments: Sequence[Any], shape: LaunchSh
     """The kernarg segment of `kernel`. Raises `UsageError` where the count or a size differs from the metadata."""
     visible = [argument for argument in kernel.arguments if not argument.hidden]
     if len(arguments) != len(visible):
-        raise UsageError(f"kernel {kernel.name} takes {len(visible)} arguments ({_listing(visible)}), but {len(arguments)} were given")
+        raise UsageError(
+            f"kernel {kernel.name} takes {len(visible)} arguments ({_listing(visible)}), but {len(arguments)} were given"
+        )
     segment = bytearray(max([kernel.kernarg_size, *(a.offset + a.size for a in kernel.arguments)]))
     for number, (info, value) in enumerate(zip(visible, arguments, strict=True)):
         data = _pack(info, value, f"kernel {kernel.name}, argument {number}{f' ({info.name})' if info.name else ''}")

@@ -16,7 +16,6 @@ from amdc.sim import dispatch
 from amdc.sim.faults import describe_fault
 from amdc.sim.kernarg import Dimensions, LaunchShape, pack_arguments
 from amdc.sim.library import Job, KernelLibrary
-from amdc.sim.structures import Launch
 from amdc.sim.translate import Options, kernel_source
 
 if TYPE_CHECKING:
@@ -43,9 +42,7 @@ class Module:
         """What is to be translated before a launch."""
         return [self._job(name) for name in self.kernels]
 
-    def launch(
-        self, name: str, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], dynamic_lds: int = 0
-    ) -> None:
+    def launch(self, name: str, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], dynamic_lds: int = 0) -> None:
         """Run a kernel over `grid` work-groups of `block` work-items, and wait for its end.
 
         Raises `UsageError` where the arguments or sizes do not fit the kernel, `KernelFault` where a check fails.
@@ -53,9 +50,7 @@ class Module:
         kernel, shape = self.kernel(name), LaunchShape(_three(grid, "grid"), _three(block, "block"), dynamic_lds)
         self._run(kernel, shape, pack_arguments(kernel, args, shape, dispatch.apertures(self._device.queue)))
 
-    def launch_raw(
-        self, name: str, grid: Sequence[int], block: Sequence[int], kernarg: bytes, dynamic_lds: int = 0
-    ) -> None:
+    def launch_raw(self, name: str, grid: Sequence[int], block: Sequence[int], kernarg: bytes, dynamic_lds: int = 0) -> None:
         """As `launch`, with the kernarg segment already packed."""
         self._run(self.kernel(name), LaunchShape(_three(grid, "grid"), _three(block, "block"), dynamic_lds), kernarg)
 
@@ -102,9 +97,7 @@ class Module:
         scratch_bytes: int,
     ) -> None:
         device = self._device
-        packet = dispatch.dispatch_packet(
-            kernel, shape, self.image + kernel.descriptor_address, addresses["kernarg_segment_ptr"]
-        )
+        packet = dispatch.dispatch_packet(kernel, shape, self.image + kernel.descriptor_address, addresses["kernarg_segment_ptr"])
         device.memory.write(addresses["kernarg_segment_ptr"], kernarg)
         device.memory.write(addresses["dispatch_ptr"], packet)
         launch = dispatch.initial_state(kernel, shape, self.image, addresses)
@@ -128,9 +121,13 @@ class Module:
         target, items = self._device.target, shape.block[0] * shape.block[1] * shape.block[2]
         most = min(target.max_workgroup, kernel.max_workgroup_size or target.max_workgroup)
         if items > most:
-            raise UsageError(f"kernel {kernel.name}: a block of {shape.block} has {items} work-items, but it takes at most {most}")
+            raise UsageError(
+                f"kernel {kernel.name}: a block of {shape.block} has {items} work-items, but it takes at most {most}"
+            )
         if kernel.required_workgroup_size and shape.block != kernel.required_workgroup_size:
-            raise UsageError(f"kernel {kernel.name} was compiled for blocks of {kernel.required_workgroup_size}, not {shape.block}")
+            raise UsageError(
+                f"kernel {kernel.name} was compiled for blocks of {kernel.required_workgroup_size}, not {shape.block}"
+            )
         lds = kernel.lds_bytes + shape.dynamic_lds
         if shape.dynamic_lds < 0 or lds > target.lds_per_cu:
             raise UsageError(f"kernel {kernel.name}: {lds} bytes of LDS, but a work-group has {target.lds_per_cu}")

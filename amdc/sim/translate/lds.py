@@ -8,23 +8,21 @@ from amdc.sim.translate.types import memory_dwords, type_bytes
 from amdc.sim.translate.vector_memory import SMALL_LOADS, guarded
 
 LANE_EXCHANGES = ("swizzle", "permute", "bpermute")
+PARAMETERS = "Wave *W, Registers v, const u32 *address, Registers data, Registers data2, u32 offset, u32 offset2, u64 exec"
 
 
 class LdsFunctions:
-    """The functions that a kernel's DS instructions need: each form with its constants, made once."""
+    """The functions that a kernel's DS instructions need, each form made once. Offsets are arguments, in bytes."""
 
     def __init__(self) -> None:
         self._made: dict[str, str] = {}
 
     def name(self, stem: str, body: str) -> str:
-        return self._made.setdefault(body, f"lds_{stem}_{len(self._made)}")
+        return self._made.setdefault(body, f"lds_{stem}_f{len(self._made)}")
 
     @property
     def text(self) -> str:
-        return "\n".join(
-            f"NOINLINE int {name}(Wave *W, Registers v, const u32 *address, Registers data, Registers data2, u64 exec) {{ {body} }}"
-            for body, name in self._made.items()
-        )
+        return "\n".join(f"NOINLINE int {name}({PARAMETERS}) {{ {body} }}" for body, name in self._made.items())
 
 
 def lds_statement(instruction: Instruction, functions: LdsFunctions) -> str:
@@ -41,29 +39,35 @@ def lds_statement(instruction: Instruction, functions: LdsFunctions) -> str:
     target = f"&VGPR({instruction.dst[0].index})" if instruction.dst else "0"
     data, data2 = [*places, "0", "0"][:2]
     name = functions.name(form, lds_body(instruction, form, rest))
-    return guarded(f"{name}(W, {target}, VGPR({instruction.src[0].index}), {data}, {data2}, EXEC)")
+    first, second = lds_offsets(instruction, form, rest)
+    return guarded(f"{name}(W, {target}, VGPR({instruction.src[0].index}), {data}, {data2}, {first}, {second}, EXEC)")
+
+
+def lds_offsets(instruction: Instruction, form: str, rest: str) -> tuple[int, int]:
+    """The offsets of both places in bytes; the second is 0 where there is one place."""
+    modifiers = instruction.modifiers
+    if not form.removesuffix("st64").endswith("2"):
+        return int(modifiers["offset"]), 0
+    scale = type_bytes(rest) * (64 if form.endswith("st64") else 1)
+    return int(modifiers["offset0"]) * scale, int(modifiers["offset1"]) * scale
 
 
 def lds_body(instruction: Instruction, form: str, rest: str) -> str:
-    """The C statements of one form with its offsets."""
-    modifiers = instruction.modifiers
+    """The C statements of one form."""
     if form.removesuffix("st64").endswith("2"):
-        scale = type_bytes(rest) * (64 if form.endswith("st64") else 1)
-        offsets = [int(modifiers["offset0"]) * scale, int(modifiers["offset1"]) * scale]
-        return _two_places(form.removesuffix("st64"), rest, offsets)
-    offset = int(modifiers["offset"])
+        return _two_places(form.removesuffix("st64"), rest)
     if form == "atomic":
         operation, type = rest.split(" ")
-        return f"return lds_atomic_{operation}_{type}(W, v, address, data, data2, {offset}, exec, {int(bool(instruction.dst))});"
+        return f"return lds_atomic_{operation}_{type}(W, v, address, data, data2, offset, exec, {int(bool(instruction.dst))});"
     size, count, align = type_bytes(rest), memory_dwords(rest), _alignment(rest)
     if rest in SMALL_LOADS:
-        return f"return load_lds_small(W, v[0], address, {offset}, {size}, {int(rest[0] == 'i')}, exec);"
+        return f"return load_lds_small(W, v[0], address, offset, {size}, {int(rest[0] == 'i')}, exec);"
     if rest in ("b8", "b16"):
-        return f"return store_lds_small(W, data[0], address, {offset}, {size}, exec);"
+        return f"return store_lds_small(W, data[0], address, offset, {size}, exec);"
     if form == "load":
-        return f"return load_lds(W, v, address, {offset}, {count}, {align}, exec);"
+        return f"return load_lds(W, v, address, offset, {count}, {align}, exec);"
     if form == "store":
-        return f"return store_lds(W, (const u32(*)[LANES])data, address, {offset}, {count}, {align}, exec);"
+        return f"return store_lds(W, (const u32(*)[LANES])data, address, offset, {count}, {align}, exec);"
     raise refuse(instruction, f"'{instruction.op.meaning}' is not supported")
 
 
@@ -72,17 +76,17 @@ def _alignment(type: str) -> int:
     return {12: 16}.get(type_bytes(type), type_bytes(type))
 
 
-def _two_places(form: str, type: str, offsets: list[int]) -> str:
+def _two_places(form: str, type: str) -> str:
     count, align = memory_dwords(type), type_bytes(type)
     if form == "load2":
-        return f"return load_lds_two(W, v, address, {offsets[0]}, {offsets[1]}, {count}, {align}, exec);"
+        return f"return load_lds_two(W, v, address, offset, offset2, {count}, {align}, exec);"
     if form == "store2":
         first, second = (
             f"store_lds(W, (const u32(*)[LANES]){name}, address, {offset}, {count}, {align}, exec)"
-            for name, offset in zip(("data", "data2"), offsets, strict=True)
+            for name, offset in (("data", "offset"), ("data2", "offset2"))
         )
         return f"return {first} || {second};"
-    return f"return lds_exchange_two(W, v, address, data, data2, {offsets[0]}, {offsets[1]}, {count}, exec);"
+    return f"return lds_exchange_two(W, v, address, data, data2, offset, offset2, {count}, exec);"
 
 
 def exchange_statement(instruction: Instruction, form: str) -> str:

@@ -35,9 +35,9 @@ class Options:
 class KernelTranslator:
     """Collects the functions and the blocks of one kernel."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, mode: int | None) -> None:
         self.options = options
-        self.vector = VectorFunctions()
+        self.vector = VectorFunctions(mode)
         self.memory = MemoryFunctions()
         self.lds = LdsFunctions()
         self.errors: list[str] = []
@@ -69,7 +69,9 @@ class KernelTranslator:
             lines.append(f"    ++W->counts[{number}];")
         if self.options.budget:
             lines.append(f"    W->pc = 0x{block.address:x};")
-            lines.append(f"    if (UNLIKELY((i64)(W->budget -= {len(block.instructions)}) < 0)) return fault(W, FAULT_BUDGET, 0, 0, 0);")
+            lines.append(
+                f"    if (UNLIKELY((i64)(W->budget -= {len(block.instructions)}) < 0)) return fault(W, FAULT_BUDGET, 0, 0, 0);"
+            )
         for instruction in block.instructions:
             try:
                 lines.append("    " + self.statement(instruction))
@@ -83,7 +85,8 @@ class KernelTranslator:
 def kernel_source(code: CodeObject, kernel: KernelInfo, options: Options) -> str:
     """The C source of a kernel. Raises `ModelError` naming every reachable instruction that is not simulated."""
     flow = Explorer(code, kernel).explore()
-    translator = KernelTranslator(options)
+    changes_mode = any(instruction.op.meaning == "setreg" for instruction in flow.instructions)
+    translator = KernelTranslator(options, None if changes_mode else kernel.descriptor.float_mode)
     lines = [line for number, block in enumerate(flow.blocks.values()) for line in translator.block(block, number, flow)]
     if translator.errors:
         shown = "\n  ".join(translator.errors[:MOST_ERRORS])

@@ -12,13 +12,23 @@ FLUSHING = ("mad_f32", "mad_legacy_f32", "mul_legacy_f32")  # they flush f32 den
 
 
 class VectorFunctions:
-    """The functions that a kernel needs, each made once."""
+    """The functions that a kernel needs, each made once. `mode` is the MODE register where it never changes, else None."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: int | None = None) -> None:
         self._names: dict[Form, str] = {}
+        self._mode = mode
 
     def name(self, form: Form) -> str:
         return self._names.setdefault(form, f"{form.op.name}_f{len(self._names)}")
+
+    def in_mode(self, form: Form, call: str) -> str:
+        """A call with the host's rounding and denormal mode that its operation needs, where that is not the f32 mode."""
+        mode = self._mode
+        if form.uses_f64 and (mode is None or (mode ^ mode >> 2) & 0x33):
+            return f"enter_f64(W); {call} leave_f64(W);"
+        if any(name in form.meaning for name in FLUSHING) and (mode is None or mode & 0x30):
+            return f"enter_flush(W); {call} leave_flush(W);"
+        return call
 
     @property
     def text(self) -> str:
@@ -53,10 +63,7 @@ def vector_statement(instruction: Instruction, functions: VectorFunctions) -> st
         call = f"SGPR64({mask.index}) = {call}"
         if "exec" in op.writes:
             call += f" EXEC = SGPR64({mask.index});"
-    if form.uses_f64:
-        call = f"enter_f64(W); {call} leave_f64(W);"
-    elif any(name in form.meaning for name in FLUSHING):
-        call = f"enter_flush(W); {call} leave_flush(W);"
+    call = functions.in_mode(form, call)
     return f"{{ {before} {call} }}" if before else call
 
 

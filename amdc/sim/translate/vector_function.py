@@ -17,6 +17,7 @@ BYTES = {"BYTE_0": 0, "BYTE_1": 8, "BYTE_2": 16, "BYTE_3": 24}
 HALVES = {"WORD_0": 0, "WORD_1": 16}
 OUTPUT_FACTORS = {1: "2.0f", 2: "4.0f", 3: "0.5f"}
 
+
 @dataclass(frozen=True)
 class Source:
     """How a source reaches the function."""
@@ -105,8 +106,12 @@ def function_text(form: Form, name: str) -> str:
         lines.append(f"    LANE_LOOP {{ {body} {_mask_store(form)} }}")
     else:
         store, masked = _stores(form)
-        lines.append(f"    if (LIKELY(exec == ALL_LANES)) {{\n        LANE_LOOP {{ {body} {store} {_mask_store(form)} }}\n    }} else {{")
-        lines.append(f"        const u32 *active = lane_mask(W, exec);\n        LANE_LOOP {{ {body} {masked} {_mask_store(form)} }}\n    }}")
+        lines.append(
+            f"    if (LIKELY(exec == ALL_LANES)) {{\n        LANE_LOOP {{ {body} {store} {_mask_store(form)} }}\n    }} else {{"
+        )
+        lines.append(
+            f"        const u32 *active = lane_mask(W, exec);\n        LANE_LOOP {{ {body} {masked} {_mask_store(form)} }}\n    }}"
+        )
     if form.mask_result:
         lines.append("    return pack_bits(bits) & exec;")
     return "\n".join([*lines, "}"])
@@ -134,7 +139,9 @@ def _body(form: Form) -> list[str]:
             lines.append(f"const u32 CARRY = c{number}[lane];")
         else:
             spec = TYPES[source.type]
-            lines.append(f"const {spec.name} S{number} = {spec.load.format(_modified(source, spec, _raw(source, spec, number)))};")
+            lines.append(
+                f"const {spec.name} S{number} = {spec.load.format(_modified(source, spec, _raw(source, spec, number)))};"
+            )
     for number, type in enumerate(form.op.dst):
         name = "D" if not number else f"D{number}"
         if type == "mask":
