@@ -77,7 +77,7 @@ class Module:
             scratch_bytes = dispatch.scratch_per_lane(kernel) * _lanes(shape) * device.jobs
             addresses = {
                 "queue_ptr": device.queue,
-                "kernarg_segment_ptr": device.memory.allocate(max(len(kernarg), 1), "kernarg segment"),
+                "kernarg_segment_ptr": device.memory.allocate(-(-max(len(kernarg), 1) // 16) * 16, "kernarg segment"),
                 "dispatch_ptr": device.memory.allocate(dispatch.PACKET_BYTES, "dispatch packet"),
                 "scratch": device.memory.allocate(max(scratch_bytes, 1), "scratch memory"),
             }
