@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,21 @@ from amdc.errors import ToolchainError
 from tests.support.small_model import COUNT, SCALE, SQUARE, WEIGHT, make_program
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The code objects of SCALE and SQUARE."""
+@pytest.fixture(scope="package", autouse=True)
+def cache_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's own cache is left alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AMDC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        try:
-            return find_toolchain().compile_all([SCALE, SQUARE], "gfx803")
-        except ToolchainError as error:
-            pytest.skip(str(error))
+        yield
+
+
+@pytest.fixture(scope="package")
+def compiled(cache_of_these_tests: None) -> dict[str, bytes]:
+    """The code objects of SCALE and SQUARE."""
+    try:
+        return find_toolchain().compile_all([SCALE, SQUARE], "gfx803")
+    except ToolchainError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture
