@@ -75,10 +75,8 @@ def _run(arguments: list[str], debug: bool) -> int:
     for line in unknown_variables():
         print(f"warning: {line}", file=sys.stderr)
     try:
-        group.main(arguments, prog_name="amdc", standalone_mode=False)
-        return 0
-    except click.exceptions.Exit as exit_request:
-        return int(exit_request.exit_code)
+        status = group.main(arguments, prog_name="amdc", standalone_mode=False)
+        return status if isinstance(status, int) else 0  # click returns the status of ctx.exit() and of click.exceptions.Exit
     except click.Abort:
         print("interrupted", file=sys.stderr)
         return 130
