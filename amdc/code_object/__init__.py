@@ -6,19 +6,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from amdc.code_object.descriptor import Descriptor, RegisterRange
 from amdc.code_object.elf import Elf, Relocation, Section, Segment, Symbol, read_elf
 from amdc.code_object.kernels import ArgumentInfo, KernelInfo, read_kernels
+from amdc.code_object.lines import LineTable, SourceLine, read_lines
 from amdc.code_object.machines import arch_name
 from amdc.code_object.msgpack import unpack
 from amdc.code_object.occupancy import waves_per_simd
 from amdc.errors import BundleError, DeviceError
 
 __all__ = [
-    "ArgumentInfo", "CodeObject", "Descriptor", "KernelInfo", "RegisterRange", "Relocation", "Section", "Segment", "Symbol",
-    "waves_per_simd",
+    "ArgumentInfo", "CodeObject", "Descriptor", "KernelInfo", "LineTable", "RegisterRange", "Relocation", "Section", "Segment",
+    "SourceLine", "Symbol", "waves_per_simd",
 ]  # fmt: skip
 
 NT_AMDGPU_METADATA = 32
@@ -83,6 +85,11 @@ class CodeObject:
         """Raises `DeviceError` where the code object is for another chip than `arch`."""
         if self.arch != arch:
             raise DeviceError(f"{self.name}: compiled for {self.arch}, but {arch} is wanted; recompile it with --arch {arch}")
+
+    @cached_property
+    def lines(self) -> LineTable:
+        """Source lines by address: empty unless the code was compiled with -gline-tables-only or -g. Raises `BundleError`."""
+        return read_lines({section.name: section.data for section in self.sections}, self.name)
 
     def kernel_text(self, kernel: KernelInfo) -> bytes:
         """The kernel's instructions: `code_size` bytes from its entry, or up to the next symbol or the end of .text."""

@@ -15,6 +15,7 @@ ELFOSABI_AMDGPU_HSA = 64
 SHT_SYMTAB, SHT_RELA, SHT_NOTE, SHT_NOBITS, SHT_DYNSYM = 2, 4, 7, 8, 11
 PT_LOAD = 1
 PF_X, PF_W = 1, 2
+MAX_SEGMENT = 1 << 32  # bytes: more than any card of these chips has
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ def _segments(reader: Reader, offset: int, entry: int, count: int) -> tuple[Segm
             "IIQQQQQQ", offset + i * entry, f"program header {i}"
         )
         if kind == PT_LOAD:
-            if size < file_size:
-                raise reader.error(f"segment {i} has {file_size} bytes in the file, but only {size} in memory")
+            if size < file_size or size > MAX_SEGMENT:
+                raise reader.error(f"segment {i} has {file_size} bytes in the file and {size} in memory")
             data = reader.bytes_at(file_offset, file_size, f"segment {i}")
             found.append(Segment(address, data, size, bool(flags & PF_W), bool(flags & PF_X)))
     return tuple(found)

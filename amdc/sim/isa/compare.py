@@ -1,7 +1,7 @@
 """VOPC: vector comparisons into a lane mask (the manual, "VOPC instructions"): a regular space, made by loops.
 
-v_cmpx also writes EXEC: the translator sets EXEC to the mask that `D` makes. Comparisons of floats know NaN: v_cmp_nlt is "not less
-than", true for NaN.
+v_cmpx also writes EXEC: the translator sets EXEC to the mask that `D` makes. Comparisons of floats know NaN: v_cmp_nlt is "not
+less than", true for NaN.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 MEMORY_FORMS = {
     "load T": "D = memory at the address",
     "store T": "memory at the address = the data",
-    "load_format C": "loads components C (x, xy, xyz, xyzw), converted from the descriptor's (MUBUF) or the instruction's (MTBUF) format",
+    "load_format C": "loads components C (x, xy, xyz, xyzw), converted from the format in the descriptor (MUBUF) or here (MTBUF)",
     "store_format C": "stores components C, converted to that format",
     "load_format_d16 C": "the same, each component as f16 or 16-bit integer in the low half of a register of its own",
     "store_format_d16 C": "the same, from the low half of a register a component",

@@ -18,8 +18,8 @@ Names that meanings read besides those that model.py lists: IEEE, the mode's IEE
 
 Modes. Add, subtract, multiply, fma, ldexp, fract, div_* and comparisons follow the mode's denormal bits (sources and results) and
 its rounding. mad_f32, mad_f16, mad_legacy_f32, mul_legacy_f32 flush denormals of sources, product and result whatever the mode
-says. min, max, med3 and moves pass denormals on. rcp, rsq, exp2, log2, sin, cos of f32 take and give denormals as zero of the same
-sign.
+says. min, max, med3 and moves pass denormals on. rcp, rsq, exp2, log2, sin, cos of f32 take and give denormals as zero of the
+same sign.
 Output modifiers (omod, then clamp) act on `D`. With clamp, integer rows saturate: CLAMPED below gives the meaning to use instead.
 """
 
@@ -153,9 +153,9 @@ HELPERS: dict[str, tuple[str, str]] = {
     # division (the manual, v_div_scale, v_div_fmas, v_div_fixup): div_scale takes (value to scale, denominator, numerator)
     "div_scale_f32": (
         "f32 (f32, f32, f32)",
-        "x scaled for the division z/y. In this order: NaN if y or z is 0; exponent(z) - exponent(y) >= 96: 2^64 x if x is y, else"
-        " x; y denormal: 2^64 x; 1/y and z/y denormal: 2^-64 x if x is y, else x; 1/y denormal: 2^-64 x; z/y denormal: 2^64 x if x"
-        " is z, else x; biased exponent(z) <= 23: 2^64 x; else x",
+        "x scaled for the division z/y. In this order: NaN if y or z is 0; exponent(z) - exponent(y) >= 96: 2^64 x if x is y,"
+        " else x; y denormal: 2^64 x; 1/y and z/y denormal: 2^-64 x if x is y, else x; 1/y denormal: 2^-64 x; z/y denormal:"
+        " 2^64 x if x is z, else x; biased exponent(z) <= 23: 2^64 x; else x",
     ),
     "div_scale_flag_f32": ("u32 (f32, f32)", "(y, z): 1 in the second, fourth and sixth of those cases, else 0"),
     "div_scale_f64": ("f64 (f64, f64, f64)", "the same with 768, 2^128, 2^-128, 53"),

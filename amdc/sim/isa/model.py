@@ -12,7 +12,7 @@ are C variables of the types that `dst` and `src` give (helpers.py says which C 
   IEEE          the mode's IEEE bit (0 or 1)
 The functions that meanings call are C functions of the support header (amdc/sim/native/), listed in helpers.py.
 Memory, LDS, control and cross-lane operations have a short keyword form instead (`load b32`, `store b64`, `atomic add u32`,
-`branch`, `barrier`, `readlane`, ...), which the translator knows; forms.py lists them. An empty meaning: not simulated, see `note`.
+`branch`, `barrier`, `readlane`, ...), which the translator knows; forms.py lists them. A row without meaning is not simulated.
 
 Types: f16 f32 f64 · i16 u16 i32 u32 i64 u64 i24 u24 · b8 b16 b32 b64 b96 b128 b256 b512 (raw bits) · mask (one bit a lane).
 Source: AMD, "Graphics Core Next Architecture, Generation 3, Reference Guide" (rev 1.1, 2016), called "the manual" in the tables.
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Op:
     """One opcode. `name` has no _e32/_e64/_sdwa/_dpp suffix; `format` names the native encoding (SOP2, SOPK, SOP1, SOPC, SOPP,
-    SMEM, VOP2, VOP1, VOPC, VOP3, VINTRP, DS, MUBUF, MTBUF, FLAT, MIMG, EXP). VOP1/VOP2/VOPC rows also decode in their VOP3 form."""
+    SMEM, VOP2, VOP1, VOPC, VOP3, VINTRP, DS, MUBUF, MTBUF, FLAT, MIMG, EXP). VOP1, VOP2 and VOPC rows also have a VOP3 form."""
 
     name: str
     format: str
@@ -42,10 +42,10 @@ class Op:
 
 @dataclass(frozen=True)
 class Operand:
-    """One decoded operand. `kind`: "vgpr", "sgpr", "special" (vcc exec m0 flat_scratch scc vccz execz tba tma ttmp..), "inline" (an
-    inline constant) and "literal" (`value` holds the pattern in the operand's own width: 64 bits for 64-bit types, 16 for 16-bit
-    ones, else 32), "imm" (a field of the encoding, such as simm16; signed where the type is), "none". `index` is the first register,
-    as the encoding numbers it; `count` the number of consecutive 32-bit registers."""
+    """One decoded operand. `kind`: "vgpr", "sgpr", "special" (vcc exec m0 flat_scratch scc vccz execz tba tma ttmp..), "inline"
+    (an inline constant) and "literal" (`value` holds the pattern in the operand's own width: 64 bits for 64-bit types, 16 for
+    16-bit ones, else 32), "imm" (a field of the encoding, such as simm16; signed where the type is), "none". `index` is the first
+    register, as the encoding numbers it; `count` the number of consecutive 32-bit registers."""
 
     kind: str
     index: int = 0

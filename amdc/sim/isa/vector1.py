@@ -1,4 +1,4 @@
-"""VOP1: vector operations of one source (the manual, "VOP1 instructions"). An f16 variable holds the half's value; see helpers.py."""
+"""VOP1: vector operations of one source (the manual, "VOP1 instructions"). f16 variables hold the half's value (helpers.py)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _CONVERSIONS = (
 
 
 def _float(opcodes: tuple[int, int, int], name: str, meaning: str) -> tuple[Op, ...]:
-    """The f64, f32 and f16 rows of one operation; opcode -1 where there is none. Halves are computed in f32: `{t}` is f32 then."""
+    """The f64, f32 and f16 rows of one operation; opcode -1 where there is none. `{t}` is f32 for halves, too."""
     types = ("f64", "f32", "f16")
     return tuple(
         _row(opcode, f"v_{name}_{type}", type, type, meaning.format(t="f64" if type == "f64" else "f32"))
