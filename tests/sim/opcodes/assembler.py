@@ -31,12 +31,12 @@ def assemble(text: str, version: int = 5) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, relocatable, linked = (Path(folder) / name for name in ("kernels.s", "kernels.o", "kernels.hsaco"))
         source.write_text(text)
-        _run([*clang, *TARGET, f"-mcode-object-version={version}", "-c", "-o", str(relocatable), str(source)])
-        _run([*lld, "-shared", "-o", str(linked), str(relocatable)])
+        run([*clang, *TARGET, f"-mcode-object-version={version}", "-c", "-o", str(relocatable), str(source)])
+        run([*lld, "-shared", "-o", str(linked), str(relocatable)])
         return linked.read_bytes()
 
 
-def _run(command: list[str]) -> None:
+def run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:3])} failed:\n{done.stderr[:4000]}")

@@ -1,7 +1,7 @@
 """Floating point as the ISA manual states it, in numpy: bit patterns in, bit patterns out.
 
-All functions take and give arrays of the float dtype; `f32`/`bits` and their kin convert from and to register dwords. A 16-bit value
-stands in the low half of its dword, and results have a zero upper half, as GCN3 leaves it.
+All functions take and give arrays of the float dtype; `f32`/`bits` and their kin convert from and to register dwords. A 16-bit
+value stands in the low half of its dword, and results have a zero upper half, as GCN3 leaves it.
 """
 
 from __future__ import annotations

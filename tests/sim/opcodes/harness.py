@@ -28,8 +28,8 @@ LDS_BYTES = 8192
 class Case:
     """`code` computes `outputs` dwords; `expect(*operand slots)` gives them: arrays of uint32, one element an operand tuple.
 
-    `check` compares the result with the expectation and gives a boolean array of what is right (see compare.py). `care` (of the operand
-    slots, too) says for which operands the manual defines the result; others are not compared. `covers`: the opcodes under test."""
+    `check` compares the result with the expectation and gives a boolean array of what is right (see compare.py). `care`, of the
+    operand slots too, says where the manual defines the result; the rest is not compared. `covers`: the opcodes under test."""
 
     name: str
     code: str
@@ -159,7 +159,8 @@ class Batch:
         """The assembly file."""
         kernels = "".join(self._kernel_text(name, cases) for name, cases in self._kernels.items())
         records = "".join(_METADATA.format(name=name, lds=LDS_BYTES) for name in self._kernels)
-        return f".text\n{kernels}\n.amdgpu_metadata\n---\namdhsa.version: [1, 2]\namdhsa.kernels:\n{records}...\n.end_amdgpu_metadata\n"
+        metadata = f".amdgpu_metadata\n---\namdhsa.version: [1, 2]\namdhsa.kernels:\n{records}...\n.end_amdgpu_metadata\n"
+        return f".text\n{kernels}\n{metadata}"
 
     def _kernel_text(self, name: str, cases: list[Case]) -> str:
         slots = self.operands.shape[0]

@@ -110,6 +110,19 @@ def _collatz(n: int) -> int:
     return count
 
 
+def time_cases() -> list[Case]:
+    """Clocks never run backwards."""
+    code = """  {0} s[30:31]
+  s_waitcnt lgkmcnt(0)
+  {0} s[32:33]
+  s_waitcnt lgkmcnt(0)
+  s_sub_u32 s40, s32, s30
+  s_subb_u32 s41, s33, s31
+  s_lshr_b32 s40, s41, 31"""
+    names = ("s_memtime", "s_memrealtime")
+    return [Case(n, code.format(n), lambda *s: np.zeros(s[0].shape, np.uint32), covers=(n,)) for n in names]
+
+
 def mode_cases() -> list[Case]:
     """The mode register: the descriptor's denormal bits, changed and read back."""
     read = "  s_getreg_b32 s40, hwreg(HW_REG_MODE, 4, 4)"
@@ -132,11 +145,35 @@ def mode_cases() -> list[Case]:
 
 def idle_cases() -> list[Case]:
     """Operations that change nothing that a program can see."""
-    names = ["s_nop 0", "s_setprio 3", "s_setprio 0", "s_sleep 1", "s_dcache_inv", "s_icache_inv", "s_barrier", "s_waitcnt 0"]
+    names = [
+        "s_nop 0",
+        "s_setprio 3",
+        "s_setprio 0",
+        "s_sleep 1",
+        "s_dcache_inv",
+        "s_icache_inv",
+        "s_barrier",
+        "s_waitcnt 0",
+        "v_nop",
+        "v_clrexcp",
+    ]
+    names += [
+        "ds_nop",
+        "buffer_wbinvl1",
+        "buffer_wbinvl1_vol",
+        "s_dcache_inv_vol",
+        "s_dcache_wb",
+        "s_incperflevel 1",
+        "s_decperflevel 1",
+    ]
     return [Case(n, f"  s_mov_b32 s40, s20\n  {n}", lambda a, *_: a, covers=(n.split()[0],)) for n in names]
 
 
-BATCHES = [Batch("control", branches() + programs() + mode_cases() + idle_cases(), table(operands.scalars32()), scalar=True)]
+BATCHES = [
+    Batch(
+        "control", branches() + programs() + time_cases() + mode_cases() + idle_cases(), table(operands.scalars32()), scalar=True
+    )
+]
 
 
 @pytest.mark.parametrize(("batch", "case"), [pytest.param(b, c, id=c.name) for b in BATCHES for c in b.cases])

@@ -76,6 +76,13 @@ def from_float32() -> list[Case]:
             care=not_a_tie_of(65535),
         ),
         vector(
+            "v_cvt_pkaccum_u8_f32",
+            "f32 u32 u32 -> u32",
+            put_byte,
+            code="v_mov_b32 {d}, {c}\nv_cvt_pkaccum_u8_f32 {d}, {a}, {b}",
+            care=lambda a, b, c: np.abs(np.nan_to_num(a)) % 1 != 0.5,
+        ),
+        vector(
             "v_cvt_pk_u8_f32",
             "f32 u32 u32 -> u32",
             put_byte,

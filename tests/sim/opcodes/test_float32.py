@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from . import operands
+from . import compare, operands
 from .build import vector
 from .floats import Array, clamp, exponent, flush, fused, keep, maximum, minimum
 from .harness import Batch, Case, Mode
@@ -62,12 +63,15 @@ def following_mode(change: Change) -> list[Case]:
     def moded(function: Callable[..., Array]) -> Callable[..., Array]:
         return lambda *values: change(np.asarray(function(*(change(v) for v in values))))
 
-    return [
+    def legacy_care(a: Array, b: Array) -> Array:
+        return normal(a, b, legacy_product(a, b))  # LLVM and the manual leave its denormals open
+
+    cases = [
         vector("v_add_f32", F2, moded(np.add)),
         vector("v_sub_f32", F2, moded(np.subtract)),
         vector("v_subrev_f32", F2, moded(lambda a, b: b - a)),
         vector("v_mul_f32", F2, moded(np.multiply)),
-        vector("v_mul_legacy_f32", F2, moded(legacy_product)),
+        vector("v_mul_legacy_f32", F2, moded(legacy_product), care=legacy_care),
         vector("v_fma_f32", F3, moded(fused)),
         vector("v_add_f32", F2, moded(lambda a, b: -a + np.abs(b)), label="neg-abs", code="v_add_f32 {d}, -{a}, |{b}|"),
         vector("v_mul_f32", F2, moded(lambda a, b: -np.abs(a) * -b), label="neg-of-abs", code="v_mul_f32 {d}, -|{a}|, -{b}"),
@@ -91,6 +95,7 @@ def following_mode(change: Change) -> list[Case]:
         ),
         vector("v_ldexp_f32", "f32 i32 -> f32", lambda a, n: change(np.ldexp(change(a), np.clip(n, -999, 999))), label="far"),
     ]
+    return cases if change is keep else [replace(case, check=compare.float32_flushed) for case in cases]
 
 
 def any_mode() -> list[Case]:

@@ -85,7 +85,10 @@ def exec_cases() -> list[Case]:
         ),
         masked(
             "exec-compare-sgpr-clears-inactive",
-            "  s_mov_b64 s[20:21], -1\n  v_cmp_lt_i32 s[20:21], v2, v3\n  s_mov_b64 exec, -1\n  v_cndmask_b32 v20, 0, 1, s[20:21]",
+            """  s_mov_b64 s[20:21], -1
+  v_cmp_lt_i32 s[20:21], v2, v3
+  s_mov_b64 exec, -1
+  v_cndmask_b32 v20, 0, 1, s[20:21]""",
             lambda a, b, c: (active(len(a), SOME) & (a.view(np.int32) < b.view(np.int32))).astype(np.uint32),
         ),
         masked(
@@ -190,7 +193,11 @@ def index_cases() -> list[Case]:
         ),
         Case(
             "s_set_gpr_idx_on-dest",
-            "  v_mov_b32 v20, 0\n  s_mov_b32 s20, 4\n  s_set_gpr_idx_on s20, gpr_idx(DST)\n  v_mov_b32 v16, v3\n  s_set_gpr_idx_off",
+            """  v_mov_b32 v20, 0
+  s_mov_b32 s20, 4
+  s_set_gpr_idx_on s20, gpr_idx(DST)
+  v_mov_b32 v16, v3
+  s_set_gpr_idx_off""",
             lambda a, b, c: b,
         ),
         Case(
@@ -207,7 +214,7 @@ def index_cases() -> list[Case]:
     return [Case(c.name, c.code, c.expect, covers=(c.name.split("-")[0],)) for c in cases]
 
 
-def swap_free() -> list[Case]:
+def mask_operand() -> list[Case]:
     """A 64-bit lane mask built by scalar code drives v_cndmask lane by lane."""
 
     def expect(a: Array, b: Array, c: Array) -> Array:
@@ -219,7 +226,7 @@ def swap_free() -> list[Case]:
 
 BATCHES = [
     Batch("carry", carry_cases(), operands.integer32()),
-    Batch("lanes", exec_cases() + lane_cases() + swap_free(), operands.integer32()),
+    Batch("lanes", exec_cases() + lane_cases() + mask_operand(), operands.integer32()),
     Batch("indexing", index_cases(), operands.integer32()),
 ]
 

@@ -134,7 +134,34 @@ def exchange_cases() -> list[Case]:
 {WAIT}  ds_read_b64 v[22:23], v30
 {WAIT}"""
     both = Case("ds_wrxchg2_rtn_b32", two, lambda *s: [s[1], s[0], s[3], s[2]], outputs=4, covers=("ds_wrxchg2_rtn_b32",))
-    return [*simple, *wrap, both]
+    return [*simple, *wrap, both, *far_exchange_cases()]
+
+
+def far_exchange_cases() -> list[Case]:
+    """Two exchanges at once, 64 elements apart or of 64 bits. Only slots 0-2 are free: the second datum is slot 0 again."""
+    cases = []
+    for size in (32, 64):
+        count, opcode = size // 32, f"ds_wrxchg2st64_rtn_b{size}"
+        start, result = _register(2, count), _register(20, 2 * count)
+        put, get = f"ds_write2st64_b{size} v30", f"ds_read2st64_b{size} {_register(20 + 2 * count, 2 * count)}, v30"
+        code = f"""  v_lshlrev_b32 v30, {count + 1}, v0
+  {put}, {start}, {_register(4, count)} offset0:1 offset1:2
+{WAIT}  {opcode} {result}, v30, {_register(4, count)}, {start} offset0:1 offset1:2
+{WAIT}  {get}, v30 offset0:1 offset1:2
+{WAIT}"""
+        code = code.replace("v30, v30", "v30")
+
+        def expect(*s: Array, count: int = count) -> list[Array]:
+            first, second = list(s[:count]), list(s[2 : 2 + count])
+            return [*first, *second, *second, *first]
+
+        cases.append(Case(opcode, code, expect, outputs=4 * count, covers=(opcode,)))
+    code = f"""{BY_16}  ds_write2_b64 v30, v[2:3], v[4:5] offset1:1
+{WAIT}  ds_wrxchg2_rtn_b64 v[20:23], v30, v[4:5], v[2:3] offset1:1
+{WAIT}  ds_read2_b64 v[24:27], v30 offset1:1
+{WAIT}"""
+    wide = Case("ds_wrxchg2_rtn_b64", code, lambda *s: [*s[:4], *s[2:4], *s[:2]], outputs=8, covers=("ds_wrxchg2_rtn_b64",))
+    return [*cases, wide]
 
 
 def float_atomics() -> list[Case]:
@@ -149,6 +176,7 @@ def float_atomics() -> list[Case]:
         *updates("ds_min_f32", 32, floating(np.minimum, 32)),
         *updates("ds_max_f32", 32, floating(np.maximum, 32)),
         *updates("ds_cmpst_f32", 32, floating(lambda m, c, v: np.where(m == c, v, m), 32), data_slots=2),
+        *updates("ds_cmpst_f64", 64, floating(lambda m, c, v: np.where(m == c, v, m), 64), data_slots=2),
         *updates("ds_min_f64", 64, floating(np.minimum, 64)),
         *updates("ds_max_f64", 64, floating(np.maximum, 64)),
     ]
@@ -224,7 +252,8 @@ def permute_cases() -> list[Case]:
         return result.reshape(-1)
 
     masked_gather = "  v_mov_b32 v20, v3\n" + set_exec(SOME) + gather
-    scatter = f"  v_mul_u32_u24 v30, 5, v0\n  v_add_u32 v30, vcc, 3, v30\n  v_lshlrev_b32 v30, 2, v30\n  ds_permute_b32 v20, v30, v2\n{WAIT}"
+    spread = "  v_mul_u32_u24 v30, 5, v0\n  v_add_u32 v30, vcc, 3, v30\n  v_lshlrev_b32 v30, 2, v30\n"
+    scatter = f"{spread}  ds_permute_b32 v20, v30, v2\n{WAIT}"
     return [
         *cases,
         Case("ds_bpermute_b32", gather, gathered, covers=("ds_bpermute_b32",)),
@@ -239,14 +268,14 @@ BATCHES = [
     Batch("lds_atomics_32", integer_atomics(32) + exchange_cases(), operands.integer64(3)),
     Batch("lds_atomics_64", integer_atomics(64), operands.integer64(3)),
     Batch("lds_floats_32", float_atomics()[:8], _ordinary(np.float32, 3)),
-    Batch("lds_floats_64", float_atomics()[8:], _ordinary(np.float64, 2)),
+    Batch("lds_floats_64", float_atomics()[8:], _ordinary(np.float64, 3)),
 ]
 
 
 def test_oracle_of_floats() -> None:
     """The oracle's operand tables hold what they should."""
     assert np.isfinite(f32(_ordinary(np.float32, 3))).all() and np.isfinite(f64(*_ordinary(np.float64, 1))).all()
-    assert bits(np.float32([1.0]))[0] == 0x3F800000
+    assert bits(np.ones(1, np.float32))[0] == 0x3F800000
 
 
 @pytest.mark.parametrize(("batch", "case"), [pytest.param(b, c, id=f"{b.name}-{c.name}") for b in BATCHES for c in b.cases])

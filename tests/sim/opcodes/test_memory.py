@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from . import operands
-from .atomics import UPDATES, Update
+from .atomics import UPDATES
 from .build import registers
 from .floats import Array, pair, u64
 from .harness import Batch, Case
@@ -31,7 +31,7 @@ def lanewise(function: Callable[[Array], Array]) -> Callable[..., Array]:
 
 
 def widths(prefix: str, store: Callable[[str, str], str], load: Callable[[str, str], str], before: str) -> list[Case]:
-    """Round trips of one to four dwords, and of bytes and halves into every narrow load. `store`/`load`: (opcode suffix, registers)."""
+    """Round trips of one to four dwords, and of bytes and halves into every narrow load. `store`, `load`: (suffix, registers)."""
     cases = []
     for count, suffix in WIDTHS.items():
         code = f"{before}{store(suffix, registers(2, count))}{WAIT}{load(suffix, registers(20, count))}{WAIT}"
@@ -64,9 +64,9 @@ def width_cases() -> list[Case]:
 
 
 def atomic(
-    opcode: str, code: Callable[[str, str], str], before: str, size: int, update: Update, data_slots: int = 1
+    opcode: str, code: Callable[[str, str], str], before: str, size: int, update: Callable[..., Array], data_slots: int = 1
 ) -> list[Case]:
-    """`code(data registers, flags)` performs the operation on memory that starts as slot 0 (and 1). With glc the old value returns."""
+    """`code(data registers, flags)` does the operation on memory that starts as slot 0 (and 1). With glc the old value comes."""
     dwords = size // 32
     first = 2 + dwords
     data = registers(first, dwords * data_slots)
@@ -96,12 +96,16 @@ def atomic(
     return [plain, both]
 
 
+def _compare_and_swap(memory: Array, value: Array, wanted: Array) -> Array:
+    return np.where(memory == wanted, value, memory)
+
+
 def atomic_cases(size: int) -> list[Case]:
     """Data are (new value, compared value) for cmpswap: the first half of the data registers is the new value."""
     suffix = "" if size == 32 else "_x2"
-    table: dict[str, tuple[Update, int]] = {name: (update, 1) for _, name, update in UPDATES.values()}
+    table: dict[str, tuple[Callable[..., Array], int]] = {name: (update, 1) for _, name, update in UPDATES.values()}
     table["swap"] = (lambda m, d: d, 1)
-    table["cmpswap"] = (lambda m, value, wanted: np.where(m == wanted, value, m), 2)
+    table["cmpswap"] = (_compare_and_swap, 2)
     cases = []
     for name, (update, slots) in table.items():
         op = f"buffer_atomic_{name}{suffix}"
@@ -119,7 +123,8 @@ def atomic_cases(size: int) -> list[Case]:
 def descriptor(stride: int = 0, records: int = 4096, flags: int = 0x27000, swizzle: bool = False, base: int = 8) -> str:
     """s[20:23]: a descriptor of the scratch memory (base 8) or of the operands (base 4)."""
     word1 = stride << 16 | (1 << 31 if swizzle else 0)
-    return f"  s_mov_b32 s20, s{base}\n  s_or_b32 s21, s{base + 1}, {word1:#x}\n  s_mov_b32 s22, {records:#x}\n  s_mov_b32 s23, {flags:#x}\n"
+    address = f"  s_mov_b32 s20, s{base}\n  s_or_b32 s21, s{base + 1}, {word1:#x}\n"
+    return address + f"  s_mov_b32 s22, {records:#x}\n  s_mov_b32 s23, {flags:#x}\n"
 
 
 def addressing_cases() -> list[Case]:
@@ -127,6 +132,9 @@ def addressing_cases() -> list[Case]:
     source = descriptor(base=4, records=256)
     strided = descriptor(base=4, stride=8, records=256)
     half_lane = "  v_and_b32 v30, 31, v0\n"
+    both = (
+        half_lane + "  v_lshrrev_b32 v31, 5, v0\n  v_lshlrev_b32 v31, 2, v31\n"
+    )  # index: lane mod 32; offset: 4 from lane 32 on
     return [
         Case(
             "off",
@@ -144,7 +152,7 @@ def addressing_cases() -> list[Case]:
         ),
         Case(
             "bothen",
-            f"{strided}{half_lane}  v_lshrrev_b32 v31, 5, v0\n  v_lshlrev_b32 v31, 2, v31\n  buffer_load_dword v20, v[30:31], s[20:23], 0 idxen offen\n{WAIT}",
+            f"{strided}{both}  buffer_load_dword v20, v[30:31], s[20:23], 0 idxen offen\n{WAIT}",
             lanewise(lambda a: a[:, 2 * (LANE % 32) + LANE // 32]),
         ),
         Case(
@@ -233,7 +241,8 @@ def scalar_cases() -> list[Case]:
         buffered = f"  s_movk_i32 s20, 0x10\n  s_buffer_load_dword{suffix} {d}, s[12:15], s20\n{WAIT}{moves}"
         name = f"s_buffer_load_dword{suffix}"
         cases.append(Case(name, buffered, expect, outputs=len(take), covers=(name,)))
-    past = f"{descriptor(base=4, records=32)}  s_buffer_load_dwordx2 s[24:25], s[20:23], 0x1c\n{WAIT}  v_mov_b32 v20, s24\n  v_mov_b32 v21, s25"
+    past = f"{descriptor(base=4, records=32)}  s_buffer_load_dwordx2 s[24:25], s[20:23], 0x1c\n{WAIT}"
+    past += "  v_mov_b32 v20, s24\n  v_mov_b32 v21, s25"
     by_register = f"  s_movk_i32 s20, 0x24\n  s_load_dword s24, s[4:5], s20\n{WAIT}  v_mov_b32 v20, s24"
     return [
         *cases,

@@ -31,7 +31,7 @@ def scalar(
     care: Function | None = None,
     old: str = "",
 ) -> Case:
-    """Result and SCC afterwards. `function` takes the typed operands and `scc`; `condition` the result, the operands and `scc`."""
+    """Result and SCC afterwards. `function` takes the typed operands and `scc`; `condition` the result before these."""
     left, kind = (part.strip() for part in signature.split("->"))
     types = left.split()
     names = operand_names(types, 20, "s")
@@ -237,6 +237,19 @@ def only_64() -> list[Case]:
     ]
 
 
+def indexed() -> list[Case]:
+    """Registers chosen by m0 (a 64-bit move needs an even one)."""
+    moves = {
+        "s_movrels_b32": "s_mov_b32 m0, 2\ns_movrels_b32 s40, s20\ns_mov_b32 s41, s23",
+        "s_movreld_b32": "s_mov_b32 m0, 3\ns_mov_b32 s41, s23\ns_movreld_b32 s37, s22",
+        "s_movrels_b64": "s_mov_b32 m0, 2\ns_movrels_b64 s[40:41], s[20:21]",
+        "s_movreld_b64": "s_mov_b32 m0, 4\ns_movreld_b64 s[36:37], s[22:23]",
+    }
+    return [
+        Case(name, code.replace("\n", "\n  "), lambda *s: [s[2], s[3]], outputs=2, covers=(name,)) for name, code in moves.items()
+    ]
+
+
 SAVEEXEC: dict[str, Function] = {
     "and": lambda s, e: s & e,
     "or": lambda s, e: s | e,
@@ -322,7 +335,7 @@ BATCHES = [
     Batch("scalar_arithmetic", arithmetic(), SCALARS, scalar=True),
     Batch("scalar_bits_32", bit_operations(32), SCALARS, scalar=True),
     Batch("scalar_bits_64", bit_operations(64), MIXED, scalar=True),
-    Batch("scalar_64", only_64(), WIDE, scalar=True),
+    Batch("scalar_64", only_64() + indexed(), WIDE, scalar=True),
     Batch("scalar_compare", compares(), SCALARS, scalar=True),
     Batch("scalar_compare_64", compares_64(), MIXED, scalar=True),
 ]

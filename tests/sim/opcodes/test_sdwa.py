@@ -32,7 +32,7 @@ def select(a: Array, part: str, sign_extended: bool = False) -> Array:
 
 
 def place(value: Array, old: Array, part: str, unused: str) -> Array:
-    """The result register: `value` in the selected bits; the others zero (PAD), sign bits above (SEXT), or as before (PRESERVE)."""
+    """The result register: `value` in the selected bits; the rest zero (PAD), sign bits above (SEXT), or as before (PRESERVE)."""
     start, size = PARTS[part]
     mask = ((1 << size) - 1) << start
     field = (value.astype(np.int64) << start) & mask
@@ -117,7 +117,8 @@ def mixed_cases() -> list[Case]:
         ),
         Case(
             "v_add_u16-high",
-            "  v_mov_b32 v20, v4\n  v_add_u16_sdwa v20, v2, v3 dst_sel:WORD_1 dst_unused:UNUSED_PRESERVE src0_sel:WORD_1 src1_sel:WORD_1",
+            """  v_mov_b32 v20, v4
+  v_add_u16_sdwa v20, v2, v3 dst_sel:WORD_1 dst_unused:UNUSED_PRESERVE src0_sel:WORD_1 src1_sel:WORD_1""",
             lambda a, b, c: place(select(a, "WORD_1") + select(b, "WORD_1"), c, "WORD_1", "UNUSED_PRESERVE"),
             covers=("v_add_u16",),
         ),

@@ -85,7 +85,7 @@ def moderate_quotient(limit: int, top: int) -> Callable[..., Array]:
 
 
 def div_scale(scaled: Array, d: Array, n: Array, big: int, shift: int, tiny: int) -> tuple[Array, Array]:
-    """v_div_scale(scaled, d, n): the scaled value and the flag (which v_div_fmas undoes). LLVM and the manual's later editions."""
+    """v_div_scale(scaled, d, n): the scaled value and the flag (which v_div_fmas undoes); as in the manual's later editions."""
     kind = scaled.dtype
     is_denominator, is_numerator = scaled == d, scaled == n
     up, down = np.ldexp(scaled, shift).astype(kind), np.ldexp(scaled, -shift).astype(kind)
@@ -115,8 +115,13 @@ def div_scale(scaled: Array, d: Array, n: Array, big: int, shift: int, tiny: int
 
 
 def scale_cases(kind: str, big: int, shift: int, tiny: int) -> list[Case]:
+    """Only where the editions of the manual agree: no denormal among the operands, the quotient and the denominator's reciprocal.
+    The rest is held by whole divisions."""
     signature = f"{kind} {kind} -> {kind}"
-    ordinary = lambda a, b: np.isfinite(a) & np.isfinite(b)  # noqa: E731
+
+    def ordinary(n: Array, d: Array) -> Array:
+        largest = 2 * exponent(np.ones(1, n.dtype))[0] - 2
+        return np.isfinite(n) & (exponent(n) > 0) & (exponent(d) > 0) & (exponent(d) < largest) & (exponent(n / d) > 0)
 
     def value(which: str) -> Callable[[Array, Array], Array]:
         return lambda n, d: div_scale(d if which == "d" else n, d, n, big, shift, tiny)[0]
@@ -134,7 +139,7 @@ def scale_cases(kind: str, big: int, shift: int, tiny: int) -> list[Case]:
             flag,
             label="flag",
             code=op + " v[30:31], vcc, {a}, {b}, {a}\nv_cndmask_b32 {d}, 0, 1, vcc" if kind == "f64" else _FLAG32,
-            care=lambda a, b: ordinary(a, b) & (a != 0) & (b != 0),
+            care=ordinary,
         ),
     ]
 
