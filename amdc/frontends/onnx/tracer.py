@@ -143,6 +143,6 @@ class Recorder(TorchDispatchMode):
 
 def _fill_key(tensor: Tensor) -> Any:
     """What identifies a tensor with one value throughout that is stored as a single element; None for any other."""
-    if tensor.numel() > 1 and not any(tensor.stride()):
+    if tensor.numel() > 1 and not any(stride for stride, extent in zip(tensor.stride(), tensor.shape, strict=True) if extent > 1):
         return tensor.reshape(-1)[0].item(), tensor.dtype, tuple(tensor.shape)
     return None

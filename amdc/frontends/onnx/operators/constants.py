@@ -54,5 +54,5 @@ def eye_like(x: Tensor, /, *, dtype: int | None = None, k: int = 0) -> Tensor:
 
 
 @onnx_op("Range", since=11, static=("start", "limit", "delta"))
-def range_(start: float, limit: float, delta: float, /) -> Tensor:
+def range_(start: float, limit: float, delta: float, /, *, stash_type: int = 1) -> Tensor:
     return torch.arange(start, limit, delta)

@@ -22,10 +22,13 @@ def batch_normalization(
     *,
     epsilon: float = 1e-5,
     momentum: float = 0.9,
+    spatial: int = 1,
     training_mode: int = 0,
     output_count: int = 1,
 ) -> Tensor:
     """Inference only: the running statistics are used as they are."""
+    if not spatial:
+        raise NotSupported("statistics for each element (spatial=0, up to opset 8) are not supported")
     if training_mode or output_count > 1:
         raise NotSupported("batch normalisation in training mode is not supported; export the model in evaluation mode")
     return torch.ops.aten._native_batch_norm_legit_no_training.default(x, scale, bias, mean, variance, 1 - momentum, epsilon)[0]
