@@ -71,13 +71,13 @@ def behind(anchor: Node, order: dict[Node, int]) -> list[Node]:
             and len(operands.union(others)) <= MAX_OPERANDS
         )
 
-    last = anchor
+    last, ends = anchor, 0
     while step := next_closure(last, order, legal):
-        if dtype(step[-1]) != dtype(anchor):
-            break
         taken, last = taken + step, step[-1]
         operands.update(o for node in step for o in node.all_input_nodes if o not in taken and o is not anchor)
-    return taken
+        if dtype(last) == dtype(anchor):
+            ends = len(taken)
+    return taken[:ends]
 
 
 def _reduces_innermost(node: Node) -> bool:
