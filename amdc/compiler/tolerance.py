@@ -2,10 +2,11 @@
 
 A sum of K products in fp32, each product and each addition rounded once (v_mac_f32 rounds twice), carries a relative error whose
 standard deviation grows as u * sqrt(2 K), u = 2^-24 (Higham and Mary, "A new approach to probabilistic rounding error analysis",
-SIAM J. Sci. Comput. 2019). Errors of successive launches add along the longest path from the inputs. The reference (ONNX
-Runtime, in fp32 itself) carries as much again. `SAFETY` covers both and the constant of the probabilistic bound:
+SIAM J. Sci. Comput. 2019). The errors of successive launches are independent, so their squares add along the longest path
+from the inputs: a path that sums K1, K2, ... products has the deviation u * sqrt(2 (K1 + K2 + ...)). The reference (ONNX Runtime, in fp32
+itself) carries as much again, and layers amplify: `SAFETY` covers both and the spread of the probabilistic bound.
 
-    bound(launch) = max(bound(inputs)) + u * sqrt(2 K),     tolerance = SAFETY * bound * max|reference|
+    tolerance = SAFETY * u * sqrt(2 K on the longest path) * max|reference|
 
 The bound is norm-wise: it is relative to the largest magnitude of the tensor.
 """
@@ -49,15 +50,15 @@ class Comparison:
 
 
 def relative_bounds(program: Program) -> dict[str, float]:
-    """The relative rounding bound of every buffer, by name: the longest path of sqrt(2 K) from the inputs, times u and SAFETY."""
-    depth = dict.fromkeys(program.buffers, 0.0)
+    """The relative rounding bound of every buffer, by name; K is summed along the longest path."""
+    terms = dict.fromkeys(program.buffers, 0.0)
     for launch in program.launches:
         elements = sum(math.prod(program.buffers[name].shape) for name in launch.writes)
-        terms = max(1.0, launch.flops / (2 * max(1, elements)))
-        reached = max((depth[name] for name in launch.reads), default=0.0) + math.sqrt(2 * terms)
+        own = max(1.0, launch.flops / (2 * max(1, elements)))
+        reached = max((terms[name] for name in launch.reads), default=0.0) + own
         for name in launch.writes:
-            depth[name] = max(depth[name], reached)
-    return {name: SAFETY * UNIT_ROUNDOFF * value for name, value in depth.items()}
+            terms[name] = max(terms[name], reached)
+    return {name: SAFETY * UNIT_ROUNDOFF * math.sqrt(2 * value) for name, value in terms.items()}
 
 
 def compare(name: str, actual: np.ndarray, expected: np.ndarray, rtol: float, atol: float = 0.0) -> Comparison:
