@@ -117,6 +117,14 @@ class ProgramBuilder:
         buffer = self._buffers[place.buffer]
         return buffer.kind in ("activation", "output") and place.offset == 0 and place.nbytes == buffer.nbytes
 
+    def claim(self, place: Place) -> bool:
+        """Make a place that owns its buffer an output of the model, unless another output claimed the buffer in another shape."""
+        buffer = self._buffers[place.buffer]
+        if not self.owns(place) or (buffer.kind == "output" and (buffer.dtype, buffer.shape) != (place.dtype, place.shape)):
+            return False
+        self._buffers[place.buffer] = replace(buffer, kind="output", dtype=place.dtype, shape=place.shape)
+        return True
+
     def activation(self, hint: str, dtype: str, shape: tuple[int, ...]) -> Place:
         """A further tensor that no node stands for."""
         return self._buffer(self._unique(hint), "activation", dtype, shape)
@@ -215,7 +223,7 @@ class ProgramBuilder:
         in_ports = [self._port(name, self.place(node)) for name, node in zip(ir.inputs(self.graph), inputs, strict=True)]
         out_ports = [self._port(name, place) for name, place in zip(ir.outputs(self.graph), outputs, strict=True)]
         for place in outputs:
-            self._buffers[place.buffer] = replace(self._buffers[place.buffer], kind="output")
+            self.claim(place)
         placed = plan(self._buffers, self._launches, keep={place.buffer for place in outputs})
         return Program(
             arch=self.target.arch,

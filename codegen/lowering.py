@@ -67,7 +67,7 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
 def own_place(graph: ir.Graph, builder: ProgramBuilder, node: Node) -> Place:
     """Where an output of the model lies: what is a view, an input or a constant is copied into a buffer of its own."""
     place = builder.place(node)
-    if builder.owns(place):
+    if builder.claim(place):
         return place
     copy = builder.activation(f"{node.name}.output", place.dtype, place.shape)
     item = Item(graph, node, node, (), {}, {})
@@ -92,8 +92,9 @@ def unsupported_message(items: list[Item], arch: str) -> str:
     """A table of operators without kernels: how many nodes, and the first of each by the user's name."""
     names = [str((item.anchor or item.node).target) for item in items]
     counts, width = Counter(names), max(len("op"), *map(len, names))
+    uses = "nodes use" if len(items) > 1 else "node uses"
     lines = [
-        f"{len(items)} node{'s' * (len(items) > 1)} use operators that amdc cannot compile for {arch}",
+        f"{len(items)} {uses} operators that amdc cannot compile for {arch}",
         f"  {'op':{width}}  nodes  first",
     ]
     for name, count in counts.most_common():

@@ -214,6 +214,16 @@ def cat(item: Item, builder: ProgramBuilder) -> None:
             _join(item, builder, out, joined[first : first + MAX_PARTS], item.shape[dim] * words)
 
 
+@lowers(aten.stack.default)
+def stack(item: Item, builder: ProgramBuilder) -> None:
+    """A concatenation of the inputs with the new dimension put in."""
+    inputs = item.args[0]
+    dim = (item.args[1] if len(item.args) > 1 else item.kwargs.get("dim", 0)) % len(item.shape)
+    step, strides = math.prod(item.shape[dim + 1 :]), dense_strides(item.shape)
+    for start, x in enumerate(inputs):
+        _copy_part(item, builder, x, ir.shape(x), strides[:dim] + strides[dim + 1 :], start * step)
+
+
 def _copy_part(item: Item, builder: ProgramBuilder, x: Node, domain: Shape, strides: Shape, start: int) -> None:
     """One input's elements into its place in the output, converted to the output's dtype."""
     out, source = builder.place(item.node), Source(x, dtype_name(x), dense_strides(domain))
