@@ -3,8 +3,8 @@
 A sum of K products in fp32, each product and each addition rounded once (v_mac_f32 rounds twice), carries a relative error whose
 standard deviation grows as u * sqrt(2 K), u = 2^-24 (Higham and Mary, "A new approach to probabilistic rounding error analysis",
 SIAM J. Sci. Comput. 2019). The errors of successive launches are independent, so their squares add along the longest path
-from the inputs: a path that sums K1, K2, ... products has the deviation u * sqrt(2 (K1 + K2 + ...)). The reference (ONNX Runtime, in fp32
-itself) carries as much again, and layers amplify: `SAFETY` covers both and the spread of the probabilistic bound.
+from the inputs: a path that sums K1, K2, ... products has the deviation u * sqrt(2 (K1 + K2 + ...)). The reference (ONNX
+Runtime, in fp32 itself) carries as much again, and layers amplify: `SAFETY` covers both and the spread of the probabilistic bound.
 
     tolerance = SAFETY * u * sqrt(2 K on the longest path) * max|reference|
 
