@@ -12,6 +12,7 @@ from amdc.sim.isa.helpers import CLAMPED, HELPERS
 from amdc.sim.isa.model import Op
 from amdc.sim.isa.table import BY_NAME, ROWS
 
+NATIVE = Path(__file__).parent.parent.parent / "amdc" / "sim" / "native"
 PRELUDE = """
 typedef unsigned char u8; typedef unsigned short u16; typedef unsigned int u32; typedef unsigned long long u64;
 typedef signed char i8; typedef short i16; typedef int i32; typedef long long i64; typedef float f32; typedef double f64;
@@ -42,24 +43,37 @@ def function(op: Op, meaning: str) -> str:
 
 def prototype(name: str, signature: str) -> str:
     result, parameters = signature.rstrip(")").split(" (")
-    known = {"u8", "u16", "u32", "u64", "i16", "i32", "i64", "f32", "f64"}
-    return f"{result} {name}({', '.join(p if p in known else 'u32' for p in parameters.split(', '))});"
+    named = {"ieee": "int", "lane": "u32", "flag": "u32"}
+    return f"{result} {name}({', '.join(named.get(parameter, parameter) for parameter in parameters.split(', '))});"
 
 
-def test_meanings_compile(tmp_path: Path) -> None:
+def check_syntax(source: str, folder: Path) -> None:
     compiler = next((path for name in ("clang", "clang-19", "gcc", "cc") if (path := shutil.which(name))), None)
     if compiler is None:
         pytest.skip("no C compiler is installed")
+    path = folder / "check.c"
+    path.write_text(source)
+    flags = ["-fsyntax-only", "-std=gnu11", "-Wall", "-Wno-unused", "-Werror", "-Wno-tautological-compare", f"-I{NATIVE}"]
+    result = subprocess.run([compiler, *flags, str(path)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[:4000]
+
+
+def test_native_header_has_every_helper_with_its_signature(tmp_path: Path) -> None:
+    """Prototypes made from HELPERS stand before the header's definitions: another signature is an error, so is a missing one."""
+    headers = ("bits.h", "floats.h", "elementary.h", "division.h", "lanes.h")
+    lines = ['#include "wave.h"', *(f"static inline {prototype(name, signature)}" for name, (signature, _) in HELPERS.items())]
+    lines += [f'#include "{header}"' for header in headers]
+    lines += [f"void *use_{name} = (void *){name};" for name in HELPERS]
+    check_syntax("\n".join(lines), tmp_path)
+
+
+def test_meanings_compile(tmp_path: Path) -> None:
     lines = [PRELUDE, *(prototype(name, signature) for name, (signature, _) in HELPERS.items())]
     lines += [function(op, op.meaning) for op in ROWS if ";" in op.meaning]
     lines += [
         function(BY_NAME[name], meaning).replace(f"void {name}", f"void clamped_{name}") for name, meaning in CLAMPED.items()
     ]
-    source = tmp_path / "meanings.c"
-    source.write_text("\n".join(lines))
-    flags = ["-fsyntax-only", "-std=gnu11", "-Wall", "-Wno-unused", "-Werror", "-Wno-tautological-compare"]
-    result = subprocess.run([compiler, *flags, str(source)], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[:4000]
+    check_syntax("\n".join(lines), tmp_path)
 
 
 def test_every_scalar_meaning_declares_what_it_writes() -> None:

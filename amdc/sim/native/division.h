@@ -9,8 +9,14 @@ INLINE u32 class_of(int negative, int exponent, int most, u64 mantissa, int quie
     return 1u << (negative ? 5 - rank : 6 + rank);
 }
 INLINE u32 class_f16(u16 x) { return class_of(x >> 15, x >> 10 & 31, 31, x & 0x3ff, x >> 9 & 1); }
-INLINE u32 class_f32(u32 x) { return class_of(x >> 31, x >> 23 & 255, 255, x & 0x7fffff, x >> 22 & 1); }
-INLINE u32 class_f64(u64 x) { return class_of(x >> 63, x >> 52 & 2047, 2047, x & 0xfffffffffffffull, x >> 51 & 1); }
+INLINE u32 class_f32(f32 value) {
+    u32 x = raw_f32(value);
+    return class_of(x >> 31, x >> 23 & 255, 255, x & 0x7fffff, x >> 22 & 1);
+}
+INLINE u32 class_f64(f64 value) {
+    u64 x = raw_f64(value);
+    return class_of(x >> 63, x >> 52 & 2047, 2047, x & 0xfffffffffffffull, x >> 51 & 1);
+}
 
 // The cases of v_div_scale in order, for denominator y and numerator z: SCALE_NAN, ...
 enum { SCALE_NAN, SCALE_FAR, SCALE_SMALL_Y, SCALE_BOTH, SCALE_RECIPROCAL, SCALE_QUOTIENT, SCALE_SMALL_Z, SCALE_NONE };
@@ -75,6 +81,21 @@ INLINE f32 div_fixup_f16(f32 x, f32 y, f32 z) {
     if (y == 0 || z_infinite) return as_f32(sign | F32_INF);
     if (y_infinite || z == 0) return as_f32(sign);
     return with_sign_f32(x, sign);
+}
+
+// --- 2 / pi: its fraction's first 1201 bits, the highest first ---
+static const u64 TWO_OVER_PI[20] __attribute__((unused)) = {
+    0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0,
+    0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41, 0x3991d639835339f4,
+    0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7, 0x4f463f669e5fea2d,
+    0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b0000, 0x0000000000000000,
+};
+INLINE u64 two_over_pi_word(u32 index) { return index < 20 ? TWO_OVER_PI[index] : 0; }
+INLINE f64 trig_preop_f64(f64 x, u32 y) {
+    i32 exponent = (i32)(raw_f64(x) >> 52 & 2047);
+    u32 position = 53 * (y & 31) + (exponent > 1077 ? exponent - 1077 : 0), index = position / 64, shift = position % 64;
+    u64 high = two_over_pi_word(index) << shift, low = shift ? two_over_pi_word(index + 1) >> (64 - shift) : 0;
+    return ldexp_f64((f64)((high | low) >> 11), -53 - (i32)position + (exponent >= 1968 ? 128 : 0));
 }
 
 // --- cube map: which face a direction points to, and where on it ---
