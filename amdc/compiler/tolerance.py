@@ -4,7 +4,7 @@ A sum of K products in fp32, each product and each addition rounded once (v_mac_
 standard deviation grows as u * sqrt(2 K), u = 2^-24 (Higham and Mary, "A new approach to probabilistic rounding error analysis",
 SIAM J. Sci. Comput. 2019). The errors of successive launches are independent, so their squares add along the longest path
 from the inputs: a path that sums K1, K2, ... products has the deviation u * sqrt(2 (K1 + K2 + ...)). The reference (ONNX
-Runtime, in fp32 itself) carries as much again, and layers amplify: `SAFETY` covers both and the spread of the probabilistic bound.
+Runtime, in fp32 itself) carries as much again, and layers amplify: `SAFETY` covers both.
 
     tolerance = SAFETY * u * sqrt(2 K on the longest path) * max|reference|
 

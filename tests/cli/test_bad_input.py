@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnx.helper as oh
 import pytest
-from conftest import Run, convolution_model, model
+from tests.cli.conftest import Run, convolution_model, model
 
 Case = tuple[str, Callable[[Path], list[object]], int, list[str]]
 
