@@ -1,4 +1,4 @@
-"""Matrix products: mm, bmm, addmm, baddbmm, linear, on gemm.hip, or on gemv.hip where one side is a vector."""
+"""Matrix products: mm, bmm, addmm and packed linear, on gemm.hip, or on gemv.hip where one side is a vector."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class Product:
     bias: Bias | None = None
 
 
-def rows(node: Node, stride: int | None = None) -> Matrix:
-    """A dense [..., m, k] as A, or [..., n, k] (linear's weight) as B."""
+def rows(node: Node) -> Matrix:
+    """A dense [..., m, k] as A."""
     *batch, count, k = ir.shape(node)
-    return Matrix(node, stride or k, 1, count * k if math.prod(batch) > 1 else 0, count * k)
+    return Matrix(node, k, 1, count * k if math.prod(batch) > 1 else 0, count * k)
 
 
 def columns(node: Node) -> Matrix:
@@ -97,24 +97,11 @@ def lower_addmm(item: Item, builder: ProgramBuilder) -> None:
     lower_product(item, builder, Product(m, ir.shape(b)[1], k, 1, rows(a), columns(b), added), 1)
 
 
-@lowers(aten.linear.default)
-def lower_linear(item: Item, builder: ProgramBuilder) -> None:
-    x, weight, *rest = item.args
-    n, k = ir.shape(weight)
-    bias = _bias(rest[0], item) if rest and rest[0] is not None else None
-    lower_product(item, builder, Product(math.prod(ir.shape(x)[:-1]), n, k, 1, _flat(rows(x)), rows(weight), bias), 0)
-
-
 @lowers(packed.linear_packed)
 def lower_linear_packed(item: Item, builder: ProgramBuilder) -> None:
     x, weight, n = item.args
     m, k = ir.shape(x)
     lower_product(item, builder, Product(m, n, k, 1, rows(x), columns(weight)), 0)
-
-
-def _flat(a: Matrix) -> Matrix:
-    """All leading dimensions as rows."""
-    return Matrix(a.node, a.column, a.k, 0, math.prod(ir.shape(a.node)))
 
 
 def lower_product(item: Item, builder: ProgramBuilder, product: Product, data: int) -> None:

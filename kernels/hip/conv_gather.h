@@ -50,13 +50,13 @@ struct Gather {
             data[p] = amdc_load_f32(buffer, offset + (channel < g.channels ? channel * plane_bytes : NO_CHANNEL));
         }
     }
-    // Exact for k <= 8192 and KHW <= 128; gfx803 has no scalar multiplication of which the high half could be had.
+    // Exact for k <= 8192 and KHW <= 128 (and the division by KW below for KW <= 128): gfx803's scalar ALU has no high half of a product.
     MEMBER static unsigned channel_of(unsigned k) { return KHW == 1 ? k : k * (((1u << 20) + KHW - 1) / KHW) >> 20; }
     MEMBER void load_linear(unsigned k, const Geometry &g) {
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p) {
             unsigned at = k + row + p * rows, channel = channel_of(at), rest = at - channel * KHW;
-            unsigned dy = rest / KW * g.dilation_h, dx = rest % KW * g.dilation_w;
+            unsigned kh = rest * (((1u << 16) + KW - 1) / KW) >> 16, dy = kh * g.dilation_h, dx = (rest - kh * KW) * g.dilation_w;
             live[p] = within(dy, dx, g) && channel < g.channels;
             data[p] = amdc_load_f32(buffer, live[p] ? base + (channel * plane_bytes + 4 * (dy * g.W + dx)) : BEHIND);
         }

@@ -66,6 +66,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *x, unsigned x_bytes, const float *w, u
 #pragma unroll
             for (int kw = 0; kw < KW; ++kw) sum[r] += value[kw] * weight[kh * KW + kw];
         }
+        if (KH * KW > 9 && row % 2) __builtin_amdgcn_sched_barrier(0); // loads of two rows at a time: all would take 100 VGPRs, not 72
     }
     unsigned channel = c * M + m;
 #if BIAS

@@ -78,7 +78,7 @@ Function = Callable[..., torch.Tensor]
 
 def open_function(function: Function, *example: torch.Tensor, opt_level: int = 2) -> tuple[Graph, Session]:
     """A session on the simulated GPU that computes `function` of inputs like `example`."""
-    graph = trace(function, *example, decompose=False)
+    graph = trace(function, *example)
     bundle = compile_lowered(lower(graph, target(ARCH), LoweringOptions(opt_level)))
     return graph, open_session(bundle, "sim")
 

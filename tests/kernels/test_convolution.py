@@ -45,12 +45,12 @@ class Case:
 
     def plain(self) -> Callable[..., torch.Tensor]:
         window = (list(self.stride), list(self.pads), list(self.dilation), self.groups)
-        return lambda x, w, b=None: packed.convolution(x, w, b, *window)
+        return lambda x, w, *b: packed.convolution(x, w, b[0] if b else None, *window)
 
     def packed(self) -> tuple[Callable[..., torch.Tensor], Tensors]:
         window = (list(self.kernel), list(self.stride), list(self.pads), list(self.dilation), self.groups, self.outs)
         x, w, *b = self.tensors()
-        return lambda x, w, b=None: packed.convolution_packed(x, w, b, *window), (
+        return lambda x, w, *b: packed.convolution_packed(x, w, b[0] if b else None, *window), (
             x,
             packed.pack_convolution_weight(w, self.groups),
             *b,

@@ -41,11 +41,6 @@ def test_addmm(m: int, n: int, k: int, bias: Callable[[int, int], tuple[int, ...
 
 
 @pytest.mark.parametrize("m, n, k", SIZES)
-def test_linear(m: int, n: int, k: int) -> None:
-    check_function(aten.linear.default, tensors((m, k), (n, k), (n,)), k, extra=1)
-
-
-@pytest.mark.parametrize("m, n, k", SIZES)
 def test_linear_packed(m: int, n: int, k: int) -> None:
     x, w = tensors((m, k), (k, n))
     check_function(lambda x, w: packed.linear_packed(x, w, n), [x, packed.pack_matrix(w)], k)
