@@ -56,7 +56,11 @@ def test_light_network_with_random_weights(name: str, tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("name", "level"),
-    [pytest.param(name, level, marks=() if (name, level) == ("ppocr-classifier", 3) else SLOW) for name in PRETRAINED for level in (0, 3)],
+    [
+        pytest.param(name, level, marks=() if (name, level) == ("ppocr-classifier", 3) else SLOW)
+        for name in PRETRAINED
+        for level in (0, 3)
+    ],
 )
 def test_pretrained_network(name: str, level: int) -> None:
     network = PRETRAINED[name]
