@@ -53,11 +53,6 @@ enum { SCALE_NAN, SCALE_FAR, SCALE_SMALL_Y, SCALE_BOTH, SCALE_RECIPROCAL, SCALE_
         int which = scale_case_##type(y, z);                                                                              \
         return which == SCALE_FAR || which == SCALE_BOTH || which == SCALE_QUOTIENT;                                      \
     }                                                                                                                     \
-    INLINE T div_fmas_##type(T x, T y, T z, u32 flag) {                                                                   \
-        T sum = fma_##type(x, y, z);                                                                                      \
-        int high = (int)(raw_##type(z) << 1 >> 1 >> MANTISSA) > MOST / 2;                                                 \
-        return flag ? (high ? sum * UP : ldexp_##type(sum, -(UNDER))) : sum;                                              \
-    }                                                                                                                     \
     INLINE T div_fixup_##type(T x, T y, T z) {                                                                            \
         const U infinite = (U)MOST << MANTISSA, quiet = (U)1 << (MANTISSA - 1), sign_bit = (U)1 << (8 * sizeof(U) - 1);   \
         U by = raw_##type(y), bz = raw_##type(z), sign = (by ^ bz) & sign_bit, ay = by & ~sign_bit, az = bz & ~sign_bit;  \
@@ -67,10 +62,31 @@ enum { SCALE_NAN, SCALE_FAR, SCALE_SMALL_Y, SCALE_BOTH, SCALE_RECIPROCAL, SCALE_
         if (!ay || az == infinite) return as_##type(sign | infinite);                                                     \
         if (ay == infinite || !az) return as_##type(sign);                                                                \
         if ((int)(az >> MANTISSA) - (int)(ay >> MANTISSA) < -(MOST / 2 + MANTISSA)) return as_##type(sign);               \
+        if (x != x) return as_##type(sign | infinite); /* the quotient overflowed on the way */                           \
         return as_##type((raw_##type(x) & ~sign_bit) | sign);                                                             \
     }
 DEFINE_DIVISION(f32, f32, u32, 23, 255, 96, 23, 0x1p64f, 0x1p-64f, 64)
 DEFINE_DIVISION(f64, f64, u64, 52, 2047, 768, 53, 0x1p128, 0x1p-128, 128)
+
+// v_div_fmas: x * y + z, where the flag asks for it scaled back, up if z is 2 or more, and rounded once (a denormal quotient of a
+// whole division is the nearest one). To odd: a double that is rounded once more then rounds as the exact value does.
+INLINE f64 to_odd(f64 value, f64 error) {
+    u64 bits = raw_f64(value);
+    if (error != 0 && !(bits & 1)) bits += (error > 0) == (value > 0) ? 1 : -1;
+    return as_f64(bits);
+}
+INLINE f32 div_fmas_f32(f32 x, f32 y, f32 z, u32 flag) {
+    if (!flag) return fma_f32(x, y, z);
+    f64 product = (f64)x * y, sum = product + z, part = sum - product, error = (product - (sum - part)) + (z - part);
+    return (f32)(to_odd(sum, error) * ((raw_f32(z) >> 23 & 255) > 127 ? 0x1p64 : 0x1p-64));
+}
+INLINE f64 div_fmas_f64(f64 x, f64 y, f64 z, u32 flag) {
+    f64 sum = fma_f64(x, y, z);
+    if (!flag) return sum;
+    if ((raw_f64(z) >> 52 & 2047) > 1023) return sum * 0x1p128;
+    u32 exponent = raw_f64(sum) >> 52 & 2047;
+    return ldexp_f64(exponent > 128 ? sum : to_odd(sum, fma_f64(x, y, z - sum)), -128);
+}
 
 INLINE f32 div_fixup_f16(f32 x, f32 y, f32 z) {
     u32 sign = (raw_f32(y) ^ raw_f32(z)) & F32_SIGN;

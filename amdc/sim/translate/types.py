@@ -13,11 +13,11 @@ class OperandType:
     load: str
     store: str
     words: int = 1
-    sign_bit: int = -1  # of a floating-point type: what `neg` flips and `abs` clears
+    sign_bit: int = -1  # what `neg` flips and `abs` clears, where the type has them
 
 
 TYPES = {
-    "f16": OperandType("f16", "as_f16({})", "raw_f16({})", 1, 15),
+    "f16": OperandType("f32", "f32_of_f16({})", "f16_of_f32({})", 1, 15),
     "f32": OperandType("f32", "as_f32({})", "raw_f32({})", 1, 31),
     "f64": OperandType("f64", "as_f64({})", "raw_f64({})", 2, 63),
     "i16": OperandType("i16", "(i16){}", "(u16){}"),
@@ -29,9 +29,9 @@ TYPES = {
     "i64": OperandType("i64", "(i64){}", "(u64){}", 2),
     "u64": OperandType("u64", "{}", "(u64){}", 2),
     "b8": OperandType("u8", "(u8){}", "(u8){}"),
-    "b16": OperandType("u16", "(u16){}", "(u16){}"),
-    "b32": OperandType("u32", "{}", "(u32){}"),
-    "b64": OperandType("u64", "{}", "(u64){}", 2),
+    "b16": OperandType("u16", "(u16){}", "(u16){}", 1, 15),
+    "b32": OperandType("u32", "{}", "(u32){}", 1, 31),
+    "b64": OperandType("u64", "{}", "(u64){}", 2, 63),
 }
 
 

@@ -96,6 +96,9 @@ def function_text(form: Form, name: str) -> str:
         lines.append("    const int IEEE = W->mode >> 9 & 1;")
     if form.clamp and form.float_result:
         lines.append("    const int DX10_CLAMP = W->mode >> 8 & 1;")
+    if form.omod and form.float_result:  # ignored in IEEE mode and where denormal results are kept [GCN3, "output modifiers"]
+        kept = 5 if form.op.dst[0] == "f32" else 7
+        lines.append(f"    const int OMOD = !(W->mode >> 9 & 1) && !(W->mode >> {kept} & 1);")
     for number, source in enumerate(form.sources):
         if source.type == "mask":
             lines.append(f"    u32 c{number}[LANES];\n    lane_bits(c{number}, m{number});")
@@ -178,7 +181,7 @@ def _modified(source: Source, spec: OperandType, raw: str) -> str:
 def _output_modifiers(form: Form) -> list[str]:
     lines = []
     if form.omod and form.float_result:
-        lines.append(f"D = D * {OUTPUT_FACTORS[form.omod]};")
+        lines.append(f"D = OMOD ? D * {OUTPUT_FACTORS[form.omod]} + 0.0f : D;")  # -0 becomes +0
     if form.clamp and form.float_result:
         lines.append("D = D > 0 ? D < 1 ? D : 1 : D != D && !DX10_CLAMP ? D : 0;")
     return lines
