@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnx.helper as oh
 import pytest
+
 from tests.cli.conftest import Run, convolution_model, model
 
 Case = tuple[str, Callable[[Path], list[object]], int, list[str]]
