@@ -39,7 +39,10 @@ X = floats(2, 3, 4)
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.5, -2.5], np.float32)
 
 UNARY = [
-    *(Case(op, (X,)) for op in ("Abs", "Ceil", "Floor", "Neg", "Sign", "Sin", "Cos", "Tan", "Exp", "Erf", "Tanh", "Sigmoid", "Relu")),
+    *(
+        Case(op, (X,))
+        for op in ("Abs", "Ceil", "Floor", "Neg", "Sign", "Sin", "Cos", "Tan", "Exp", "Erf", "Tanh", "Sigmoid", "Relu")
+    ),
     *(Case(op, (X,)) for op in ("Sinh", "Cosh", "Asinh", "Atan", "Softplus", "Softsign", "Elu", "Selu", "Celu", "HardSwish")),
     *(Case(op, (unit(3, 4),)) for op in ("Asin", "Acos", "Atanh")),
     *(Case(op, (positive(3, 4),)) for op in ("Log", "Sqrt", "Reciprocal")),
@@ -90,14 +93,29 @@ BINARY = [
     Case("Mod", (X, positive(2, 3, 4)), {"fmod": 1}, note="fmod"),
     Case("Mod", (integers(3, 4), scalar(-3, np.int64)), constants=(1,), note="negative-scalar"),
     Case("BitShift", (integers(4, low=0, dtype=np.uint8), integers(4, low=0, high=3, dtype=np.uint8)), {"direction": "LEFT"}),
-    Case("BitShift", (integers(4, low=0, dtype=np.uint8), integers(4, low=0, high=3, dtype=np.uint8)), {"direction": "RIGHT"}, note="right"),
+    Case(
+        "BitShift",
+        (integers(4, low=0, dtype=np.uint8), integers(4, low=0, high=3, dtype=np.uint8)),
+        {"direction": "RIGHT"},
+        note="right",
+    ),
     Case("Where", (flags(3, 1), floats(3, 4), floats(4))),
     *(Case(op, (X, floats(4), floats(3, 1))) for op in ("Sum", "Mean", "Max", "Min")),
     Case("Sum", (X,), note="one"),
     Case("Max", (X, scalar(0.3)), constants=(1,), note="scalar"),
 ]
 
-REDUCE = ("ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare")
+REDUCE = (
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+)
 AXES = np.array([0, -1])
 REDUCTIONS = [
     *(Case(op, (X,), {"axes": [1]}, opset=11, note="axis") for op in REDUCE),
@@ -111,7 +129,10 @@ REDUCTIONS = [
     Case("ReduceSum", (integers(3, 4, dtype=np.int32),), note="int32"),
     *(Case(op, (X,), {"axis": 1}) for op in ("ArgMax", "ArgMin")),
     *(Case(op, (integers(4, 5, dtype=np.int32),), {"axis": -1, "keepdims": 0}, note="ties") for op in ("ArgMax", "ArgMin")),
-    *(Case(op, (integers(4, 5, dtype=np.int32),), {"axis": 0, "select_last_index": 1}, note="last") for op in ("ArgMax", "ArgMin")),
+    *(
+        Case(op, (integers(4, 5, dtype=np.int32),), {"axis": 0, "select_last_index": 1}, note="last")
+        for op in ("ArgMax", "ArgMin")
+    ),
     Case("TopK", (X, np.array([2])), {"axis": 1}, constants=(1,), outputs=2),
     Case("TopK", (X, np.array([2])), {"largest": 0}, constants=(1,), outputs=2, note="smallest"),
     Case("TopK", (X,), {"k": 3}, opset=7, outputs=2, reference=False),
@@ -133,7 +154,12 @@ LINEAR = [
     Case("MatMul", (floats(2, 1, 3, 4), floats(5, 4, 3)), note="broadcast"),
     Case("MatMul", (floats(4), floats(4, 5)), note="vector"),
     Case("Gemm", (floats(3, 4), floats(4, 5), floats(5))),
-    Case("Gemm", (floats(4, 3), floats(5, 4), floats(3, 1)), {"transA": 1, "transB": 1, "alpha": 0.5, "beta": 2.0}, note="transposed"),
+    Case(
+        "Gemm",
+        (floats(4, 3), floats(5, 4), floats(3, 1)),
+        {"transA": 1, "transB": 1, "alpha": 0.5, "beta": 2.0},
+        note="transposed",
+    ),
     Case("Gemm", (floats(3, 4), floats(4, 5)), {"alpha": 0.5}, note="no-bias"),
     Case("Gemm", (floats(3, 4), floats(5, 4), scalar(0.5)), {"transB": 1}, constants=(1, 2), note="scalar-bias"),
     Case("Einsum", (floats(2, 3, 4), floats(2, 4, 5)), {"equation": "bij,bjk->bik"}),
@@ -142,7 +168,12 @@ LINEAR = [
 
 C = floats(3)
 NORMALIZATION = [
-    Case("BatchNormalization", (floats(2, 3, 4, 5), C, floats(3), floats(3), positive(3)), {"epsilon": 1e-3}, constants=(1, 2, 3, 4)),
+    Case(
+        "BatchNormalization",
+        (floats(2, 3, 4, 5), C, floats(3), floats(3), positive(3)),
+        {"epsilon": 1e-3},
+        constants=(1, 2, 3, 4),
+    ),
     Case("BatchNormalization", (floats(2, 3), C, floats(3), floats(3), positive(3)), opset=9, constants=(1, 2, 3, 4)),
     Case("InstanceNormalization", (floats(2, 3, 4, 5), C, floats(3))),
     Case("GroupNormalization", (floats(2, 6, 4, 5), floats(6), floats(6)), {"num_groups": 3}, opset=21, rtol=1e-4),

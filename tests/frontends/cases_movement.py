@@ -70,11 +70,29 @@ INDEXING = [
     Case("GatherND", (X, integers(2, 1, low=-3, high=3)), {"batch_dims": 1}, opset=12, note="batched"),
     Case("Scatter", (X, integers(2, 1, 4, low=0, high=3), floats(2, 1, 4)), {"axis": 1}, opset=9),
     Case("ScatterElements", (X, integers(2, 1, 4, low=-3, high=3), floats(2, 1, 4)), {"axis": 1}),
-    *(Case("ScatterElements", (X, integers(2, 2, 4, low=0, high=3), floats(2, 2, 4)), {"axis": 1, "reduction": r}, opset=18, note=r) for r in ("add", "mul", "max")),
+    *(
+        Case(
+            "ScatterElements",
+            (X, integers(2, 2, 4, low=0, high=3), floats(2, 2, 4)),
+            {"axis": 1, "reduction": r},
+            opset=18,
+            note=r,
+        )
+        for r in ("add", "mul", "max")
+    ),
     Case("ScatterND", (X, np.array([[1], [0]]), floats(2, 3, 4))),
-    *(Case("ScatterND", (X, np.array([[1, 2], [0, 0], [1, 2]]), floats(3, 4)), {"reduction": r}, opset=18, note=r) for r in ("add", "mul", "min")),
+    *(
+        Case("ScatterND", (X, np.array([[1, 2], [0, 0], [1, 2]]), floats(3, 4)), {"reduction": r}, opset=18, note=r)
+        for r in ("add", "mul", "min")
+    ),
     Case("OneHot", (integers(2, 3, low=-4, high=4), scalar(4, np.int64), np.array([0.5, 2], np.float32)), constants=(1,)),
-    Case("OneHot", (integers(2, 3, low=0, high=4), scalar(4, np.int64), np.array([0, 1], np.float32)), {"axis": 0}, constants=(1,), note="axis"),
+    Case(
+        "OneHot",
+        (integers(2, 3, low=0, high=4), scalar(4, np.int64), np.array([0, 1], np.float32)),
+        {"axis": 0},
+        constants=(1,),
+        note="axis",
+    ),
     Case("Compress", (X, np.array([True, False, True])), {"axis": 1}, constants=(1,)),
     Case("Compress", (X, flags(24)), constants=(1,), note="flat"),
     Case("NonZero", (np.array([[1, 0], [0, 2]], np.float32),), constants=(0,)),

@@ -1,4 +1,4 @@
-"""Models of one operator, and their results by amdc's Graph in PyTorch and by ONNX Runtime (or ONNX's reference where it lacks it)."""
+"""Models of one operator, and their results by amdc's Graph in PyTorch and by ONNX Runtime (or by ONNX's reference)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ IR_VERSION = 10  # what ONNX Runtime reads for every opset of the tables
 
 @dataclass(frozen=True)
 class Case:
-    """One node: `inputs` are arrays that a caller gives, `constants` (name position -> array) are initializers, None is a missing input."""
+    """One node: its `inputs` are arrays, None for a missing one; those whose positions are in `constants` are initializers."""
 
     op: str
     inputs: tuple[Any, ...]
     attributes: dict[str, Any] = field(default_factory=dict)
     opset: int = 17
-    constants: tuple[int, ...] = ()  # which inputs are initializers
+    constants: tuple[int, ...] = ()
     outputs: int = 1
     reference: bool = False  # ONNX Runtime has no kernel for it: compare with onnx's reference evaluator
     rtol: float = 1e-5
@@ -42,7 +42,9 @@ class Case:
         names = ["" if a is None else f"x{i}" for i, a in enumerate(self.inputs)]
         outputs = [f"y{i}" for i in range(self.outputs)]
         node = helper.make_node(self.op, names, outputs, name="the_node", **self.attributes)
-        given = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in self.feeds().items()]
+        given = [
+            helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in self.feeds().items()
+        ]
         held = [numpy_helper.from_array(np.asarray(self.inputs[i]), f"x{i}") for i in self.constants]
         made = [onnx.ValueInfoProto(name=name) for name in outputs]
         graph = helper.make_graph([node], "one_node", given, made, held)
@@ -72,7 +74,9 @@ def run_oracle(model: onnx.ModelProto, feeds: dict[str, np.ndarray], reference: 
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    return list(onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, feeds))
+    return list(
+        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, feeds)
+    )
 
 
 def imported(case: Case) -> Graph:

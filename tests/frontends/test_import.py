@@ -139,7 +139,9 @@ def test_initializer_dtypes(dtype: type, raw: bool) -> None:
     values = np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype)
     kind = helper.np_dtype_to_tensor_dtype(values.dtype)
     tensor = helper.make_tensor("w", kind, values.shape, values.tobytes() if raw else values.flatten().tolist(), raw=raw)
-    proto = model([helper.make_node("Identity", ["w"], ["y"]), helper.make_node("Relu", ["x"], ["z"])], {"x": [1]}, outputs=["y", "z"])
+    proto = model(
+        [helper.make_node("Identity", ["w"], ["y"]), helper.make_node("Relu", ["x"], ["z"])], {"x": [1]}, outputs=["y", "z"]
+    )
     proto.graph.initializer.append(tensor)
     held = run_graph(import_model(proto), {"x": np.ones(1, np.float32)})[0]
     assert held.dtype == values.dtype
@@ -215,4 +217,6 @@ def test_each_meaning_takes_the_inputs_and_attributes_of_its_schema() -> None:
             unknown = set(schema.attributes) - known - {"value_string", "value_strings", "sparse_value"}
             assert not unknown, f"{name}-{opset} has attributes {unknown}"
             variadic = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in operator.parameters)
-            assert variadic or len(operator.positional) >= len(schema.inputs), f"{name}-{opset}: {[i.name for i in schema.inputs]}"
+            assert variadic or len(operator.positional) >= len(schema.inputs), (
+                f"{name}-{opset}: {[i.name for i in schema.inputs]}"
+            )

@@ -11,7 +11,6 @@ from tests.frontends.operator_cases import CASES
 from tests.frontends.single_node import Case, imported, run_graph, run_oracle
 
 
-
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 def test_operator(case: Case) -> None:
     graph = imported(case)

@@ -36,7 +36,7 @@ def node_label(node: onnx.NodeProto, index: int) -> str:
 
 
 def check_model(model: Model) -> None:
-    """Raises ModelError: unsupported opset, operators or dtypes; values undefined, defined twice, or in a cycle; malformed nodes."""
+    """Raises ModelError: unsupported opset, operators or dtypes; values undefined, made twice, or in a cycle; malformed nodes."""
     _check_opset(model)
     _check_operators(model)
     _raise(model, "cannot be compiled", _type_problems(model.proto))
@@ -126,7 +126,9 @@ def _type_problems(proto: onnx.ModelProto) -> list[str]:
     for tensor in proto.graph.initializer:
         if tensor.data_type not in DTYPES:
             problems.append(_dtype_problem(f"initializer '{tensor.name}'", tensor.data_type))
-    problems += [f"initializer '{t.values.name}' is sparse; only dense tensors are supported" for t in proto.graph.sparse_initializer]
+    problems += [
+        f"initializer '{t.values.name}' is sparse; only dense tensors are supported" for t in proto.graph.sparse_initializer
+    ]
     return problems
 
 

@@ -6,7 +6,9 @@ arithmetic of dynamic exports, and weights that a model makes with ConstantOfSha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +43,20 @@ def import_model(
     check_model(loaded)
     weights = read_weights(loaded)
     graph_inputs = bind_inputs(loaded, dict(shapes or {}), dict(bindings or {}))
-    with torch.no_grad():
+    with torch.no_grad(), _quiet("torch._subclasses.fake_tensor"):
         return _Importer(loaded, weights).run(graph_inputs)
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Keep torch from logging what a node raises: it is part of the error that the user gets."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def read_weights(model: Model) -> dict[str, Tensor]:
@@ -123,7 +137,9 @@ class _Importer:
         if value is None or name not in operator.static:
             return value
         if self._recorder.is_traced(value):
-            raise NotSupported(f"its input '{name}' ('{node.input[index]}') must be a constant, but depends on the model's inputs")
+            raise NotSupported(
+                f"its input '{name}' ('{node.input[index]}') must be a constant, but depends on the model's inputs"
+            )
         return value.tolist()
 
     def _operand(self, operator: Operator, node: onnx.NodeProto, index: int, value: Any) -> Any:
@@ -131,7 +147,12 @@ class _Importer:
         if not isinstance(value, Tensor) or self._recorder.is_traced(value):
             return value
         rank = max(self._values[name].dim() for name in node.input if name and self._values[name] is not value)
-        if operator.positional[index : index + 1] and operator.positional[index] in operator.scalars and value.numel() == 1 and value.dim() <= rank:
+        if (
+            operator.positional[index : index + 1]
+            and operator.positional[index] in operator.scalars
+            and value.numel() == 1
+            and value.dim() <= rank
+        ):
             return value.item()
         return self._traced(value, node.input[index])
 
@@ -139,7 +160,7 @@ class _Importer:
         return value if self._recorder.is_traced(value) else self._recorder.constant(value, name)
 
     def _name_node(self, value: Tensor, name: str) -> None:
-        """Note on the fx node the user's name of the tensor it holds; the first name stays where several values are one tensor."""
+        """Note on the fx node the user's name of its tensor; the first name stays where several values are one tensor."""
         if self._recorder.is_traced(value):
             meta = self._recorder.node(value).meta
             meta["value"] = meta["value"] or name

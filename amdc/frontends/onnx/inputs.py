@@ -46,7 +46,9 @@ def _dimensions(value: onnx.ValueInfoProto) -> tuple[Dimension, ...] | None:
     """The declared dimensions; None where the model does not even give their number. Negative numbers and "?" mean unknown."""
     tensor = value.type.tensor_type
     if not value.type.HasField("tensor_type"):
-        raise ModelError(f"input '{value.name}' is a {value.type.WhichOneof('value') or 'value without a type'}; only tensors are supported")
+        raise ModelError(
+            f"input '{value.name}' is a {value.type.WhichOneof('value') or 'value without a type'}; only tensors are supported"
+        )
     if not tensor.HasField("shape"):
         return None
     return tuple(_dimension(dim) for dim in tensor.shape.dim)
@@ -58,11 +60,19 @@ def _dimension(dim: onnx.TensorShapeProto.Dimension) -> Dimension:
     return dim.dim_param if dim.dim_param not in ("", "?", "-1") else None
 
 
-def _unknown_names(declared: dict[str, tuple[Dimension, ...] | None], shapes: dict[str, Shape], bindings: dict[str, int]) -> list[str]:
+def _unknown_names(
+    declared: dict[str, tuple[Dimension, ...] | None], shapes: dict[str, Shape], bindings: dict[str, int]
+) -> list[str]:
     symbols = sorted({d for dims in declared.values() for d in dims or () if isinstance(d, str)})
     problems = [f"no input is called '{name}'; the inputs are: {', '.join(declared)}" for name in shapes if name not in declared]
-    problems += [f"no dimension is called '{name}'; the symbols are: {', '.join(symbols) or 'none'}" for name in bindings if name not in symbols]
-    problems += [f"'{name}' is bound to {extent}; a dimension must be at least 1" for name, extent in bindings.items() if extent < 1]
+    problems += [
+        f"no dimension is called '{name}'; the symbols are: {', '.join(symbols) or 'none'}"
+        for name in bindings
+        if name not in symbols
+    ]
+    problems += [
+        f"'{name}' is bound to {extent}; a dimension must be at least 1" for name, extent in bindings.items() if extent < 1
+    ]
     return problems
 
 

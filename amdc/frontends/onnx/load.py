@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from amdc.errors import ModelError, UsageError
 from amdc.frontends.onnx.tensors import TensorReader
@@ -39,7 +39,7 @@ def load_model(model: str | Path | bytes | onnx.ModelProto) -> Model:
 
 
 def _parse(content: np.ndarray, name: str, path: Path | None) -> Model:
-    data = memoryview(content)
+    data = content.data
     try:
         spans = raw_data_spans(data)
     except Truncated as problem:

@@ -27,7 +27,7 @@ class Operator:
     """One meaning of one operator.
 
     `static` names the inputs that must be known at import; they arrive as Python numbers or (nested) lists.
-    `scalars` names those that arrive as a Python number where they are constants with one element (and another operand is traced).
+    `scalars` names those that arrive as a Python number where they are constants with one element and another operand is traced.
     `shape_only`: the result depends on nothing but shapes and dtypes, so it is a constant even where the input is not.
     """
 

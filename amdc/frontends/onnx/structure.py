@@ -32,5 +32,5 @@ def _order_problems(graph: onnx.GraphProto, labels: list[str], maker: dict[str, 
     try:
         graphlib.TopologicalSorter(needs).prepare()
     except graphlib.CycleError as cycle:
-        return ["its nodes form a cycle: " + " -> ".join(f"'{where}'" for where in reversed(cycle.args[1]))]
+        return ["its nodes form a cycle: " + " -> ".join(f"'{where}'" for where in cycle.args[1])]
     return [f"node '{where}' stands before node '{before}', whose result it uses" for where, before in late]

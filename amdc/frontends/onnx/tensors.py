@@ -42,7 +42,9 @@ def dtype_name(elem_type: int) -> str:
 def torch_dtype(elem_type: int, where: str) -> torch.dtype:
     """Raises ModelError where torch has no such dtype (strings, complex and 4-bit types)."""
     if elem_type not in DTYPES:
-        raise ModelError(f"{where} has the dtype {dtype_name(elem_type)}, which amdc does not support; convert it to FLOAT or an integer type")
+        raise ModelError(
+            f"{where} has the dtype {dtype_name(elem_type)}, which amdc does not support; convert it to FLOAT or an integer type"
+        )
     return DTYPES[elem_type]
 
 
@@ -94,7 +96,9 @@ class TensorReader:
         data, offset = self._files[location], int(entries.get("offset", 0))
         length = int(entries.get("length", data.size - offset))
         if offset + length > data.size:
-            raise ModelError(f"{where} needs bytes {offset} to {offset + length} of '{path}', which has {data.size}; the file is cut off")
+            raise ModelError(
+                f"{where} needs bytes {offset} to {offset + length} of '{path}', which has {data.size}; the file is cut off"
+            )
         return data[offset : offset + length]
 
 

@@ -11,9 +11,9 @@ from amdc.ir.ops.register import amdc_op
 
 @amdc_op("lrn(Tensor x, int size, float alpha, float beta, float bias) -> Tensor", shape=lambda x, *_: x.shape)
 def lrn(x: Tensor, size: int, alpha: float, beta: float, bias: float) -> Tensor:
-    """x / (bias + alpha / size * s) ** beta, where s sums the squares over `size` channels: (size - 1) // 2 before, the rest behind.
+    """x / (bias + alpha / size * s) ** beta, where s sums the squares over `size` channels around each one.
 
-    x: N, C, ... (Krizhevsky et al. 2012, section 3.3; bounds as in ONNX, which for an even size look further ahead than back).
+    (size - 1) // 2 of them stand before it, the rest behind, as in ONNX. x: N, C, ... (Krizhevsky et al. 2012, section 3.3).
     """
     before = (size - 1) // 2
     squares = F.pad((x * x).movedim(1, -1), (before, size - 1 - before))

@@ -14,8 +14,8 @@ _LIBRARY = torch.library.Library("amdc", "DEF")
 def amdc_op(schema: str, shape: Callable[..., Sequence[int]] | None = None) -> Callable[[Callable[..., Tensor]], Any]:
     """Define the operator with this schema from a differentiable torch function on dense tensors.
 
-    `shape` gives the result's shape from the operator's arguments (dtype: the first argument's); without it the function itself runs
-    on fake tensors, which it must be able to. The derivative is that of the function. Returns the `OpOverload`.
+    `shape` gives the result's shape from the operator's arguments (dtype: the first argument's); without it the function itself
+    runs on fake tensors, which it must be able to. The derivative is that of the function. Returns the `OpOverload`.
     """
 
     def register(function: Callable[..., Tensor]) -> Any:

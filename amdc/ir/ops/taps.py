@@ -1,7 +1,7 @@
 """Which input elements, with which weights, make each output element of a resize along one dimension.
 
-Every mode of ONNX Resize is separable, so a resize is a weighted sum of `taps` elements for each dimension in turn. Coordinates are
-computed in float32, as runtimes do, so that ties of the nearest modes fall the same way.
+Every mode of ONNX Resize is separable, so a resize is a weighted sum of `taps` elements for each dimension in turn. Coordinates
+are computed in float32, as runtimes do, so that ties of the nearest modes fall the same way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Rule:
 
     mode: str  # nearest, linear, cubic
     coordinate_transformation_mode: str
-    nearest_mode: str  # round_prefer_floor, round_prefer_ceil, floor, ceil, or simple (floor, and ceil where the scale is below 1)
+    nearest_mode: str  # round_prefer_floor, round_prefer_ceil, floor, ceil; simple: floor, but ceil for scales below 1
     cubic_coeff_a: float
     exclude_outside: bool
     antialias: bool

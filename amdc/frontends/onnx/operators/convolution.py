@@ -66,5 +66,3 @@ def conv_transpose(
     crop = [amount for b, e, o in reversed(list(zip(begin, end, extra, strict=True))) for amount in (-b, o - e)]
     y = torch.constant_pad_nd(y, crop, 0.0)
     return y if bias is None else y + bias.reshape([-1] + [1] * rank)
-
-

@@ -40,9 +40,7 @@ def gather_nd(x: Tensor, indices: Tensor, /, *, batch_dims: int = 0) -> Tensor:
 
 @onnx_op("Scatter", since=9)
 @onnx_op("ScatterElements", since=11)
-def scatter_elements(
-    x: Tensor, indices: Tensor, updates: Tensor, /, *, axis: int = 0, reduction: str = "none"
-) -> Tensor:
+def scatter_elements(x: Tensor, indices: Tensor, updates: Tensor, /, *, axis: int = 0, reduction: str = "none") -> Tensor:
     places = _positive(indices, x.shape[axis])
     if reduction == "none":
         return torch.scatter(x, axis, places, updates)

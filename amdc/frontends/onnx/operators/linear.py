@@ -34,4 +34,3 @@ def gemm(
 @onnx_op("Einsum", since=12)
 def einsum(*operands: Tensor, equation: str) -> Tensor:
     return torch.einsum(equation, *operands)
-

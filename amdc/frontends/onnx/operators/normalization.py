@@ -60,7 +60,9 @@ def layer_normalization(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Normalised values, mean, and reciprocal of the standard deviation over the dimensions from `axis` on."""
     shape = list(x.shape[axis:])
-    return torch.ops.aten.native_layer_norm.default(x, shape, scale.expand(shape), None if bias is None else bias.expand(shape), epsilon)
+    return torch.ops.aten.native_layer_norm.default(
+        x, shape, scale.expand(shape), None if bias is None else bias.expand(shape), epsilon
+    )
 
 
 @onnx_op("RMSNormalization", since=23)

@@ -83,7 +83,9 @@ def max_pool(
     if output_count == 1:
         return values.reshape(shape)
     if indices is None or storage_order:
-        raise NotSupported("its output of indices is supported only for row-major order and symmetric padding up to half a window")
+        raise NotSupported(
+            "its output of indices is supported only for row-major order and symmetric padding up to half a window"
+        )
     first = torch.arange(math.prod(x.shape[:2])).reshape([*x.shape[:2], *[1] * spatial(x)]) * math.prod(x.shape[2:])
     return values.reshape(shape), indices.reshape(shape) + first
 

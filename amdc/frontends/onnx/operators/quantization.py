@@ -33,7 +33,9 @@ def quantize_linear(
     saturate: int = 1,
 ) -> Tensor:
     """round(x / scale) + zero point, kept in the range of the integer dtype (half to even)."""
-    dtype = zero_point.dtype if zero_point is not None else torch_dtype(output_dtype, "its output") if output_dtype else torch.uint8
+    dtype = (
+        zero_point.dtype if zero_point is not None else torch_dtype(output_dtype, "its output") if output_dtype else torch.uint8
+    )
     if dtype.is_floating_point:
         raise NotSupported(f"quantisation to {dtype} is not supported, only to integers")
     levels = torch.round(x / _along(scale, x, axis, block_size))

@@ -45,4 +45,4 @@ def col2im(
     spacing, padding, steps = dilations or [1, 1], pads or [0, 0, 0, 0], strides or [1, 1]
     if len(image_shape) != 2 or padding[:2] != padding[2:]:
         raise NotSupported("only 2-d images with the same padding on both sides are supported")
-    return F.fold(x, image_shape, block_shape, spacing, padding[:2], steps)
+    return F.fold(x, tuple(image_shape), tuple(block_shape), tuple(spacing), tuple(padding[:2]), tuple(steps))

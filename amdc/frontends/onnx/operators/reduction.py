@@ -63,9 +63,7 @@ for _name, _function in REDUCTIONS.items():
     _register(_name, _function)
 
 
-def _extreme(
-    find: Callable[[Tensor, int, bool], Tensor], x: Tensor, axis: int, keepdims: int, select_last_index: int
-) -> Tensor:
+def _extreme(find: Callable[[Tensor, int, bool], Tensor], x: Tensor, axis: int, keepdims: int, select_last_index: int) -> Tensor:
     """The first position of the extreme; the last one is the first in the reversed tensor."""
     if not select_last_index:
         return find(x, axis, bool(keepdims))

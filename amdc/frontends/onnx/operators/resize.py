@@ -65,7 +65,7 @@ def upsample_attribute(x: Tensor, /, *, scales: list[float], mode: str = "neares
 @onnx_op("Upsample", since=9, static=("scales",))
 @onnx_op("Resize", since=10, static=("scales",))
 def upsample(x: Tensor, scales: list[float], /, *, mode: str = "nearest") -> Tensor:
-    """Before opset 11: coordinates are divided by the scale; nearest rounds down, and up where it shrinks (as ONNX Runtime does)."""
+    """Before opset 11: coordinates are divided by the scale; nearest rounds down, but up where it shrinks, as in ONNX Runtime."""
     sizes, factors = _scaled(x, scales, list(range(x.dim())))
     kind = "linear" if mode in ("linear", "bilinear") else mode
     return _resize(x, sizes, factors, kind, coordinates="asymmetric", nearest_mode="simple")

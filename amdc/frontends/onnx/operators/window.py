@@ -42,7 +42,9 @@ class Window:
         begin, end = _padding(extents, spans, strides, pads, auto_pad)
         room = [e + b + a - s for e, b, a, s in zip(extents, begin, end, spans, strict=True)]
         if min(room) < 0:
-            raise NotSupported(f"the window spans {spans} elements, but the padded input has {[r + s for r, s in zip(room, spans, strict=True)]}")
+            raise NotSupported(
+                f"the window spans {spans} elements, but the padded input has {[r + s for r, s in zip(room, spans, strict=True)]}"
+            )
         positions = [_positions(*dim, ceil_mode) for dim in zip(extents, begin, room, strides, strict=True)]
         return Window(kernel, strides, dilations, begin, end, positions)
 
