@@ -33,7 +33,7 @@ def ramp(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def random_weights(name: str, folder: Path) -> Path:
-    """A light network with weights drawn at random (He et al. 2015 for convolutions and Gemm) instead of one constant each, so that
+    """A light network with weights drawn at random (He et al. 2015) instead of one constant each, so that
     a kernel that mixes up elements cannot pass."""
     model = onnx.load(light(name))
     rng = np.random.default_rng(1)
