@@ -68,24 +68,27 @@ enum { SCALE_NAN, SCALE_FAR, SCALE_SMALL_Y, SCALE_BOTH, SCALE_RECIPROCAL, SCALE_
 DEFINE_DIVISION(f32, f32, u32, 23, 255, 96, 23, 0x1p64f, 0x1p-64f, 64)
 DEFINE_DIVISION(f64, f64, u64, 52, 2047, 768, 53, 0x1p128, 0x1p-128, 128)
 
-// v_div_fmas: x * y + z, where the flag asks for it scaled back, up if z is 2 or more, and rounded once (a denormal quotient of a
-// whole division is the nearest one). To odd: a double that is rounded once more then rounds as the exact value does.
-INLINE f64 to_odd(f64 value, f64 error) {
-    u64 bits = raw_f64(value);
-    if (error != 0 && !(bits & 1)) bits += (error > 0) == (value > 0) ? 1 : -1;
-    return as_f64(bits);
-}
+// v_div_fmas: x * y + z, where the flag asks for it scaled back, up if z is 2 or more, else down. It is rounded once, so that a
+// denormal quotient of a whole division is the nearest one.
 INLINE f32 div_fmas_f32(f32 x, f32 y, f32 z, u32 flag) {
     if (!flag) return fma_f32(x, y, z);
     f64 product = (f64)x * y, sum = product + z, part = sum - product, error = (product - (sum - part)) + (z - part);
-    return (f32)(to_odd(sum, error) * ((raw_f32(z) >> 23 & 255) > 127 ? 0x1p64 : 0x1p-64));
+    u64 bits = raw_f64(sum);
+    if (error != 0 && !(bits & 1)) bits += (error > 0) == (sum > 0) ? 1 : -1; // rounded to odd: the next rounding is the only one
+    return (f32)(as_f64(bits) * ((raw_f32(z) >> 23 & 255) > 127 ? 0x1p64 : 0x1p-64));
 }
 INLINE f64 div_fmas_f64(f64 x, f64 y, f64 z, u32 flag) {
     f64 sum = fma_f64(x, y, z);
     if (!flag) return sum;
     if ((raw_f64(z) >> 52 & 2047) > 1023) return sum * 0x1p128;
-    u32 exponent = raw_f64(sum) >> 52 & 2047;
-    return ldexp_f64(exponent > 128 ? sum : to_odd(sum, fma_f64(x, y, z - sum)), -128);
+    u64 bits = raw_f64(sum), mantissa = (bits & 0xfffffffffffffull) | 1ull << 52;
+    i32 shift = 129 - (i32)(bits >> 52 & 2047); // bits that a denormal result loses
+    if (shift < 1 || shift > 53) return ldexp_f64(sum, -128);
+    f64 error = fma_f64(x, y, z - sum);
+    int above = error != 0 && (error > 0) == (sum > 0), exact = error == 0;
+    u64 kept = mantissa >> shift, rest = mantissa & ((1ull << shift) - 1), half = 1ull << (shift - 1);
+    kept += rest > half || (rest == half && (above || (exact && (kept & 1))));
+    return as_f64((bits & F64_SIGN) | kept);
 }
 
 INLINE f32 div_fixup_f16(f32 x, f32 y, f32 z) {
