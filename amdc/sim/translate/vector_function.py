@@ -16,6 +16,7 @@ from amdc.sim.translate.types import TYPES, OperandType
 BYTES = {"BYTE_0": 0, "BYTE_1": 8, "BYTE_2": 16, "BYTE_3": 24}
 HALVES = {"WORD_0": 0, "WORD_1": 16}
 OUTPUT_FACTORS = {1: "2.0f", 2: "4.0f", 3: "0.5f"}
+NEVER_FLUSHED = ("v_min", "v_max", "v_med3")  # before GFX9 these keep denormals in every mode
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ class Form:
         """Whether f64 values are involved, which may have another rounding and denormal mode than f32 ones."""
         return "f64" in self.op.dst + self.op.src
 
+    @property
+    def flushed_type(self) -> str:
+        """The operand type whose denormals the function must flush itself, since the host's mode stands for another type: f16,
+        which is computed in f32, and f32 beside f64. Empty where there is none."""
+        types = self.op.dst + self.op.src
+        if self.op.name.startswith(NEVER_FLUSHED):
+            return ""
+        return "f16" if "f16" in types else "f32" if self.uses_f64 and "f32" in types else ""
+
 
 def form_of(instruction: Instruction) -> Form:
     """Raises `NotSimulated` for what no function can be made of."""
@@ -94,6 +104,8 @@ def function_text(form: Form, name: str) -> str:
     lines = [f"NOINLINE {result} {name}({', '.join(parameters)}) {{"]
     if "IEEE" in form.meaning:
         lines.append("    const int IEEE = W->mode >> 9 & 1;")
+    if form.flushed_type:  # bit 0 keeps denormals in sources, bit 1 in results
+        lines.append(f"    const u32 KEEP = W->mode >> {6 if form.flushed_type == 'f16' else 4};")
     if form.clamp and form.float_result:
         lines.append("    const int DX10_CLAMP = W->mode >> 8 & 1;")
     if form.omod and form.float_result:  # ignored in IEEE mode and where denormal results are kept [GCN3, "output modifiers"]
@@ -142,9 +154,8 @@ def _body(form: Form) -> list[str]:
             lines.append(f"const u32 CARRY = c{number}[lane];")
         else:
             spec = TYPES[source.type]
-            lines.append(
-                f"const {spec.name} S{number} = {spec.load.format(_modified(source, spec, _raw(source, spec, number)))};"
-            )
+            value = spec.load.format(_modified(source, spec, _raw(source, spec, number)))
+            lines.append(f"const {spec.name} S{number} = {_flushed(form, source.type, value, 1)};")
     for number, type in enumerate(form.op.dst):
         name = "D" if not number else f"D{number}"
         if type == "mask":
@@ -153,6 +164,10 @@ def _body(form: Form) -> list[str]:
             spec = TYPES[type]
             lines.append(f"{spec.name} {name}{' = ' + spec.load.format(_register('d', spec)) if form.op.accumulates else ''};")
     return [*lines, form.meaning, *_output_modifiers(form)]
+
+
+def _flushed(form: Form, type: str, value: str, bit: int) -> str:
+    return f"(KEEP & {bit} ? {value} : flush_{type}({value}))" if type == form.flushed_type else value
 
 
 def _register(name: str, spec: OperandType) -> str:
@@ -184,6 +199,8 @@ def _output_modifiers(form: Form) -> list[str]:
         lines.append(f"D = OMOD ? D * {OUTPUT_FACTORS[form.omod]} + 0.0f : D;")  # -0 becomes +0
     if form.clamp and form.float_result:
         lines.append("D = D > 0 ? D < 1 ? D : 1 : D != D && !DX10_CLAMP ? D : 0;")
+    if form.flushed_type and form.flushed_type == form.op.dst[0]:
+        lines.append(f"D = {_flushed(form, form.flushed_type, 'D', 2)};")
     return lines
 
 
