@@ -33,6 +33,12 @@ def float16(got: list[Array], expected: list[Array]) -> Array:
     return upper & _same(f16(got[0]), f16(expected[0]))
 
 
+def float16_flushed(got: list[Array], expected: list[Array]) -> Array:
+    """As float32_flushed."""
+    have, want = f16(got[0]), f16(expected[0])
+    return float16(got, expected) | ((np.abs(want) == np.finfo(np.float16).tiny) & (have == 0) & (got[0] >> 16 == 0))
+
+
 def float64(got: list[Array], expected: list[Array]) -> Array:
     return _same(f64(*got), f64(*expected))
 

@@ -22,8 +22,13 @@ def to_u32(values: Array) -> Array:
 
 
 def plus_half_floor(a: Array) -> Array:
-    """v_cvt_rpi_i32_f32: floor(a + 0.5), with the sum not rounded."""
+    """v_cvt_rpi_i32_f32: floor(a + 0.5)."""
     return to_i32(np.floor(a.astype(np.float64) + 0.5))
+
+
+def exact_sum(a: Array) -> Array:
+    """The manual does not say whether v_cvt_rpi rounds the sum."""
+    return np.isnan(a) | (a.astype(np.float64) + 0.5 == a + np.float32(0.5)) | (np.abs(a) > 2.0**24)
 
 
 def nibble_offset(a: Array) -> Array:
@@ -59,7 +64,7 @@ def from_float32() -> list[Case]:
         vector("v_cvt_u32_f32", "f32 -> u32", to_u32),
         vector("v_cvt_u32_f32", "f32 -> u32", lambda a: to_u32(-np.abs(a)), label="mods", code="v_cvt_u32_f32_e64 {d}, -|{a}|"),
         vector("v_cvt_flr_i32_f32", "f32 -> i32", lambda a: to_i32(np.floor(a))),
-        vector("v_cvt_rpi_i32_f32", "f32 -> i32", plus_half_floor),
+        vector("v_cvt_rpi_i32_f32", "f32 -> i32", plus_half_floor, care=exact_sum),
         vector("v_cvt_f16_f32", "f32 -> f16", lambda a: a.astype(np.float16)),
         vector("v_cvt_f64_f32", "f32 -> f64", lambda a: a.astype(np.float64)),
         vector("v_cvt_pkrtz_f16_f32", "f32 f32 -> u32", _pack_toward_zero, care=lambda a, b: ~np.isnan(a) & ~np.isnan(b)),

@@ -57,6 +57,12 @@ def normal(*values: Array) -> Array:
     return np.logical_and.reduce([(exponent(v) != 0) | (v == 0) for v in values])
 
 
+def clear_of_tiny(a: Array, b: Array) -> Array:
+    """The product does not round up to the smallest normal number, which may be flushed before or after that."""
+    product, tiny = np.abs(a.astype(np.float64) * b.astype(np.float64)), 2.0**-126
+    return ~((product >= tiny / 2) & (product < 4 * tiny))
+
+
 def following_mode(change: Change) -> list[Case]:
     """Operations that obey the denormal mode; `change` is applied to operands and results."""
 
@@ -64,7 +70,7 @@ def following_mode(change: Change) -> list[Case]:
         return lambda *values: change(np.asarray(function(*(change(v) for v in values))))
 
     def legacy_care(a: Array, b: Array) -> Array:
-        return normal(a, b, legacy_product(a, b))  # LLVM and the manual leave its denormals open
+        return normal(a, b, legacy_product(a, b)) & clear_of_tiny(a, b)  # LLVM and the manual leave its denormals open
 
     cases = [
         vector("v_add_f32", F2, moded(np.add)),
@@ -157,8 +163,8 @@ def modified() -> list[Case]:
 
     return [
         vector("v_add_f32", F2, scaled(np.add, 2), label="mul2", modifiers="mul:2"),
-        vector("v_mul_f32", F2, scaled(np.multiply, 4), label="mul4", modifiers="mul:4"),
-        vector("v_mul_f32", F2, scaled(np.multiply, 0.5), label="div2", modifiers="div:2"),
+        vector("v_mul_f32", F2, scaled(np.multiply, 4), label="mul4", modifiers="mul:4", care=clear_of_tiny),
+        vector("v_mul_f32", F2, scaled(np.multiply, 0.5), label="div2", modifiers="div:2", care=clear_of_tiny),
         vector("v_mad_f32", F3, scaled(mad, 2), label="mul2", modifiers="mul:2"),
         vector("v_add_f32", F2, lambda a, b: clamp(scaled(np.add, 4)(a, b)), label="mul4-clamp", modifiers="clamp mul:4"),
         vector("v_min_f32", F2, lambda a, b: minimum(a, b, ieee=False), label="dx"),

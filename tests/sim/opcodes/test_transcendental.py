@@ -178,7 +178,8 @@ def division32(toggle: bool) -> Case:
     if not toggle:
         return vector("v_div_fmas_f32", F2, lambda a, b: a / b, label="division", code=code)
     label, normal = "division-flush", lambda a, b: _normal(a) & _normal(b) & _normal(a / b)
-    return vector("v_div_fmas_f32", F2, lambda a, b: flush(a / b), label=label, code=code, care=normal)
+    check = compare.float32_flushed
+    return vector("v_div_fmas_f32", F2, lambda a, b: flush(a / b), label=label, code=code, care=normal, check=check)
 
 
 def fmas_case() -> Case:
