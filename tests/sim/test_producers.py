@@ -53,7 +53,9 @@ def blocks(size: int, tile: int) -> int:
 @pytest.mark.parametrize("module", CLANG)
 @pytest.mark.parametrize("shape", GEMM_SHAPES, ids=str)
 @pytest.mark.parametrize(("kernel", "block"), [("gemm_naive", (16, 16)), ("gemm_naive", (32, 3)), ("gemm_tiled", (16, 16))])
-def test_gemm_by_clang(gpu: Any, modules: dict[str, Any], module: str, kernel: str, block: tuple[int, int], shape: tuple[int, int, int]) -> None:
+def test_gemm_by_clang(
+    gpu: Any, modules: dict[str, Any], module: str, kernel: str, block: tuple[int, int], shape: tuple[int, int, int]
+) -> None:
     """Ordinary HIP, with blockDim from the dispatch packet (v4) or the hidden arguments (v5)."""
     m, n, k = shape
     a, b, out = floats((m, k), 1), floats((k, n), 2), poisoned(gpu, (m, n))
@@ -65,7 +67,7 @@ def test_gemm_by_clang(gpu: Any, modules: dict[str, Any], module: str, kernel: s
 @pytest.mark.parametrize("module", CLANG)
 @pytest.mark.parametrize(("count", "groups", "size"), [(1, 1, 64), (1000, 3, 128), (4099, 7, 256), (97, 5, 33)])
 def test_reduction_by_clang(gpu: Any, modules: dict[str, Any], module: str, count: int, groups: int, size: int) -> None:
-    """Grid-stride loop, dynamic LDS, barriers in a loop, an atomic counter; also with a block that is no whole number of waves."""
+    """Grid-stride loop, dynamic LDS, barriers in a loop, an atomic counter; also blocks of no whole number of waves."""
     x = floats((count,), 3)
     sums, finished = poisoned(gpu, (groups,)), gpu.to_device(np.zeros(1, np.int32))
     arguments = [gpu.to_device(x), sums, finished, np.int32(count)]
@@ -112,11 +114,13 @@ def test_calls_by_clang(gpu: Any, modules: dict[str, Any], module: str) -> None:
 
 @pytest.mark.parametrize("shape", GEMM_SHAPES, ids=str)
 def test_gemm_by_triton(gpu: Any, modules: dict[str, Any], shape: tuple[int, int, int]) -> None:
-    """tl.dot with 64x64x16 tiles and four waves; the last two arguments are Triton's own scratch pointers, unused."""
+    """tl.dot with 64x64x16 tiles and four waves; Triton's LDS is dynamic, and its last two arguments are unused."""
     m, n, k = shape
     a, b, out = floats((m, k), 6), floats((k, n), 7), poisoned(gpu, (m, n))
     arguments = [gpu.to_device(a), gpu.to_device(b), out, np.int32(m), np.int32(n), np.int32(k), 0, 0]
-    modules["triton_matmul"].launch("matmul", grid=(blocks(m, 64), blocks(n, 64), 1), block=(256, 1, 1), args=arguments)
+    modules["triton_matmul"].launch(
+        "matmul", grid=(blocks(m, 64), blocks(n, 64), 1), block=(256, 1, 1), args=arguments, dynamic_lds=16384
+    )
     assert_product(gpu.to_host(out), a, b)
 
 
@@ -132,7 +136,7 @@ def test_elementwise_by_triton(gpu: Any, modules: dict[str, Any], count: int) ->
 def test_softmax_by_triton(gpu: Any, modules: dict[str, Any], rows: int, columns: int) -> None:
     x, out = 4 * floats((rows, columns), 10), poisoned(gpu, (rows, columns))
     arguments = [gpu.to_device(x), out, np.int32(columns), np.int32(columns), 0, 0]
-    modules["triton_softmax"].launch("softmax", grid=(rows, 1, 1), block=(256, 1, 1), args=arguments)
+    modules["triton_softmax"].launch("softmax", grid=(rows, 1, 1), block=(256, 1, 1), args=arguments, dynamic_lds=16)
     powers = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True))
     expected = powers / powers.sum(axis=1, keepdims=True)
     # exp(v) is exp2 of v / ln 2 rounded: |v| of up to 40 costs about 40 ulp; the sum, reciprocal and product a few more.

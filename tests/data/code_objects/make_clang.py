@@ -1,4 +1,4 @@
-"""Makes clang_v4.hsaco and clang_v5.hsaco from plain_hip.hip, with clang 19 (or the clang that is named): `python make_clang.py [CLANG]`.
+"""Makes clang_v4.hsaco and clang_v5.hsaco from plain_hip.hip: `python make_clang.py [CLANG]` (clang-19 where none is named).
 
 Code object v4 takes block and grid sizes from the dispatch packet, v5 from hidden arguments.
 """

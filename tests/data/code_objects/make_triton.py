@@ -24,8 +24,8 @@ KERNELS = {
 SOURCE_TARGET, TARGET = GPUTarget("hip", "gfx906", 64), GPUTarget("hip", "gfx803", 64)
 
 
-def build(name: str) -> bytes:
-    """The code object of one kernel for gfx803."""
+def build(name: str) -> tuple[bytes, int]:
+    """The code object of one kernel for gfx803, and the bytes of LDS that a launch must give it."""
     types, constants, warps = KERNELS[name]
     types = types | dict.fromkeys(constants, "constexpr")
     source = ASTSource(getattr(triton_kernels, name), types, constexprs=constants)
@@ -35,7 +35,8 @@ def build(name: str) -> bytes:
     backend = HIPBackend(TARGET)
     target_options = backend.parse_options(options)
     metadata: dict[str, object] = {}
-    return backend.make_hsaco(backend.make_amdgcn(llvm_ir, metadata, target_options), metadata, target_options)
+    assembly = backend.make_amdgcn(llvm_ir, metadata, target_options)
+    return backend.make_hsaco(assembly, metadata, target_options), compiled.metadata.shared
 
 
 def main() -> None:
@@ -44,8 +45,9 @@ def main() -> None:
         triton.knobs.cache.dir = cache
         for name in KERNELS:
             path = folder / f"triton_{name}.hsaco"
-            path.write_bytes(build(name))
-            print(f"{path.name}: {path.stat().st_size} bytes, Triton {triton.__version__}")
+            code, lds = build(name)
+            path.write_bytes(code)
+            print(f"{path.name}: {len(code)} bytes, {lds} bytes of LDS, Triton {triton.__version__}")
 
 
 if __name__ == "__main__":
