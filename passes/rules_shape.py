@@ -88,12 +88,12 @@ def implicit_broadcast(graph: Graph, node: Node) -> Node | None:
     expanded = [o for o in node.all_input_nodes if is_op(o, aten.expand.default)]
     if not is_pointwise(node) or not expanded:
         return None
-    kept = [shape(o) for o in node.all_input_nodes if o not in expanded]
     for operand in expanded:
-        others = kept + [shape(o) for o in expanded if o is not operand] + [shape(_data(operand))]
-        if len(others) > 1 and tuple(torch.broadcast_shapes(*others)) == shape(node):
-            changed = torch.fx.map_arg((node.args, node.kwargs), lambda n, old=operand: _data(old) if n is old else n)
-            return add_call(graph, node, node.target, changed[0], changed[1])
+        shapes = [shape(_data(o)) if o is operand else shape(o) for o in node.all_input_nodes]
+        if len(shapes) > 1 and tuple(torch.broadcast_shapes(*shapes)) == shape(node):
+            made = add_call(graph, node, node.target, node.args, dict(node.kwargs))
+            made.replace_input_with(operand, _data(operand))
+            return made
     return None
 
 

@@ -12,6 +12,13 @@ from amdc.ir.graph import Graph, add_call, add_constant, dtype, is_op, shape, so
 from amdc.passes.constants import tensor_of
 
 aten = torch.ops.aten
+AVERAGE_DEFAULTS: tuple[Any, ...] = (
+    [],
+    [0, 0],
+    False,
+    True,
+    None,
+)  # avg_pool2d's stride, padding, ceil_mode, count_include_pad, divisor_override
 BATCH_NORM = aten._native_batch_norm_legit_no_training.default
 
 
@@ -23,12 +30,12 @@ def batch_norm_as_affine(graph: Graph, node: Node) -> Node | None:
     assert isinstance(norm, Node)
     x, weight, bias, mean, variance, _, eps = norm.args
     assert isinstance(x, Node) and isinstance(mean, Node)
-    held = [tensor_of(graph, 1.0 if weight is None else weight), tensor_of(graph, 0.0 if bias is None else bias)]
-    held += [tensor_of(graph, mean), tensor_of(graph, variance)]
-    if any(part is None for part in held):
+    gain, offset = tensor_of(graph, 1.0 if weight is None else weight), tensor_of(graph, 0.0 if bias is None else bias)
+    center, spread = tensor_of(graph, mean), tensor_of(graph, variance)
+    if gain is None or offset is None or center is None or spread is None:
         return None
-    scale = held[0] * torch.rsqrt(held[3] + eps)  # type: ignore[operator]
-    shift = held[1] - held[2] * scale  # type: ignore[operator]
+    scale = gain * torch.rsqrt(spread + float(eps))  # type: ignore[arg-type]
+    shift = offset - center * scale
     extents = (-1, *[1] * (len(shape(x)) - 2))
     name = str(mean.target)
     scale_node = add_constant(graph, node, f"{name}_scale", scale.reshape(extents).to(dtype(x)))
@@ -55,9 +62,9 @@ def addmm_as_mm(graph: Graph, node: Node) -> Node | None:
 
 def average_as_mean(graph: Graph, node: Node) -> Node | None:
     """avg_pool2d over the whole map, without padding -> mean over both axes"""
-    x, kernel, _, padding, _, _, divisor = (*node.args, *((), [], [0, 0], False, True, None)[len(node.args) - 1 :])
-    assert isinstance(x, Node)
-    if node.kwargs or list(kernel) != list(shape(x)[-2:]) or any(padding) or divisor is not None or shape(node)[-2:] != (1, 1):  # type: ignore
+    given: list[Any] = [*node.args, *AVERAGE_DEFAULTS[len(node.args) - 2 :]]
+    x, kernel, _, padding, _, _, divisor = given
+    if node.kwargs or list(kernel) != list(shape(x)[-2:]) or any(padding) or divisor is not None or shape(node)[-2:] != (1, 1):
         return None
     return add_call(graph, node, aten.mean.dim, (x, [-2, -1], True))
 

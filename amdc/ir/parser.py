@@ -157,7 +157,7 @@ def _value(tree: ast.expr, nodes: Mapping[str, Node]) -> Any:
             return -_value(operand, nodes)
         case ast.Attribute(value=ast.Name(id="torch"), attr=name):
             return getattr(torch, name)
-        case ast.Call(func=ast.Name(id="device"), args=[ast.Constant(value=name)]):
+        case ast.Call(func=ast.Name(id="device"), args=[ast.Constant(value=str(name))]):
             return torch.device(name)
     raise ModelError(f"graph text holds `{ast.unparse(tree)}`, which is neither a value nor a node above")
 
