@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class Item:
     outer: dict[Node, Node]  # the body's placeholders -> nodes of the graph; empty for a node that is no region
     before: tuple[Node, ...] = ()  # point-wise nodes of the body before the anchor, in order
     after: tuple[Node, ...] = ()  # and after it (of an all point-wise region: all)
+    used: frozenset[int] = frozenset()  # of an operator with several results, those that something needs
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,22 +52,25 @@ class Item:
 
 
 def main_operand(before: tuple[Node, ...]) -> Node:
-    """The placeholder that a prologue works on: the only one with as many elements as the prologue's result."""
+    """The placeholder that a prologue works on: the first one of the shape of its result. (Another one of that shape is
+    refused by the expression, unless the shape has no extent but the channels': then it counts as one value a channel.)"""
     last = before[-1]
-    full = [n for n in dict.fromkeys(_placeholders(before)) if n.meta["val"].numel() == last.meta["val"].numel()]
-    if len(full) != 1:
-        raise InternalError(f"the prologue that ends at '{last.name}' has {len(full)} operands of full size; one is expected")
-    return full[0]
+    for node in _placeholders(before):
+        if ir.shape(node) == ir.shape(last):
+            return node
+    raise InternalError(f"the prologue that ends at '{last.name}' has no operand of its result's shape {ir.shape(last)}")
 
 
 def _placeholders(nodes: tuple[Node, ...]) -> Iterator[Node]:
     return (operand for node in nodes for operand in node.all_input_nodes if operand.op == "placeholder")
 
 
-def make_item(graph: ir.Graph, node: Node) -> Item:
-    """The item of a call_function or call_module node."""
+def make_item(graph: ir.Graph, node: Node, live: Collection[Node]) -> Item:
+    """The item of a call_function or call_module node; `live` are the nodes that an output of the model needs."""
     if node.op == "call_function":
-        return Item(graph, node, node, tuple(node.args), dict(node.kwargs), {})
+        results = [user.args[1] for user in node.users if user.target is operator.getitem and user in live]
+        used = frozenset(index for index in results if isinstance(index, int))
+        return Item(graph, node, node, tuple(node.args), dict(node.kwargs), {}, used=used)
     body = ir.region(graph, node)
     calls = [inner for inner in body.graph.nodes if inner.op == "call_function" and inner.target is not operator.getitem]
     outer = dict(zip(ir.placeholders(body), node.all_input_nodes if not node.args else node.args, strict=True))

@@ -45,7 +45,10 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
     """Lower a whole graph. Raises `ModelError` that lists all operators without a lowering, and the first node of each."""
     options = options or LoweringOptions()
     nodes = live_nodes(graph)
-    items = [make_item(graph, node) for node in nodes if node.op in ("call_function", "call_module") and not is_getitem(node)]
+    live = frozenset(nodes)
+    items = [
+        make_item(graph, node, live) for node in nodes if node.op in ("call_function", "call_module") and not is_getitem(node)
+    ]
     by_node = {item.node: item for item in items}
     unsupported = [item for item in items if find(item) is None]
     if unsupported:

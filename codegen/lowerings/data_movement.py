@@ -114,7 +114,7 @@ def split(item: Item, builder: ProgramBuilder) -> None:
     x, dim = item.args[0], (item.args[2] if len(item.args) > 2 else item.kwargs.get("dim", 0)) % len(ir.shape(item.args[0]))
     strides, start = dense_strides(ir.shape(x)), 0
     for index, piece in enumerate(item.node.meta["val"]):
-        if any(user.args[1] == index for user in item.node.users):
+        if index in item.used:
             move(item, builder, x, strides, start * strides[dim], index)
         start += int(piece.shape[dim])
 
@@ -123,8 +123,7 @@ def split(item: Item, builder: ProgramBuilder) -> None:
 def unbind(item: Item, builder: ProgramBuilder) -> None:
     x, dim = item.args[0], (item.args[1] if len(item.args) > 1 else 0) % len(ir.shape(item.args[0]))
     strides = dense_strides(ir.shape(x))
-    for index in {user.args[1] for user in item.node.users}:
-        assert isinstance(index, int)
+    for index in sorted(item.used):
         move(item, builder, x, strides[:dim] + strides[dim + 1 :], index * strides[dim], index)
 
 

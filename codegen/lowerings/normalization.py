@@ -12,7 +12,6 @@ from amdc.codegen.builder import Operand, Place, ProgramBuilder
 from amdc.codegen.elementwise import Source, launch_map
 from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.pooling import used_outputs
 from amdc.codegen.lowerings.reduction import row_grid, row_lanes
 from amdc.codegen.magic import magic
 from amdc.codegen.operators import TRANSCENDENTAL, literal
@@ -29,7 +28,7 @@ BLOCK = 256
 def batch_norm(item: Item, builder: ProgramBuilder) -> None:
     """(x, weight, bias, mean, variance, momentum, epsilon): a map with operands per channel."""
     x, weight, bias, mean, variance, _, epsilon = item.args
-    if used_outputs(item.node) - {0}:
+    if item.used - {0}:
         raise ModelError(f"'{item.node.name}': the saved statistics of a batch norm have no kernel")
     shape = ir.shape(x)
     per_channel = tuple(int(dim == 1) for dim in range(len(shape)))
@@ -61,7 +60,7 @@ def _normalize(
     """Rows of x's elements; `per_channel` elements of a row share a channel (0: each has its own, as in layer norm)."""
     x, y = item.args[0], builder.place(item.node)
     length, lanes = y.numel // rows, row_lanes(rows, y.numel // rows)
-    statistics = bool(used_outputs(item.node) & {1, 2})
+    statistics = bool(item.used & {1, 2})
     saved: list[Place] = [builder.place(item.node, index) for index in (1, 2)] if statistics else [y, y]
     affine = 0 if weight is None else 1 if bias is None else 2
     if weight is None and bias is not None:

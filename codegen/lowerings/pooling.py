@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
-
-from torch.fx import Node
 
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
 from amdc.codegen.item import Item
@@ -24,11 +21,6 @@ def spread(values: Any, rank: int, default: int = 1) -> list[int]:
     """A pooling argument as one number a dimension: a list of `rank`, of one, or empty (the default)."""
     given = [values] if isinstance(values, int) else list(values or ())
     return given * rank if len(given) == 1 else given or [default] * rank
-
-
-def used_outputs(node: Node) -> set[int]:
-    """Which of a multi-output node's results something uses."""
-    return {int(user.args[1]) for user in node.users if user.target is operator.getitem}  # type: ignore[arg-type]
 
 
 def pool(
@@ -100,8 +92,7 @@ def max_pool(item: Item, builder: ProgramBuilder) -> None:
     rank = _RANK[item.anchor.target]
     kernel, stride, pads = _arguments(item, rank)
     dilation = spread(item.args[4] if len(item.args) > 4 else 1, rank)
-    with_indices = isinstance(item.node.meta["val"], (tuple, list)) and 1 in used_outputs(item.node)
-    indices = builder.place(item.node, 1) if with_indices else None
+    indices = builder.place(item.node, 1) if 1 in item.used else None
     pool(item, builder, MAX, kernel, stride, pads, dilation, indices=indices)
 
 

@@ -143,7 +143,7 @@ def extreme_with_index(item: Item, builder: ProgramBuilder) -> None:
     assert item.anchor is not None
     name = "MAX" if item.anchor.target is aten.max.dim else "MIN"
     for index, op in enumerate((name, f"ARG{name}")):
-        if any(user.args[1] == index for user in item.node.users):
+        if index in item.used:
             reduce(item, builder, op, item.args[1], builder.place(item.node, index))
 
 

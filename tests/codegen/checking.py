@@ -21,7 +21,7 @@ def sample(shape: Sequence[int], dtype: torch.dtype = torch.float32, seed: int =
     """Reproducible values: floats from a normal distribution, integers from -9 to 9, booleans."""
     generator = torch.Generator().manual_seed(seed + sum(shape) * 31)
     if dtype.is_floating_point:
-        return torch.randn(*shape, generator=generator).to(dtype)
+        return torch.randn(tuple(shape), generator=generator).to(dtype)
     if dtype == torch.bool:
         return torch.randint(0, 2, tuple(shape), generator=generator).bool()
     return torch.randint(0 if dtype == torch.uint8 else -9, 10, tuple(shape), generator=generator).to(dtype)

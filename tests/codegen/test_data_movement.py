@@ -13,7 +13,7 @@ from tests.codegen.checking import check, sample
 
 aten = torch.ops.aten
 MOVES: dict[str, tuple[tuple[int, ...], Callable[[torch.Tensor], Any]]] = {
-    "permute": ((2, 3, 5, 7), lambda x: (x.permute(0, 2, 3, 1).clone(), x.transpose(1, 3) + 0, aten.permute.default(x, [3, 1, 0, 2]))),
+    "permute": ((2, 3, 5, 7), lambda x: (x.permute(0, 2, 3, 1).clone(), x.transpose(1, 3) + 0, x.permute(3, 1, 0, 2))),
     "transpose": ((31, 33), lambda x: x.t() + 0),
     "expand": ((3, 1, 5), lambda x: (x.expand(2, 3, 4, 5) + 0, aten.expand.default(x, [3, 7, 5]))),
     "slice": ((4, 9, 6), lambda x: (x[:, 2:7], x[1:3], x[:, :, 1::2], x[:, -3:], x[:, 5:2])),
@@ -22,7 +22,8 @@ MOVES: dict[str, tuple[tuple[int, ...], Callable[[torch.Tensor], Any]]] = {
     "repeat": ((3, 5), lambda x: (x.repeat(2, 3), x.repeat(2, 1, 3))),
     "split": ((2, 7, 5), lambda x: (*x.split(3, 1), *x.split([2, 5], 1), *x.unbind(0))),
     "views": ((2, 6, 4), lambda x: (x.reshape(12, 4) + 0, x.unsqueeze(1), x[:1].squeeze(0), x.flatten(1) + 0)),
-    "pad": ((2, 3, 5), lambda x: (F.pad(x, (1, 2)), F.pad(x, (0, 0, 2, 1), value=7), F.pad(x, (-1, 2, 1, -1)), F.pad(x, (1, 1, 0, 0, 1, 0)))),
+    "pad": ((2, 3, 5), lambda x: (F.pad(x, (1, 2)), F.pad(x, (0, 0, 2, 1), value=7), F.pad(x, (-1, 2, 1, -1)))),
+    "pad apart": ((2, 3, 5), lambda x: F.pad(x, (1, 1, 0, 0, 1, 0))),
     "pad extent 1": ((1, 1, 5), lambda x: (F.pad(x, (0, 0, 1, 0, 0, 1)), F.pad(x, (4, 4, 1, 1)))),
     "pixel shuffle": ((2, 8, 3, 5), lambda x: (aten.pixel_shuffle.default(x, 2), aten.channel_shuffle.default(x, 4))),
     "pixel unshuffle": ((2, 3, 4, 6), lambda x: aten.pixel_unshuffle.default(x, 2)),

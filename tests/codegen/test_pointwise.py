@@ -1,5 +1,5 @@
-"""Point-wise operators, each by its own kernel, against PyTorch. Units in the last place: eager PyTorch itself is within one or two
-of the true value, a kernel within two to four (kernels/hip/amdc_math.h)."""
+"""Point-wise operators, each by its own kernel, against PyTorch. Units in the last place: eager PyTorch itself is within one or
+two of the true value, a kernel within two to four (kernels/hip/amdc_math.h)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ ANYWHERE: list[Function] = [
     torch.sigmoid, torch.relu, torch.abs, torch.sign, torch.floor, torch.ceil, torch.round, torch.trunc, torch.neg, F.silu,
     F.hardswish, F.hardsigmoid, F.gelu, F.elu, F.softplus, torch.isnan, torch.isinf,
     lambda x: F.gelu(x, approximate="tanh"), lambda x: F.leaky_relu(x, 0.1), lambda x: torch.clamp(x, -1, 2),
-    lambda x: torch.clamp(x, min=0.5), lambda x: F.hardtanh(x), lambda x: x * 2 + 1, lambda x: 3 - x, lambda x: torch.add(x, x, alpha=2),
+    lambda x: torch.clamp(x, min=0.5), lambda x: F.hardtanh(x), lambda x: x * 2 + 1, lambda x: 3 - x,
+    lambda x: torch.add(x, x, alpha=2),
     lambda x: torch.fmod(x, 0.7), lambda x: torch.remainder(x, 0.7), lambda x: torch.pow(x, 2), lambda x: torch.pow(x, 3),
-    lambda x: torch.pow(1.5, x), lambda x: torch.div(x, 0.3, rounding_mode="floor"), lambda x: torch.div(x, 0.3, rounding_mode="trunc"),
+    lambda x: torch.pow(1.5, x),
+    lambda x: torch.div(x, 0.3, rounding_mode="floor"), lambda x: torch.div(x, 0.3, rounding_mode="trunc"),
     lambda x: torch.where(x > 0, x, x * 0.5), lambda x: x / (x * x + 1),
 ]  # fmt: skip
 
