@@ -68,12 +68,12 @@ def broadcast_index(shape: tuple[int, ...], domain: tuple[int, ...], channel_dim
     """How an operand of `shape` is indexed within `domain`: ("element" | "channel" | "uniform" | "general", C++ index)."""
     shape = (1,) * (len(domain) - len(shape)) + shape
     wide = [dim for dim, extent in enumerate(shape) if extent != 1]
-    if shape == domain:
-        return "element", "offset"
     if not wide:
         return "uniform", "0u"
-    if len(domain) and wide == [channel_dim % len(domain)]:
+    if wide == [channel_dim % len(domain)]:
         return "channel", "channel"
+    if shape == domain:
+        return "element", "offset"
     terms = []
     for dim in wide:
         inner, stride = math.prod(domain[dim + 1 :]), math.prod(shape[dim + 1 :])

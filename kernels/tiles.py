@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 # Waves a SIMD needs before one wave's LDS and memory latencies hide behind the others' multiplications.
 WAVES_TO_FILL = 2
+LDS_BYTES = 65536  # of a compute unit, shared by the work-groups on it
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Tile:
     def name(self) -> str:
         return f"{self.m}x{self.n}x{self.k}"
 
+    @property
+    def lds_bytes(self) -> int:
+        """Two stages of A and B, fp32."""
+        return 2 * 4 * self.k * (self.m + self.n)
+
     def defines(self) -> dict[str, int | str]:
         return {"TILE_M": self.m, "TILE_N": self.n, "TILE_K": self.k, "THREAD_M": self.thread_m, "THREAD_N": self.thread_n}
 
@@ -52,7 +58,8 @@ def cost(tile: Tile, m: int, n: int, batch: int, compute_units: int) -> float:
     """Time in arbitrary units, per value of k."""
     groups = -(-m // tile.m) * -(-n // tile.n) * batch
     busiest = -(-groups // compute_units)
-    waves = busiest * max(1, tile.lanes // 64)
+    resident = min(busiest, LDS_BYTES // tile.lds_bytes)
+    waves = resident * tile.lanes // 64
     filled = min(1.0, waves / (4 * WAVES_TO_FILL))  # four SIMDs
     return busiest * tile.m * tile.n / (tile.efficiency * filled)
 

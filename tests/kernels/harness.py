@@ -20,6 +20,7 @@ from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.lowering import LoweringOptions, lower
 from amdc.codegen.toolchain import find_toolchain
 from amdc.ir.graph import Graph
+from amdc.ir.regions import make_region
 from amdc.kernels.template import KernelTemplate, Value
 from amdc.runtime.session import Session, open_session
 from amdc.target import target
@@ -76,10 +77,13 @@ def launch(kernel: KernelSource, grid: tuple[int, int, int], arguments: Sequence
 Function = Callable[..., torch.Tensor]
 
 
-def open_function(function: Function, *example: torch.Tensor, opt_level: int = 2) -> tuple[Graph, Session]:
-    """A session on the simulated GPU that computes `function` of inputs like `example`."""
+def open_function(function: Function, *example: torch.Tensor, fuse: bool = False) -> tuple[Graph, Session]:
+    """A session on the simulated GPU that computes `function` of inputs like `example`; with `fuse`, all of it in one kernel."""
     graph = trace(function, *example)
-    bundle = compile_lowered(lower(graph, target(ARCH), LoweringOptions(opt_level)))
+    if fuse:
+        make_region(graph, [node for node in graph.graph.nodes if node.op == "call_function"], "fused")
+    bundle = compile_lowered(lower(graph, target(ARCH), LoweringOptions()))
+    assert not fuse or len(bundle.program.launches) == 1
     return graph, open_session(bundle, "sim")
 
 
@@ -89,12 +93,14 @@ def run(graph: Graph, session: Session, *inputs: torch.Tensor) -> np.ndarray:
     return result
 
 
-def check_function(function: Function, inputs: Sequence[torch.Tensor], terms: int, extra: int = 0, times: int = 1) -> None:
+def check_function(
+    function: Function, inputs: Sequence[torch.Tensor], terms: int, extra: int = 0, times: int = 1, fuse: bool = False
+) -> None:
     """Run `function` on the simulated GPU and compare with float64; further `times` with fresh inputs of the same shapes.
 
     The function must be made of sums of products of its inputs (and rectifiers, which shrink no error bound): its value at the
     inputs' absolute values bounds the sums of absolute products."""
-    graph, session = open_function(function, *inputs)
+    graph, session = open_function(function, *inputs, fuse=fuse)
     generator = torch.Generator().manual_seed(math.prod(inputs[0].shape))
     with session:
         for count in range(times):
