@@ -74,9 +74,9 @@ def _collapse(graph: Graph, chain: list[Node]) -> bool:
     last, x = chain[-1], chain[0].args[0]
     assert isinstance(x, Node)
     if any(multiplies):
-        x = add_call(graph, last, aten.mul.Tensor, (x, _operand(graph, last, chain, scale)))
+        x = add_call(graph, last, aten.mul.Tensor, (x, _operand(graph, last, chain, scale)), like=last)
     if not all(multiplies):
-        x = add_call(graph, last, aten.add.Tensor, (x, _operand(graph, last, chain, shift)))
+        x = add_call(graph, last, aten.add.Tensor, (x, _operand(graph, last, chain, shift)), like=last)
     replace(last, x, *chain[:-1])
     return True
 

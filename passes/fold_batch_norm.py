@@ -86,7 +86,7 @@ def _scale_convolution(graph: Graph, at: Node, before: Node, scale: torch.Tensor
         scaled = weight * factor.reshape(-1, *[1] * (weight.dim() - 1))
     if isinstance(bias, Node):
         bias = _rounded(graph, at, bias, constant(graph, bias).double() * scale)
-    return add_call(graph, at, before.target, (x, _rounded(graph, at, weight_node, scaled), bias, *rest))
+    return add_call(graph, at, before.target, (x, _rounded(graph, at, weight_node, scaled), bias, *rest), like=before)
 
 
 def _shift_convolution(graph: Graph, at: Node, before: Node, shift: torch.Tensor) -> Node:
@@ -96,7 +96,7 @@ def _shift_convolution(graph: Graph, at: Node, before: Node, shift: torch.Tensor
         shifted = _rounded(graph, at, bias, constant(graph, bias).double() + shift)
     else:
         shifted = add_constant(graph, at, f"{weight.target}_bias", shift.to(dtype(weight)))
-    return add_call(graph, at, before.target, (x, weight, shifted, *rest))
+    return add_call(graph, at, before.target, (x, weight, shifted, *rest), like=before)
 
 
 def _scale_linear(graph: Graph, at: Node, before: Node, scale: torch.Tensor) -> Node:

@@ -74,7 +74,7 @@ def _convolution(graph: Graph, node: Node, packed: dict[tuple[str, int], Node]) 
         return None
     matrix = _once(graph, node, packed, weight, groups, lambda held: pack_convolution_weight(held, groups))
     window = (list(stride), list(pads), list(dilation), groups)
-    return add_call(graph, node, convolution_packed, (args[0], matrix, args[2], kernel, *window, out_channels))
+    return add_call(graph, node, convolution_packed, (args[0], matrix, args[2], kernel, *window, out_channels), like=node)
 
 
 def _linear(graph: Graph, node: Node, packed: dict[tuple[str, int], Node]) -> Node | None:
@@ -82,4 +82,4 @@ def _linear(graph: Graph, node: Node, packed: dict[tuple[str, int], Node]) -> No
     if weight is None:
         return None
     matrix = _once(graph, node, packed, weight, 0, pack_matrix)
-    return add_call(graph, node, linear_packed, (node.args[0], matrix, shape(weight)[1]))
+    return add_call(graph, node, linear_packed, (node.args[0], matrix, shape(weight)[1]), like=node)

@@ -40,9 +40,9 @@ def batch_norm_as_affine(graph: Graph, node: Node) -> Node | None:
     name = str(mean.target)
     scale_node = add_constant(graph, node, f"{name}_scale", scale.reshape(extents).to(dtype(x)))
     shift_node = add_constant(graph, node, f"{name}_shift", shift.reshape(extents).to(dtype(x)))
-    scaled = add_call(graph, node, aten.mul.Tensor, (x, scale_node))
+    scaled = add_call(graph, node, aten.mul.Tensor, (x, scale_node), like=x)
     scaled.meta["source"] = source(node)
-    return add_call(graph, node, aten.add.Tensor, (scaled, shift_node))
+    return add_call(graph, node, aten.add.Tensor, (scaled, shift_node), like=node)
 
 
 def addmm_as_mm(graph: Graph, node: Node) -> Node | None:

@@ -81,10 +81,12 @@ def fake_like(graph: Graph, tensor: torch.Tensor) -> torch.Tensor:
         val = node.meta.get("val")
         val = val[0] if isinstance(val, (tuple, list)) else val
         if val is not None:
-            return val.fake_mode.from_tensor(tensor)
+            with val.fake_mode:
+                return torch.empty(tuple(tensor.shape), dtype=tensor.dtype)
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    return FakeTensorMode().from_tensor(tensor)
+    with FakeTensorMode():
+        return torch.empty(tuple(tensor.shape), dtype=tensor.dtype)
 
 
 def add_constant(graph: Graph, before: Node, hint: str, tensor: torch.Tensor) -> Node:
@@ -115,12 +117,17 @@ def infer(node: Node) -> Any:
         return node.target(*arguments, **keywords)
 
 
-def add_call(graph: Graph, before: Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Node:
-    """Insert a call_function node with `meta["val"]` inferred; source and value are empty until `replace` sets them."""
+def add_call(
+    graph: Graph, before: Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, like: Node | None = None
+) -> Node:
+    """Insert a call_function node; source and value are empty until `replace` sets them.
+
+    `meta["val"]` is inferred, or taken from `like` where the caller knows that it is the same (the verifier checks it).
+    """
     with graph.graph.inserting_before(before):
         node = graph.graph.call_function(target, args, kwargs or {})
     node.meta.update(source=(), value=None)
-    node.meta["val"] = infer(node)
+    node.meta["val"] = infer(node) if like is None else like.meta["val"]
     return node
 
 
