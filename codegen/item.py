@@ -52,8 +52,8 @@ class Item:
 
 
 def main_operand(before: tuple[Node, ...]) -> Node:
-    """The placeholder that a prologue works on: the first one of the shape of the prologue's result. (The expression refuses another
-    one of that shape, unless the channels are its only extent: then it counts as one value a channel.)"""
+    """The placeholder that a prologue works on: the first one of the shape of the prologue's result. (The expression refuses
+    another one of that shape, unless the channels are its only extent: then it counts as one value a channel.)"""
     last = before[-1]
     for node in _placeholders(before):
         if ir.shape(node) == ir.shape(last):
