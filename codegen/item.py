@@ -73,7 +73,7 @@ def make_item(graph: ir.Graph, node: Node, live: Collection[Node]) -> Item:
         return Item(graph, node, node, tuple(node.args), dict(node.kwargs), {}, used=used)
     body = ir.region(graph, node)
     calls = [inner for inner in body.graph.nodes if inner.op == "call_function" and inner.target is not operator.getitem]
-    outer = dict(zip(ir.placeholders(body), node.all_input_nodes if not node.args else node.args, strict=True))
+    outer = dict(zip(ir.placeholders(body), _operands(node), strict=True))
     anchors = [inner for inner in calls if not is_pointwise(inner)]
     if not anchors:
         return Item(graph, node, None, (), {}, outer, after=tuple(calls))
@@ -87,6 +87,11 @@ def make_item(graph: ir.Graph, node: Node, live: Collection[Node]) -> Item:
         replaced[before[-1]] = outer[main_operand(before)]
     args, kwargs = torch.fx.map_arg((anchor.args, anchor.kwargs), lambda n: replaced[n])
     return Item(graph, node, anchor, tuple(args), dict(kwargs), outer, before, after)
+
+
+def _operands(node: Node) -> list[Node]:
+    """The arguments of a region's node, which are nodes; one may stand there more than once."""
+    return [argument for argument in node.args if isinstance(argument, Node)]
 
 
 def _feeds(node: Node, anchor: Node) -> bool:

@@ -34,7 +34,7 @@ def scaled_addmm(c: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Ten
     return aten.addmm.default(c, a, b, beta=0.5, alpha=2.0)
 
 
-@pytest.mark.parametrize("m, n, k", SIZES[:4])
+@pytest.mark.parametrize("m, n, k", [SIZES[1], SIZES[3]])
 @pytest.mark.parametrize("bias", [lambda m, n: (n,), lambda m, n: (m, n), lambda m, n: (m, 1), lambda m, n: (1,)])
 def test_addmm(m: int, n: int, k: int, bias: Callable[[int, int], tuple[int, ...]]) -> None:
     check_function(scaled_addmm, tensors(bias(m, n), (m, k), (k, n)), k, extra=2)
