@@ -27,10 +27,11 @@ def concat_dim(node: Node) -> int:
 
 def parts(node: Node) -> list[tuple[Node, int]]:
     """The inputs of an aten.cat that are not empty, and where each starts along the dimension."""
-    dim, start, found = concat_dim(node), 0, []
+    dim, start = concat_dim(node), 0
+    found: list[tuple[Node, int]] = []
     for part in node.args[0]:  # type: ignore[union-attr]
         assert isinstance(part, Node)
-        if len(ir.shape(part)) == len(ir.shape(node)) and math.prod(ir.shape(part)):
+        if len(ir.shape(part)) == len(ir.shape(node)) and part.meta["val"].numel():
             found.append((part, start))
             start += ir.shape(part)[dim]
     return found
@@ -43,7 +44,7 @@ def join_in_place(graph: ir.Graph, builder: ProgramBuilder, nodes: list[Node]) -
     for node in reversed(nodes):
         if not ir.is_op(node, aten.cat.default) or math.prod(ir.shape(node)[: concat_dim(node)]) != 1:
             continue
-        step = math.prod(ir.shape(node)[concat_dim(node) + 1 :]) * ITEM_SIZES[dtype_name(node)]
+        step = ITEM_SIZES[dtype_name(node)] * math.prod(ir.shape(node)[concat_dim(node) + 1 :])
         joined = [part for part, _ in parts(node)]
         for part, start in parts(node):
             producer, index = (part.args[0], part.args[1]) if part.target is operator.getitem else (part, 0)

@@ -90,7 +90,7 @@ def launch_map(
     plain = [s == dense_strides(dims) and source == Source(source.value, source.dtype, source.strides) for s, source in zip(strides, sources)]
     if not all(plain) or not dense_out:
         _coordinates(body, dims)
-    names = []
+    names: list[str] = []
     for k, source in enumerate(sources):
         body.pointer(f"a{k}", source.value)
         names.append(_load(body, k, source, strides[k], "element" if plain[k] else None, moved, names))

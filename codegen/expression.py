@@ -105,7 +105,11 @@ class FusedExpression:
         if not nodes:
             return FusedExpression("", (), 0, ())
         assert start is not None
-        names, operands, kinds, lines, params = {start: "value"}, [], [], [], []
+        names: dict[Node, str] = {start: "value"}
+        operands: list[Node] = []
+        kinds: list[str] = []
+        lines: list[str] = []
+        params: list[tuple[str, str]] = []
         for inner in dict.fromkeys(n for node in nodes for n in node.all_input_nodes if n not in nodes and n is not start):
             if inner not in outer:
                 raise InternalError(

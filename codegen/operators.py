@@ -175,10 +175,9 @@ def _special(node: Node, values: list[Any]) -> tuple[Rule, list[Any]] | None:
         text = f"{first} {sign} {second}" if alpha == 1 else f"{first} {sign} {{2}} * {second}"
         return Rule(text, cost=1 if alpha == 1 else 2), [*values[:2], alpha][: 2 if alpha == 1 else 3]
     if target in (aten.div.Tensor_mode, aten.div.Scalar_mode):
-        mode = node.kwargs.get("rounding_mode")
-        return Rule({None: "{0} / {1}", "trunc": "amdc_div_trunc({0}, {1})", "floor": "amdc_div_floor({0}, {1})"}[mode]), values[
-            :2
-        ]
+        mode = str(node.kwargs.get("rounding_mode"))
+        texts = {"None": "{0} / {1}", "trunc": "amdc_div_trunc({0}, {1})", "floor": "amdc_div_floor({0}, {1})"}
+        return Rule(texts[mode]), values[:2]
     if target in (aten.clamp.default, aten.clamp.Tensor):
         low, high = ([*values, None, None])[1:3]
         calls = {"low": "amdc_maximum({0}, {1})", "high": "amdc_minimum({0}, {1})", "both": "amdc_clamp({0}, {1}, {2})"}

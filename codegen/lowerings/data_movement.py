@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.fx import Node
 
-from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.builder import Operand, Place, ProgramBuilder
 from amdc.codegen.concat_in_place import concat_dim, parts
 from amdc.codegen.elementwise import BLOCK, Source, launch_copy, launch_map
 from amdc.codegen.expression import dtype_name
@@ -234,7 +234,9 @@ def _copy_part(item: Item, builder: ProgramBuilder, x: Node, domain: Shape, stri
 def _join(item: Item, builder: ProgramBuilder, out: Place, parts: list[tuple[Node, int, int]], row: int) -> None:
     """One launch of concat.hip; a part is (input, dwords in each output row, its start in the row)."""
     wide = 4 if all(size % 4 == 0 and start % 4 == 0 for _, size, start in parts) and row % 4 == 0 else 1
-    params, cases, arguments = [], [], []
+    params: list[str] = []
+    cases: list[str] = []
+    arguments: list[Operand] = []
     for k, (x, size, start) in enumerate(parts):
         names = [f"p{k}", f"p{k}_bytes", f"p{k}_size", f"p{k}_multiplier", f"p{k}_shift", f"p{k}_start"]
         params += [f"const void *{names[0]}", *(f"unsigned {name}" for name in names[1:])]

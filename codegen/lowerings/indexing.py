@@ -174,8 +174,10 @@ def index_put(item: Item, builder: ProgramBuilder) -> None:
 def slice_scatter(item: Item, builder: ProgramBuilder) -> None:
     """(x, src, dim=0, start, end, step)"""
     x, src, *rest = item.args
-    dim, start, _, step = [*rest, *(0, None, None, 1)[len(rest) :]]
-    dim, extent = dim % len(item.shape), item.shape[dim]
+    dim = (rest[0] if rest else 0) % len(item.shape)
+    start = rest[1] if len(rest) > 1 else None
+    step = rest[3] if len(rest) > 3 else 1
+    extent = item.shape[dim]
     start = min(max((start or 0) + (extent if (start or 0) < 0 else 0), 0), extent)
     strides = list(dense_strides(item.shape))
     offset, strides[dim] = start * strides[dim], strides[dim] * step

@@ -68,7 +68,7 @@ def _arguments(item: Item, rank: int) -> tuple[list[int], list[int], list[int]]:
     return kernel, stride, spread(args[2] or 0, rank)
 
 
-_RANK = {
+_RANK: dict[Any, int] = {
     aten.max_pool1d.default: 1,
     aten.max_pool2d.default: 2,
     aten.max_pool3d.default: 3,

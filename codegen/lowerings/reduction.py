@@ -109,7 +109,7 @@ def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: P
     )
 
 
-_SIMPLE = {
+_SIMPLE: dict[Any, str] = {
     aten.sum.dim_IntList: "SUM",
     aten.sum.default: "SUM",
     aten.mean.dim: "MEAN",
