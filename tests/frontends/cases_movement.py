@@ -60,6 +60,7 @@ CONSTANTS = [
     Case("ConstantOfShape", (ints(2, 3),), constants=(0,)),
     Case("EyeLike", (floats(3, 4),), {"k": 1}),
     Case("Range", (scalar(1, np.int64), scalar(9, np.int64), scalar(3, np.int64)), constants=(0, 1, 2)),
+    Case("Range", (scalar(9, np.int32), scalar(1, np.int32), scalar(-3, np.int32)), constants=(0, 1, 2), note="down"),
 ]
 
 INDEXING = [

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-OLDEST_OPSET = 7
+OLDEST_OPSET = 6
 NEWEST_OPSET = 28  # onnx 1.23
 
 

@@ -5,6 +5,7 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     constants,
     convolution,
     indexing,
+    legacy,
     linear,
     normalization,
     padding,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from amdc.frontends.onnx.registry import NotSupported, onnx_op
 
@@ -84,7 +85,7 @@ def compress(x: Tensor, condition: list[bool], /, *, axis: int | None = None) ->
 @onnx_op("NonZero", since=9)
 def non_zero(x: Tensor, /) -> Tensor:
     """Only of constants: otherwise the shape would depend on values."""
-    if isinstance(x, torch._subclasses.FakeTensor):
+    if isinstance(x, FakeTensor):
         raise NotSupported("the shape of its result depends on the values of the model's inputs")
     return torch.nonzero(x).t()
 

@@ -108,6 +108,8 @@ def power(x: Tensor, exponent: Operand, /) -> Tensor:
 @onnx_op("BitShift", since=11)
 def bit_shift(x: Tensor, amount: Tensor, /, *, direction: str) -> Tensor:
     """Of unsigned integers, as products and quotients by powers of two."""
+    if x.dtype.is_signed:
+        raise NotSupported(f"shifts of the signed {x.dtype} are not supported")
     factor = torch.pow(2, amount).to(x.dtype)
     return x * factor if direction == "LEFT" else torch.div(x, factor, rounding_mode="trunc")
 
