@@ -1,7 +1,7 @@
 """Random straight-line programs in C, built for gfx803 and for the host by the same compiler.
 
-Only behaviour that C and IEEE 754 define is drawn: signed overflow wraps (-fwrapv), shift counts are masked, divisors are not zero,
-floats stay far from denormals and overflow, there is no contraction, and only numbers in range are converted to integers.
+Only behaviour that C and IEEE 754 define is drawn: signed overflow wraps (-fwrapv), shift counts are masked, divisors are not
+zero, floats stay far from denormals and overflow, nothing is contracted, and only numbers in range are converted to integers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from .assembler import assemble, run, tools
 INTS, FLOATS, LONGS = ("a", "b", "c"), ("x", "y", "z"), ("l",)
 LANES = 192
 _PRELUDE = """
-#define SAFE(v) safe(v)
 FUNCTION float safe(float v) { float m = v < 0 ? -v : v; return m > 1e-6f && m < 1e6f ? v : 1.5f; }
 FUNCTION int whole(float v) { return v > -1e9f && v < 1e9f ? (int)v : 7; }
 """
@@ -57,7 +56,7 @@ def integer(draw: st.DrawFn, depth: int = 3) -> str:
     form = draw(
         st.sampled_from(
             [
-                "({0} + {1})", "({0} - {1})", "({0} * {1})", "({0} & {1})", "({0} | {1})", "({0} ^ {1})", "(~{0})", "(-{0})",
+                "({0} + {1})", "({0} - {1})", "({0} * {1})", "({0} & {1})", "({0} | {1})", "({0} ^ {1})", "(~{0})", "(- {0})",
                 "({0} << ({1} & 31))", "({0} >> ({1} & 31))", "(int)((unsigned){0} >> ({1} & 31))", "({0} / (({1} & 255) + 1))",
                 "({0} % (({1} & 1023) + 1))", "(int)((unsigned){0} / (((unsigned){1} >> 7) + 1u))", "({0} < {1} ? {0} : {1})",
                 "((unsigned){0} > (unsigned){1} ? {0} : {1})", "({0} == {1})", "(int)(short)({0} + {1})", "(int)(signed char){0}",
@@ -75,15 +74,16 @@ def number(draw: st.DrawFn, depth: int = 3) -> str:
     """A float expression."""
     if depth == 0 or draw(st.integers(0, 4)) == 0:
         return draw(
-            st.sampled_from(FLOATS) | st.sampled_from(["0.5f", "-2.0f", "3.25f", "(float)(a & 4095)", "(float)(unsigned char)b"])
+            st.sampled_from(FLOATS)
+            | st.sampled_from(["0.5f", "(-2.0f)", "3.25f", "(float)(a & 4095)", "(float)(unsigned char)b"])
         )
     left, right = draw(number(depth - 1)), draw(number(depth - 1))
-    forms = ["({0} + {1})", "({0} - {1})", "SAFE({0} * {1})", "SAFE({0} / SAFE({1}))", "({0} < {1} ? {0} : {1})", "(-{0})"]
+    forms = ["({0} + {1})", "({0} - {1})", "safe({0} * {1})", "safe({0} / safe({1}))", "({0} < {1} ? {0} : {1})", "(- {0})"]
     forms += [
         "__builtin_fabsf({0})",
         "__builtin_floorf({0})",
         "__builtin_truncf({0})",
-        "__builtin_sqrtf(SAFE(__builtin_fabsf({0})))",
+        "__builtin_sqrtf(safe(__builtin_fabsf({0})))",
     ]
     return draw(st.sampled_from(forms)).format(left, right)
 
@@ -92,11 +92,12 @@ def number(draw: st.DrawFn, depth: int = 3) -> str:
 def statement(draw: st.DrawFn, depth: int = 2) -> str:
     kind = draw(st.integers(0, 6 if depth else 4))
     if kind == 0:
-        return f"{draw(st.sampled_from(FLOATS))} = SAFE({draw(number())});"
+        return f"{draw(st.sampled_from(FLOATS))} = safe({draw(number())});"
     if kind == 1:
         return f"{draw(st.sampled_from(INTS))} = whole({draw(number())});"
     if kind == 2:
-        return f"l = l * {draw(st.integers(-99, 99))} + ((long){draw(integer(2))} << ({draw(st.sampled_from(INTS))} & 63)) - (l >> 7);"
+        factor, amount = draw(st.integers(-99, 99)), draw(st.sampled_from(INTS))
+        return f"l = l * {factor} + ((long){draw(integer(2))} << ({amount} & 63)) - (l >> 7);"
     if kind < 5:
         return f"{draw(st.sampled_from(INTS))} = {draw(integer())};"
     body = " ".join(draw(st.lists(statement(depth - 1), min_size=1, max_size=2)))

@@ -124,7 +124,7 @@ def time_cases() -> list[Case]:
 
 
 def mode_cases() -> list[Case]:
-    """The mode register: the descriptor's denormal bits, changed and read back."""
+    """The mode register: the descriptor's denormal bits, changed and read back; and the index bits of m0."""
     read = "  s_getreg_b32 s40, hwreg(HW_REG_MODE, 4, 4)"
     change = """  s_setreg_imm32_b32 hwreg(HW_REG_MODE, 4, 2), 1
   s_getreg_b32 s40, hwreg(HW_REG_MODE, 4, 4)
@@ -133,6 +133,12 @@ def mode_cases() -> list[Case]:
   s_getreg_b32 s41, hwreg(HW_REG_MODE, 4, 4)"""
     return [
         Case("s_getreg_b32", read, lambda *s: np.full(s[0].shape, 15, np.uint32), covers=("s_getreg_b32",)),
+        Case(
+            "s_set_gpr_idx_idx",
+            "  s_movk_i32 m0, 0x1234\n  s_set_gpr_idx_idx s20\n  s_mov_b32 s40, m0",
+            lambda a, *_: (a & np.uint32(0xFF)) | np.uint32(0x1200),
+            covers=("s_set_gpr_idx_idx",),
+        ),
         Case(
             "s_setreg",
             change,
@@ -157,6 +163,7 @@ def idle_cases() -> list[Case]:
         "v_nop",
         "v_clrexcp",
     ]
+    names += ["s_atc_probe 7, s[4:5], 0x0", "s_atc_probe_buffer 7, s[12:15], 0x0", "s_dcache_wb_vol", "s_ttracedata"]
     names += [
         "ds_nop",
         "buffer_wbinvl1",

@@ -181,35 +181,11 @@ def lane_cases() -> list[Case]:
 
 
 def index_cases() -> list[Case]:
-    """Registers chosen by m0: v_movrel and s_set_gpr_idx."""
+    """Registers chosen by m0."""
     cases = [
         Case("v_movrels_b32", "  s_mov_b32 m0, 2\n  v_movrels_b32 v20, v2", lambda a, b, c: c),
         Case("v_movreld_b32", "  v_mov_b32 v20, v2\n  s_mov_b32 m0, 3\n  v_movreld_b32 v17, v3", lambda a, b, c: b),
         Case("v_movrelsd_b32", "  s_mov_b32 m0, 1\n  v_mov_b32 v20, 0\n  v_movrelsd_b32 v19, v2", lambda a, b, c: b),
-        Case(
-            "s_set_gpr_idx_on-source",
-            "  s_mov_b32 s20, 2\n  s_set_gpr_idx_on s20, gpr_idx(SRC0)\n  v_mov_b32 v20, v2\n  s_set_gpr_idx_off",
-            lambda a, b, c: c,
-        ),
-        Case(
-            "s_set_gpr_idx_on-dest",
-            """  v_mov_b32 v20, 0
-  s_mov_b32 s20, 4
-  s_set_gpr_idx_on s20, gpr_idx(DST)
-  v_mov_b32 v16, v3
-  s_set_gpr_idx_off""",
-            lambda a, b, c: b,
-        ),
-        Case(
-            "s_set_gpr_idx_idx",
-            """  s_mov_b32 s20, 2
-  s_mov_b32 s21, 1
-  s_set_gpr_idx_on s20, gpr_idx(SRC0)
-  s_set_gpr_idx_idx s21
-  v_mov_b32 v20, v2
-  s_set_gpr_idx_off""",
-            lambda a, b, c: b,
-        ),
     ]
     return [Case(c.name, c.code, c.expect, covers=(c.name.split("-")[0],)) for c in cases]
 

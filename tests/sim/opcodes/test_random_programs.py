@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from .harness import device
@@ -18,7 +18,8 @@ def operand_table() -> np.ndarray:
     return np.stack(rows).astype(np.int32)
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+# Not shrunk: each example is two compilations. To look further, raise the number of examples and drop `derandomize`.
+@settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(st.lists(programs, min_size=6, max_size=6), st.sampled_from(["-O1", "-O3"]))
 def test_random_programs_agree(bodies: list[str], optimisation: str) -> None:
     code, library = build(bodies, optimisation)
