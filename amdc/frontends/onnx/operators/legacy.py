@@ -55,6 +55,7 @@ def gemm_6(
     transA: int = 0,
     transB: int = 0,
 ) -> Tensor:
+    """`broadcast` is no constraint here: c broadcasts whenever its shape asks for it."""
     return gemm(a, b, c, alpha=alpha, beta=beta, transA=transA, transB=transB)
 
 
