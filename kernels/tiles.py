@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from amdc.target import Target
+
 # Waves a SIMD needs before one wave's LDS and memory latencies hide behind the others' multiplications.
 WAVES_TO_FILL = 2
-LDS_BYTES = 65536  # of a compute unit, shared by the work-groups on it
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,19 @@ TILES = (
 SMALL_TILES = (Tile(32, 32, 16, 4, 4, 0.73),)  # too narrow for the convolution's gather, which wants whole waves along N
 
 
-def cost(tile: Tile, m: int, n: int, batch: int, compute_units: int) -> float:
-    """Time in arbitrary units, per value of k."""
+def round_up(value: int, step: int) -> int:
+    return -(-value // step) * step
+
+
+def cost(tile: Tile, m: int, n: int, k: int, batch: int, target: Target) -> float:
+    """Time in arbitrary units for `batch` products of m x k and k x n."""
     groups = -(-m // tile.m) * -(-n // tile.n) * batch
-    busiest = -(-groups // compute_units)
-    resident = min(busiest, LDS_BYTES // tile.lds_bytes)
-    waves = resident * tile.lanes // 64
-    filled = min(1.0, waves / (4 * WAVES_TO_FILL))  # four SIMDs
-    return busiest * tile.m * tile.n / (tile.efficiency * filled)
+    busiest = -(-groups // target.card().compute_units)
+    resident = min(busiest, target.lds_per_cu // tile.lds_bytes)
+    filled = min(1.0, resident * tile.lanes / (target.wave_size * target.simds_per_cu * WAVES_TO_FILL))
+    return busiest * tile.m * tile.n * round_up(k, tile.k) / (tile.efficiency * filled)
 
 
-def choose(m: int, n: int, batch: int, compute_units: int, tiles: Sequence[Tile] = TILES) -> Tile:
-    """The cheapest tile for `batch` products of m x n."""
-    return min(tiles, key=lambda tile: cost(tile, m, n, batch, compute_units))
+def choose(m: int, n: int, k: int, batch: int, target: Target, tiles: Sequence[Tile] = TILES) -> Tile:
+    """The cheapest tile. Where k is walked in pieces (a convolution's channels, tap by tap), `k` is one piece."""
+    return min(tiles, key=lambda tile: cost(tile, m, n, k, batch, target))

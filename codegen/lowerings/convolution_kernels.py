@@ -42,14 +42,24 @@ def _launch(
     )
 
 
-def _mode(window: Window, tile: tiles.Tile) -> int:
+def _is_linear(window: Window) -> bool:
+    """Whether k runs over channels and taps together: where the channels of one tap would fill a stage badly."""
+    fill = window.in_channels / tiles.round_up(window.in_channels, 16)
+    last = window.in_channels * window.taps + 2 * max(tile.k for tile in tiles.TILES)  # the fetch behind the last stage counts
+    exact = last <= conv.LINEAR_K_LIMIT and window.taps <= conv.LINEAR_TAPS_LIMIT
+    return window.taps > 1 and fill < GOOD_FILL and exact
+
+
+def _piece(window: Window) -> int:
+    """The values of k that are walked through without a break."""
+    return window.in_channels * (window.taps if _is_linear(window) else 1)
+
+
+def _mode(window: Window) -> int:
     """How conv.hip walks through k."""
     if window.is_pointwise and window.plane % 4 == 0:
         return conv.POINTWISE
-    fill = window.in_channels / (-(-window.in_channels // tile.k) * tile.k)
-    last = window.in_channels * window.taps + 2 * tile.k  # the fetch behind the last stage counts
-    exact = last <= conv.LINEAR_K_LIMIT and window.taps <= conv.LINEAR_TAPS_LIMIT
-    return conv.LINEAR if window.taps > 1 and fill < GOOD_FILL and exact else conv.TAPS
+    return conv.LINEAR if _is_linear(window) else conv.TAPS
 
 
 def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
@@ -57,11 +67,11 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
     by_image = window.is_pointwise and window.plane % 4 == 0
     n, z = (window.plane, window.batch * window.groups) if by_image else (window.batch * window.plane, window.groups)
     m, weights = window.out_channels, operands.strides(window)
-    tile = tiles.choose(m, n, z, builder.target.card().compute_units)
+    tile = tiles.choose(m, n, _piece(window), z, builder.target)
     parameters: dict[str, Value] = tile.defines() | {
         "KH": window.kernel[0],
         "KW": window.kernel[1],
-        "MODE": _mode(window, tile),
+        "MODE": _mode(window),
         "LAYOUT_A": gemm.VECTORS if operands.packed else gemm.COLUMNS,
         "VECTOR_C": int(window.plane % 4 == 0),
         "BIAS": int(operands.bias is not None),

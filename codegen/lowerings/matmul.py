@@ -124,7 +124,7 @@ def _flops(product: Product, epilogue: FusedExpression) -> int:
 
 def _gemm(item: Item, builder: ProgramBuilder, product: Product, prologue: FusedExpression, epilogue: FusedExpression) -> None:
     m, n, a, b, bias = product.m, product.n, product.a, product.b, product.bias
-    tile = tiles.choose(m, n, product.batch, builder.target.card().compute_units, tiles.TILES + tiles.SMALL_TILES)
+    tile = tiles.choose(m, n, product.k, product.batch, builder.target, tiles.TILES + tiles.SMALL_TILES)
     parameters = tile.defines() | {
         "LAYOUT_A": a.layout(builder),
         "LAYOUT_B": b.layout(builder),

@@ -1,0 +1,36 @@
+"""The choice of a tile: deterministic, and without padded work where that costs nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amdc.kernels import tiles
+from amdc.target import target
+
+GFX803 = target("gfx803")
+
+
+def test_large_products_take_the_large_tile() -> None:
+    assert tiles.choose(4096, 4096, 4096, 1, GFX803).name == "128x128x8"
+
+
+def test_seven_by_seven_positions_take_narrow_tiles() -> None:
+    assert tiles.choose(2048, 49, 512, 1, GFX803).n == 64
+
+
+def test_few_channels_take_a_short_stage() -> None:
+    assert tiles.choose(4096, 4096, 8, 1, GFX803).k == 8
+
+
+@pytest.mark.parametrize("tile", tiles.TILES + tiles.SMALL_TILES, ids=lambda tile: tile.name)
+def test_each_tile_fits_a_compute_unit(tile: tiles.Tile) -> None:
+    assert tile.lanes % 64 == 0
+    assert tile.lds_bytes <= GFX803.lds_per_cu
+
+
+@given(*[st.integers(1, 5000)] * 3, st.integers(1, 8))
+def test_no_other_tile_is_cheaper(m: int, n: int, k: int, batch: int) -> None:
+    chosen = tiles.choose(m, n, k, batch, GFX803)
+    assert all(tiles.cost(chosen, m, n, k, batch, GFX803) <= tiles.cost(tile, m, n, k, batch, GFX803) for tile in tiles.TILES)
