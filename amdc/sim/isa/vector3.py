@@ -32,7 +32,7 @@ _MULTIPLY_ADD = (
         "i64 mask",
         "i32 i32 i64",
         "i64 product = (i64)S0 * S1; D = (i64)((u64)product + (u64)S2);"
-        " D1 = ((product & S2) | ((product | S2) & ~D)) < 0 ? product < 0 || S2 < 0 : D < 0;",
+        " D1 = ((product ^ D) & (S2 ^ D)) < 0 ? product < 0 : D < 0;",
         note="D1: the 65-bit sum's sign",
     ),
     _three(490, "mad", "f16", "D = mad_f16(S0, S1, S2);"),
