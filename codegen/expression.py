@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from torch.fx import Node
 
 from amdc.codegen.operators import C_TYPES, flops, write
-from amdc.errors import InternalError
+from amdc.errors import InternalError, ModelError
 
 LOADS = {
     "float32": "amdc_load_f32({buffer}, 4u * ({index}))",
@@ -43,7 +43,11 @@ STORES = {
 
 
 def dtype_name(node: Node) -> str:
-    return str(node.meta["val"].dtype).removeprefix("torch.")
+    """A node's dtype by its name in numpy. Raises `ModelError` for one that kernels do not handle."""
+    name = str(node.meta["val"].dtype).removeprefix("torch.")
+    if name not in C_TYPES:
+        raise ModelError(f"'{node.name}' has dtype {name}; kernels are made for {', '.join(C_TYPES)}")
+    return name
 
 
 def load(dtype: str, pointer: str, index: str) -> str:
@@ -105,6 +109,8 @@ class FusedExpression:
         if not nodes:
             return FusedExpression("", (), 0, ())
         assert start is not None
+        if dtype_name(nodes[-1]) != "float32":
+            raise InternalError(f"the {role} at '{nodes[-1].name}' ends in {dtype_name(nodes[-1])}; templates pass on float32")
         names: dict[Node, str] = {start: "value"}
         operands: list[Node] = []
         kinds: list[str] = []

@@ -11,7 +11,7 @@ import torch
 from torch.fx import Node
 
 from amdc.codegen.expression import FusedExpression
-from amdc.errors import InternalError
+from amdc.errors import InternalError, ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import is_pointwise
 
@@ -38,6 +38,23 @@ class Item:
         value = (self.anchor or self.node).meta["val"]
         value = value[0] if isinstance(value, (tuple, list)) else value
         return tuple(int(extent) for extent in value.shape)
+
+    @property
+    def user_name(self) -> str:
+        """The user's name of the (first) node that this item computes."""
+        return (self.node.meta.get("source") or (self.node.name,))[0]
+
+    def require_float32(self, *values: Node | None) -> None:
+        """Raises `ModelError` where an operand, or what the item computes, is of another dtype."""
+        last = self.after[-1] if self.after else self.node
+        held = last.meta["val"][0] if isinstance(last.meta["val"], (tuple, list)) else last.meta["val"]
+        for dtype in (held.dtype, *(ir.dtype(value) for value in values if value is not None)):
+            if dtype != torch.float32:
+                operator_name = self.anchor.target if self.anchor is not None else "a fused region"
+                raise ModelError(
+                    f"'{self.user_name}' computes {operator_name} in {str(dtype).removeprefix('torch.')}; its kernel is made for "
+                    "float32: convert the model to float32"
+                )
 
     def epilogue(self, channel_dim: int = 1) -> FusedExpression:
         """The expression after the anchor; `channel_dim` is the output's dimension that the template passes as `channel`."""

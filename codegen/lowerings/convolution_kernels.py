@@ -12,6 +12,9 @@ from amdc.codegen.magic import magic
 from amdc.kernels import conv, gemm, tiles
 from amdc.kernels.template import KernelTemplate, Value
 
+# Instructions that fetch a gathered value beside its load, read off the compiled loops; those of the scalar ALU count half, because
+# they run beside other waves' vector instructions.
+GATHER = {conv.TAPS: 6, conv.LINEAR: 19, conv.POINTWISE: 0}
 GOOD_FILL = 0.8  # of a stage's k by one tap's channels; below, k runs over channels and taps together
 
 
@@ -67,7 +70,7 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
     by_image = window.is_pointwise and window.plane % 4 == 0
     n, z = (window.plane, window.batch * window.groups) if by_image else (window.batch * window.plane, window.groups)
     m, weights = window.out_channels, operands.strides(window)
-    tile = tiles.choose(m, n, _piece(window), z, builder.target)
+    tile = tiles.choose(m, n, _piece(window), z, builder.target, gather=GATHER[_mode(window)])
     parameters: dict[str, Value] = tile.defines() | {
         "KH": window.kernel[0],
         "KW": window.kernel[1],

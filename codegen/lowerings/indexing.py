@@ -149,7 +149,7 @@ def index_put(item: Item, builder: ProgramBuilder) -> None:
     x, indices, values = item.args[:3]
     if (item.args[3] if len(item.args) > 3 else item.kwargs.get("accumulate", False)) is True:
         raise ModelError(
-            f"'{item.node.name}': index_put that adds up has no kernel (it needs float atomics, which the card lacks)"
+            f"'{item.user_name}': index_put that adds up has no kernel (it needs float atomics, which the card lacks)"
         )
     rank = max(len(ir.shape(i)) for i in indices if i is not None)
     used = [dim for dim, i in enumerate(indices) if i is not None]

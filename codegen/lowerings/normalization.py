@@ -28,8 +28,9 @@ BLOCK = 256
 def batch_norm(item: Item, builder: ProgramBuilder) -> None:
     """(x, weight, bias, mean, variance, momentum, epsilon): a map with operands per channel."""
     x, weight, bias, mean, variance, _, epsilon = item.args
+    item.require_float32(x, weight, bias, mean, variance)
     if item.used - {0}:
-        raise ModelError(f"'{item.node.name}': the saved statistics of a batch norm have no kernel")
+        raise ModelError(f"'{item.user_name}': the saved statistics of a batch norm have no kernel")
     shape = ir.shape(x)
     per_channel = tuple(int(dim == 1) for dim in range(len(shape)))
     parts = {"x": x, "mean": mean, "variance": variance, "weight": weight, "bias": bias}
@@ -58,13 +59,14 @@ def _normalize(
     per_channel: int,
 ) -> None:
     """Rows of x's elements; `per_channel` elements of a row share a channel (0: each has its own, as in layer norm)."""
+    item.require_float32(item.args[0], weight, bias)
     x, y = item.args[0], builder.place(item.node)
     length, lanes = y.numel // rows, row_lanes(rows, y.numel // rows)
     statistics = bool(item.used & {1, 2})
     saved: list[Place] = [builder.place(item.node, index) for index in (1, 2)] if statistics else [y, y]
     affine = 0 if weight is None else 1 if bias is None else 2
     if weight is None and bias is not None:
-        raise ModelError(f"'{item.node.name}': a normalisation with a bias but no weight has no kernel")
+        raise ModelError(f"'{item.user_name}': a normalisation with a bias but no weight has no kernel")
     channels = length // per_channel if per_channel else 1
     operands: list[Operand] = [y, x, weight if weight is not None else x, bias if bias is not None else x, *saved]
     builder.launch(
@@ -97,6 +99,7 @@ def group_norm(item: Item, builder: ProgramBuilder) -> None:
 def lrn(item: Item, builder: ProgramBuilder) -> None:
     """(x, size, alpha, beta, bias); see amdc.ir.ops."""
     x, size, alpha, beta, bias = item.args
+    item.require_float32(x)
     y, shape = builder.place(item.node), ir.shape(x)
     plane = math.prod(shape[2:])
     builder.launch(

@@ -36,6 +36,7 @@ def pool(
 ) -> None:
     """One launch of pool.hip. The lists hold one number a pooled dimension; the dimensions before them are batch and channels."""
     x, rank = item.args[0], len(kernel)
+    item.require_float32(x)
     grown = 3 - rank
     sizes, outs = [1] * grown + list(ir.shape(x)[-rank:]), [1] * grown + list(item.shape[-rank:])
     axes: list[Operand] = []

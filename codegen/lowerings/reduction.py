@@ -19,11 +19,12 @@ from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
-from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS
+from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS, SCAN
 
 BLOCK = 256
 LONG_ROW = 1024  # from here on, and where few rows would leave most of the card idle, a work-group shares a row
 FEW_ROWS = 512
+REDUCED = ("float32", "int32", "int64", "bool")
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,17 @@ def row_grid(rows: int, lanes: int) -> tuple[int, int, int]:
 def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, correction: int = 0) -> None:
     """out = op over `dims` of the item's first operand."""
     found = gather_dims(item, builder, item.args[0], dims)
+    for dtype in (found.dtype, out.dtype):
+        if dtype not in REDUCED:
+            raise ModelError(f"'{item.user_name}' reduces {dtype}; kernels reduce {', '.join(REDUCED)}")
     if found.length == 0:
-        raise ModelError(f"'{item.node.name}' reduces an empty tensor; kernels reduce one element or more")
+        raise ModelError(f"'{item.user_name}' reduces an empty tensor; kernels reduce one element or more")
     cost = found.outer * found.length * found.inner * (3 if op == "VAR" else 1)
     if found.inner == 1 and found.dtype == out.dtype == "float32" and op not in ("ARGMAX", "ARGMIN"):
         _rows(item, builder, op, found, out, correction, cost)
         return
     if item.after:
-        raise ModelError(f"'{item.node.name}': only a reduction of innermost dimensions takes an epilogue")
+        raise ModelError(f"'{item.user_name}': only a reduction of innermost dimensions takes an epilogue")
     columns = found.outer * found.inner
     builder.launch(
         REDUCE_COLUMNS,
@@ -95,7 +99,7 @@ def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: P
     channels = item.shape[1] if len(item.shape) > 1 else rows
     behind = math.prod(item.shape[2:])
     if "channel" in epilogue.kinds and behind != 1:
-        raise ModelError(f"'{item.node.name}': a per-channel epilogue needs one result a channel")
+        raise ModelError(f"'{item.user_name}': a per-channel epilogue needs one result a channel")
     builder.launch(
         REDUCE_ROWS,
         {"OP": f"OP_{op}", "ROW_LANES": lanes},
@@ -157,3 +161,32 @@ def variance(item: Item, builder: ProgramBuilder) -> None:
         correction = 1 if given is None else int(given)
     dims = item.args[1] if len(item.args) > 1 else item.kwargs.get("dim")
     reduce(item, builder, "VAR", dims, builder.place(item.node), correction)
+
+
+@lowers(aten.var_mean.correction)
+def variance_and_mean(item: Item, builder: ProgramBuilder) -> None:
+    """(x, dims=None, *, correction=None, keepdim=False) -> (variance, mean)"""
+    dims, given = item.args[1] if len(item.args) > 1 else item.kwargs.get("dim"), item.kwargs.get("correction")
+    for index, op in enumerate(("VAR", "MEAN")):
+        if index in item.used:
+            reduce(item, builder, op, dims, builder.place(item.node, index), 1 if given is None else int(given))
+
+
+@lowers(aten.cumsum.default)
+def cumsum(item: Item, builder: ProgramBuilder) -> None:
+    """(x, dim)"""
+    x, out, shape = item.args[0], builder.place(item.node), item.shape
+    if dtype_name(x) != out.dtype or out.dtype not in ("float32", "int32", "int64"):
+        raise ModelError(f"'{item.user_name}' sums {dtype_name(x)} to {out.dtype}; kernels sum float32, int32, int64 to the same")
+    dim = item.args[1] % max(1, len(shape))
+    length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1)
+    columns = out.numel // max(1, length)
+    builder.launch(
+        SCAN,
+        {"TYPE": C_TYPES[out.dtype]},
+        item=item,
+        grid=(-(-columns // BLOCK), 1, 1),
+        arguments=[out, x, columns, length, inner, *magic(inner)],
+        writes=[out],
+        flops=out.numel,
+    )

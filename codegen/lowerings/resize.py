@@ -12,11 +12,14 @@ from torch.fx import Node
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
 from amdc.codegen.indexing import Shape
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.reduction import reduce
 from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
+from amdc.ir import graph as ir
 from amdc.ir.ops.resize import dimension_taps
-from amdc.ir.ops.taps import Taps
+from amdc.ir.ops.taps import Rule, Taps, resize_taps
+from amdc.ir.pointwise import aten
 from amdc.kernels.catalog import RESIZE
 from amdc.program import ITEM_SIZES
 
@@ -51,10 +54,15 @@ def pairs(dims: list[int]) -> list[tuple[int, ...]]:
 def resize(item: Item, builder: ProgramBuilder) -> None:
     """See amdc.ir.ops.resize; passes but the last write to scratch."""
     x, arguments = item.args[0], item.args[1:]
+    apply_taps(item, builder, dimension_taps(builder.place(x).shape, arguments), arguments[2] == "nearest", float(arguments[-1]))
+
+
+def apply_taps(item: Item, builder: ProgramBuilder, taps: dict[int, Taps], nearest: bool, extrapolation: float = 0.0) -> None:
+    """Resize the item's first operand along each dimension of `taps`."""
+    x = item.args[0]
     place = builder.place(x)
-    taps, nearest = dimension_taps(place.shape, arguments), arguments[2] == "nearest"
     if ITEM_SIZES[place.dtype] != 4 or (not nearest and place.dtype != "float32"):
-        raise ModelError(f"'{item.node.name}': resize is made for float32 (nearest: any dtype of 4 bytes), not {place.dtype}")
+        raise ModelError(f"'{item.user_name}': resize is made for float32 (nearest: any dtype of 4 bytes), not {place.dtype}")
     groups = pairs(sorted(taps))
     if not groups:
         builder.alias(item.node, x)
@@ -66,7 +74,7 @@ def resize(item: Item, builder: ProgramBuilder) -> None:
         final = number == len(groups) - 1
         target = builder.place(item.node) if final else _scratch(item, builder, shape, place.dtype)
         chosen = (taps[first] if first is not None else KEPT, taps[last])
-        _launch(item, builder, source, target, (first, last), chosen, float(arguments[-1]), final)
+        _launch(item, builder, source, target, (first, last), chosen, extrapolation, nearest, final)
         source = target
 
 
@@ -83,17 +91,17 @@ def _launch(
     dims: tuple[int | None, int],
     taps: tuple[Taps, Taps],
     extrapolation: float,
+    nearest: bool,
     final: bool,
 ) -> None:
     """One launch of resize.hip, for the dimensions `dims` (the first may be missing)."""
     first, last = dims
-    nearest = item.args[3] == "nearest"
     in0, out0 = (source.shape[first], target.shape[first]) if first is not None else (1, 1)
     out1, inner = target.shape[last], math.prod(target.shape[last + 1 :])
     epilogue = item.epilogue() if final else None
     channels = target.shape[1] if first == 2 or (first is None and last == 2) else 1
     if nearest and item.after:
-        raise ModelError(f"'{item.node.name}': a nearest resize takes no epilogue")
+        raise ModelError(f"'{item.user_name}': a nearest resize takes no epilogue")
     counts = [taps[k].indices.shape[1] for k in (0, 1)]
     tables = [table for k in (0, 1) for table in _tables(builder, taps[k])]
     numbers: list[Operand] = [target.numel, in0, source.shape[last], out0, *magic(out0), out1, *magic(out1), inner, *magic(inner)]
@@ -108,3 +116,53 @@ def _launch(
         flops=0 if nearest else 2 * target.numel * counts[0] * (counts[1] + 1),
         prelude=epilogue.text if epilogue else "",
     )
+
+
+def averaging_taps(extent: int, size: int) -> Taps:
+    """Adaptive average pooling along one dimension: output i averages [i * extent // size, ceil((i + 1) * extent / size))."""
+    starts = [i * extent // size for i in range(size)]
+    ends = [-(-(i + 1) * extent // size) for i in range(size)]
+    width = max(end - start for start, end in zip(starts, ends, strict=True))
+    indices, weights = np.zeros((size, width), np.int64), np.zeros((size, width), np.float32)
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        indices[i] = np.minimum(np.arange(start, start + width), extent - 1)
+        weights[i, : end - start] = 1 / (end - start)
+    return Taps(indices, weights, None)
+
+
+@lowers(aten._adaptive_avg_pool2d.default, aten._adaptive_avg_pool3d.default, aten.adaptive_avg_pool1d.default)
+def adaptive_average(item: Item, builder: ProgramBuilder) -> None:
+    """(x, sizes of the last dimensions)"""
+    shape, out = ir.shape(item.args[0]), item.shape
+    dims = range(len(shape) - len(item.args[1]), len(shape))
+    if all(out[dim] == 1 for dim in dims):
+        reduce(item, builder, "MEAN", list(dims), builder.place(item.node))
+        return
+    apply_taps(item, builder, {dim: averaging_taps(shape[dim], out[dim]) for dim in dims if shape[dim] != out[dim]}, False)
+
+
+UPSAMPLE = {
+    "upsample_nearest1d": ("nearest", "asymmetric"),
+    "upsample_nearest2d": ("nearest", "asymmetric"),
+    "upsample_nearest3d": ("nearest", "asymmetric"),
+    "upsample_bilinear2d": ("linear", "half_pixel"),
+    "upsample_bicubic2d": ("cubic", "half_pixel"),
+}
+
+
+@lowers(*(getattr(aten, name).default for name in UPSAMPLE))
+def upsample(item: Item, builder: ProgramBuilder) -> None:
+    """(x, sizes, [align_corners,] scale of each dimension or None)"""
+    assert item.anchor is not None
+    mode, coordinate = UPSAMPLE[str(item.anchor.target).split(".")[1]]
+    x, sizes, rest = item.args[0], item.args[1], list(item.args[2:])
+    if mode != "nearest" and rest.pop(0):
+        coordinate = "align_corners"
+    scales = rest + [None] * (len(sizes) - len(rest))
+    rule = Rule(mode, coordinate, "floor", -0.75, False, False)
+    taps, first = {}, len(ir.shape(x)) - len(sizes)
+    for axis, (size, scale) in enumerate(zip(sizes, scales, strict=True)):
+        extent = ir.shape(x)[first + axis]
+        if size != extent or scale not in (None, 1.0):
+            taps[first + axis] = resize_taps(extent, size, scale or size / extent, rule)
+    apply_taps(item, builder, taps, mode == "nearest")

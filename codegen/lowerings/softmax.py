@@ -24,8 +24,7 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
     assert item.anchor is not None
     x, shape = item.args[0], ir.shape(item.args[0])
     y = builder.place(item.node)
-    if builder.place(x).dtype != "float32" or y.dtype != "float32":
-        raise ModelError(f"'{item.node.name}': softmax is made for float32, not {builder.place(x).dtype}")
+    item.require_float32(x)
     dim = item.args[1] % max(1, len(shape))
     length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1)
     log = int("log" in str(item.anchor.target))
@@ -44,6 +43,8 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
             prelude=epilogue.text,
         )
         return
+    if item.after:
+        raise ModelError(f"'{item.user_name}': only a softmax over the innermost dimension takes an epilogue")
     columns = y.numel // length
     builder.launch(
         SOFTMAX_COLUMNS,

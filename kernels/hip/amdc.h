@@ -68,6 +68,16 @@ AMDC_DEVICE void amdc_store_u64(amdc_buffer b, unsigned offset, unsigned long va
     amdc_store_u32(b, offset + 4, (unsigned)(value >> 32));
 }
 
+// --- element `index` of a tensor of any of four types ---
+AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, float *value) { *value = amdc_load_f32(b, index * 4u); }
+AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, int *value) { *value = (int)amdc_load_u32(b, index * 4u); }
+AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, long *value) { *value = (long)amdc_load_u64(b, index * 8u); }
+AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, bool *value) { *value = amdc_load_u8(b, index) != 0; }
+AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, float value) { amdc_store_f32(b, index * 4u, value); }
+AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, int value) { amdc_store_u32(b, index * 4u, (unsigned)value); }
+AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, long value) { amdc_store_u64(b, index * 8u, (unsigned long)value); }
+AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, bool value) { amdc_store_u8(b, index, value); }
+
 // --- where a lane stands ---
 AMDC_DEVICE unsigned amdc_lane() { return __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, 0u)); }
 AMDC_DEVICE unsigned amdc_thread() { return __builtin_amdgcn_workitem_id_x(); }

@@ -20,15 +20,6 @@
 #define TYPE float
 #define RESULT float
 #endif
-AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, float *value) { *value = amdc_load_f32(b, index * 4u); }
-AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, int *value) { *value = (int)amdc_load_u32(b, index * 4u); }
-AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, long *value) { *value = (long)amdc_load_u64(b, index * 8u); }
-AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, bool *value) { *value = amdc_load_u8(b, index) != 0; }
-AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, float value) { amdc_store_f32(b, index * 4u, value); }
-AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, int value) { amdc_store_u32(b, index * 4u, (unsigned)value); }
-AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, long value) { amdc_store_u64(b, index * 8u, (unsigned long)value); }
-AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, bool value) { amdc_store_u8(b, index, value); }
-
 // Whether `next` replaces `best` as the extreme; a NaN replaces all but a NaN.
 AMDC_DEVICE bool amdc_wins(TYPE next, TYPE best) {
     bool nan = next != next && best == best;

@@ -8,7 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.codegen.checking import check, sample
+from amdc.codegen.lowering import lower
+from amdc.errors import ModelError
+from amdc.target import target
+from tests.codegen.checking import check, sample, trace_as_written
 
 aten = torch.ops.aten
 SHAPES = [(1, 1, 1), (31, 33), (2, 3, 5, 7), (3, 1301), (2, 64, 7, 7), (600, 300)]
@@ -91,3 +94,25 @@ def test_batch_norm(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(("size", "beta"), [(5, 0.75), (4, 0.75), (3, 0.6), (1, 1.0)])
 def test_local_response_norm(size: int, beta: float) -> None:
     check(lambda x: torch.ops.amdc.lrn.default(x, size, 0.5, beta, 2.0), sample((2, 7, 5, 3)), ulps=8)
+
+
+def test_running_sums_and_variance_with_mean() -> None:
+    x = sample((3, 7, 5))
+    check(lambda x: (*(torch.cumsum(x, d) for d in range(3)), *torch.var_mean(x, (1, 2))), x, ulps=16, atol=2e-6)
+    check(lambda x: torch.cumsum(x, 1), sample((2, 40), torch.int64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.uint8])
+def test_dtypes_without_a_kernel_are_refused(dtype: torch.dtype) -> None:
+    """Rather than read as if they were float32."""
+    x = sample((1, 2, 4, 4), dtype)
+    functions: list[Callable[[torch.Tensor], torch.Tensor]] = [
+        lambda x: aten.amax.default(x, [1]),
+        lambda x: aten.max_pool2d_with_indices.default(x, [2, 2])[0],
+    ]
+    if dtype.is_floating_point:
+        functions += [lambda x: aten._softmax.default(x, 1, False), lambda x: torch.ops.amdc.lrn.default(x, 3, 1.0, 0.75, 1.0)]
+        functions += [lambda x: aten.mean.dim(x, [1]), lambda x: aten.upsample_bilinear2d.default(x, [8, 8], False)]
+    for function in functions:
+        with pytest.raises(ModelError, match="float32"):
+            lower(trace_as_written(function, x), target("gfx803"))

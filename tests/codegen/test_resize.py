@@ -46,3 +46,21 @@ def test_crop_with_extrapolation(mode: str) -> None:
 def test_integers_by_nearest() -> None:
     arguments = ([1, 1, 4, 6], [1.0, 1.0, 2.0, 2.0], "nearest", "asymmetric", "floor", -0.75, False, False, [], 0.0)
     check(lambda x: torch.ops.amdc.resize.default(x, *arguments), sample((1, 1, 2, 3), torch.int32))
+
+
+def test_operators_of_pytorch() -> None:
+    aten = torch.ops.aten
+    check(
+        lambda x: (aten._adaptive_avg_pool2d.default(x, [3, 4]), aten._adaptive_avg_pool2d.default(x, [1, 1])),
+        sample((2, 3, 7, 9)),
+        atol=2e-6,
+    )
+    check(
+        lambda x: (
+            aten.upsample_nearest2d.default(x, [10, 13]),
+            aten.upsample_bilinear2d.default(x, [11, 5], False),
+            aten.upsample_bilinear2d.default(x, [11, 13], True),
+            aten.upsample_bicubic2d.default(x, [9, 14], False),
+        ),
+        sample((1, 2, 5, 7)), ulps=32, atol=4e-6,
+    )  # fmt: skip
