@@ -48,7 +48,7 @@ def prototype(name: str, signature: str) -> str:
 
 
 def check_syntax(source: str, folder: Path) -> None:
-    compiler = next((path for name in ("clang", "clang-19", "gcc", "cc") if (path := shutil.which(name))), None)
+    compiler = next((found for name in ("clang", "clang-19", "gcc", "cc") if (found := shutil.which(name))), None)
     if compiler is None:
         pytest.skip("no C compiler is installed")
     path = folder / "check.c"
