@@ -59,15 +59,16 @@ def round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
-def cost(tile: Tile, m: int, n: int, k: int, batch: int, target: Target) -> float:
-    """Time in arbitrary units for `batch` products of m x k and k x n."""
+def cost(tile: Tile, m: int, n: int, k: int, batch: int, target: Target, gather: int = 0) -> float:
+    """Time in arbitrary units for `batch` products of m x k and k x n. `gather`: further instructions to fetch a value of B,
+    which serves `tile.m` multiply-adds."""
     groups = -(-m // tile.m) * -(-n // tile.n) * batch
     busiest = -(-groups // target.card().compute_units)
     resident = min(busiest, target.lds_per_cu // tile.lds_bytes)
     filled = min(1.0, resident * tile.lanes / (target.wave_size * target.simds_per_cu * WAVES_TO_FILL))
-    return busiest * tile.m * tile.n * round_up(k, tile.k) / (tile.efficiency * filled)
+    return busiest * tile.m * tile.n * round_up(k, tile.k) * (1 + gather / tile.m) / (tile.efficiency * filled)
 
 
-def choose(m: int, n: int, k: int, batch: int, target: Target, tiles: Sequence[Tile] = TILES) -> Tile:
+def choose(m: int, n: int, k: int, batch: int, target: Target, tiles: Sequence[Tile] = TILES, gather: int = 0) -> Tile:
     """The cheapest tile. Where k is walked in pieces (a convolution's channels, tap by tap), `k` is one piece."""
-    return min(tiles, key=lambda tile: cost(tile, m, n, k, batch, target))
+    return min(tiles, key=lambda tile: cost(tile, m, n, k, batch, target, gather))

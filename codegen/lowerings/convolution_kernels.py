@@ -12,7 +12,7 @@ from amdc.codegen.magic import magic
 from amdc.kernels import conv, gemm, tiles
 from amdc.kernels.template import KernelTemplate, Value
 
-# Instructions that fetch a gathered value beside its load, read off the compiled loops; those of the scalar ALU count half, because
+# Instructions that fetch a gathered value beside its load, read off the compiled loops; those of the scalar ALU count half:
 # they run beside other waves' vector instructions.
 GATHER = {conv.TAPS: 6, conv.LINEAR: 19, conv.POINTWISE: 0}
 GOOD_FILL = 0.8  # of a stage's k by one tap's channels; below, k runs over channels and taps together

@@ -10,6 +10,17 @@
 // Types    fp32 storage and arithmetic; sums are sequential in the order of k, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), z).
 // Limits   tensors below 1 GiB; TILE_N a multiple of 64 in modes 0 and 1; mode 1: I * KH * KW <= 8192, KH * KW <= 128.
+// Static   clang 19, packed weights, BIAS 1; the share of v_mac in the loop's instructions, and in its VALU instructions (VGPRs):
+//            tile         POINTWISE           3x3 TAPS            7x7 LINEAR
+//            128x128x8    0.886 0.990 (114)   0.823 0.983 (119)   0.727 0.938 (117)
+//            128x64x16    0.853 0.987 (81)    0.795 0.979 (83)    0.705 0.934 (83)
+//            64x64x16     0.793 0.981 (50)    0.698 0.966 (55)    0.570 0.883 (53)
+//            32x64x16     0.780 0.973 (56)    0.648 0.952 (59)    0.416 0.795 (57)
+//            32x64x32     0.683 0.973 (46)    0.579 0.952 (49)    0.386 0.795 (47)
+//            16x64x16     0.762 0.966 (66)    0.569 0.924 (67)    0.279 0.663 (65)
+//          LDS as in gemm.hip; no spills. The scalar ALU has the rest: in TAPS about 10 of its instructions a gathered value.
+// Versions k in the order of the weights (LINEAR) for all: address and padding test for each value, 8 VALU instructions; by taps they are
+//          made once a tap, and a value costs one v_add. The input is then read once a tap, from L2 where it does not fit into L1.
 #include "amdc.h"
 #ifndef TILE_M
 #define TILE_M 64

@@ -7,6 +7,7 @@
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    fp32 storage and arithmetic with v_mac; the sum runs over taps, then over channels.
 // Launch   256 lanes; grid (ceil(OD * OH * OW / 256), groups * M, batch). Limits: tensors below 1 GiB.
+// Static: clang 19, 25 VGPRs (19 transposed), 8 waves a SIMD, bound by its SGPRs; no LDS.
 // The tap loop is the outer one, so that address and bounds are made once a tap; the weight is the same for all lanes.
 #include "amdc.h"
 #ifndef TRANSPOSED

@@ -8,6 +8,18 @@
 // Types    fp32 storage and arithmetic; the sum over k is sequential, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
 // Limits   each tensor below 1 GiB; M, N, K, batch at least 1.
+// Static   clang 19, layouts 0 and 0; clang 22 differs by at most 2 registers and 3 instructions. Waves a SIMD as VGPRs and LDS allow:
+//            tile (lane)      lanes  VGPRs  LDS bytes  waves  v_mac of the loop's instructions, of its VALU instructions
+//            128x128x8 (8x8)    256    113      16384      2  0.886  0.990   LDS bytes a multiply-add: 1.0
+//            128x64x16 (8x4)    256     79      24576      2  0.853  0.987   1.5
+//            64x64x16 (4x4)     256     50      16384      4  0.793  0.981   2.0
+//            32x64x16 (4x4)     128     56      12288      2  0.780  0.973   2.0
+//            32x64x32 (2x4)     256     46      24576      2  0.683  0.973   3.0
+//            16x64x16 (4x4)      64     66      10240      1  0.762  0.966   2.0
+//            32x32x16 (4x4)      64     62       8192      2  0.769  0.966   2.0
+//          Layouts 1 and 2 cost 128x128x8 four more loads an operand: 0.850 and 0.846. No spills, no v_fma, no flat access.
+// Versions Without sched_barrier in multiply (gemm_tile.h): 84 VGPRs, 3 waves, 0.872, but each load stands right before its use. With the
+//          last stage peeled off the loop: 194 VGPRs. With the resource's base from a 64-bit product: a loop over its "different" values.
 #include "amdc.h"
 #ifndef TILE_M
 #define TILE_M 128

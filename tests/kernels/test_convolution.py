@@ -103,7 +103,7 @@ def test_packed_weights(case: Case) -> None:
 
 @pytest.mark.parametrize("tile", tiles.TILES, ids=lambda tile: tile.name)
 def test_every_tile(tile: tiles.Tile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution_kernels.tiles, "choose", lambda *_: tile)
+    monkeypatch.setattr(convolution_kernels.tiles, "choose", lambda *_, **__: tile)
     case = CASES[9]
     function, tensors = case.packed()
     check_function(function, tensors, case.terms, extra=1)
@@ -113,7 +113,7 @@ def test_every_tile(tile: tiles.Tile, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("tile", tiles.TILES, ids=lambda tile: tile.name)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_tile_on_every_case(case: Case, tile: tiles.Tile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution_kernels.tiles, "choose", lambda *_: tile)
+    monkeypatch.setattr(convolution_kernels.tiles, "choose", lambda *_, **__: tile)
     function, tensors = case.packed()
     check_function(function, tensors, case.terms, extra=1)
     check_function(case.plain(), case.tensors(), case.terms, extra=1)

@@ -30,6 +30,11 @@ def test_each_tile_fits_a_compute_unit(tile: tiles.Tile) -> None:
     assert tile.lds_bytes <= GFX803.lds_per_cu
 
 
+def test_expensive_gathers_take_tall_tiles() -> None:
+    plain, gathered = (tiles.choose(64, 12544, 147, 1, GFX803, gather=gather) for gather in (0, 100))
+    assert gathered.m > plain.m
+
+
 @given(*[st.integers(1, 5000)] * 3, st.integers(1, 8))
 def test_no_other_tile_is_cheaper(m: int, n: int, k: int, batch: int) -> None:
     chosen = tiles.choose(m, n, k, batch, GFX803)
