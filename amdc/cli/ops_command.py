@@ -14,12 +14,17 @@ from amdc.target import target
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(arch: str, as_json: bool) -> None:
     """The ONNX operators that compile, with the opset versions that changed them."""
-    from amdc.frontends.onnx import supported_operators
+    from amdc.compiler.operators import PARTLY, compiled_operators
 
     target(arch)
-    rows = supported_operators()
+    rows = compiled_operators()
     if as_json:
-        print(json.dumps([{"domain": domain, "op": name, "since": list(since)} for domain, name, since in rows], indent=2))
+        print(
+            json.dumps(
+                [{"domain": d, "op": op, "since": list(since), "limit": PARTLY.get(op)} for d, op, since in rows], indent=2
+            )
+        )
         return
     for domain, name, since in rows:
-        print(f"{domain + ':' if domain else ''}{name:32} since opset {', '.join(map(str, since))}")
+        limit = f"  ({PARTLY[name]})" if name in PARTLY else ""
+        print(f"{domain + ':' if domain else ''}{name:28} opset {', '.join(map(str, since))}{limit}")
