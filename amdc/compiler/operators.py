@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# Operators that the frontend reads, for the Graph in PyTorch, but that no kernel computes yet. A test holds this table against what
-# really lowers.
+# Operators that the frontend reads, for the Graph in PyTorch, but that no kernel computes yet. A test holds this table against
+# what really lowers.
 WITHOUT_KERNELS = {
     "Col2Im": "adds up overlapping elements, which needs float atomics or a gather form",
     "GridSample": "no kernel samples at computed positions yet",
