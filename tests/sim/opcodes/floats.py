@@ -81,10 +81,10 @@ def fused(a: Array, b: Array, c: Array) -> Array:
     """a * b + c rounded once, to nearest even."""
     if a.dtype == np.float64:
         return np.array([_fused64(x, y, z) for x, y, z in zip(a.tolist(), b.tolist(), c.tolist(), strict=True)])
-    return _add_to_odd(a.astype(np.float64) * b.astype(np.float64), c.astype(np.float64)).astype(a.dtype)
+    return add_to_odd(a.astype(np.float64) * b.astype(np.float64), c.astype(np.float64)).astype(a.dtype)
 
 
-def _add_to_odd(a: Array, b: Array) -> Array:
+def add_to_odd(a: Array, b: Array) -> Array:
     """The double sum rounded to odd, so that one further rounding to float32 or float16 is the right one."""
     total = a + b
     virtual = total - a
@@ -93,6 +93,19 @@ def _add_to_odd(a: Array, b: Array) -> Array:
     toward = np.where((error > 0) == (total > 0), raw + 1, raw - 1)
     inexact = np.isfinite(total) & (error != 0) & ((raw & 1) == 0)
     return np.where(inexact, toward, raw).view(np.float64)
+
+
+def directed(exact: Array, mode: int) -> Array:
+    """float32 from doubles: 0 to nearest even, 1 up, 2 down, 3 toward zero."""
+    near = exact.astype(np.float32)
+    wide, infinite = near.astype(np.float64), np.float32(np.inf)
+    if mode == 1:
+        return np.where(wide < exact, np.nextafter(near, infinite), near)
+    if mode == 2:
+        return np.where(wide > exact, np.nextafter(near, -infinite), near)
+    if mode == 3:
+        return np.where(np.abs(wide) > np.abs(exact), np.nextafter(near, np.float32(0)), near)
+    return near
 
 
 def _fused64(a: float, b: float, c: float) -> float:

@@ -42,12 +42,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Mode:
-    """The floating-point mode that the kernel descriptor sets: denormals kept (3) or flushed (0), IEEE mode, DX10 clamp."""
+    """The floating-point mode that the kernel descriptor sets: denormals kept (3), flushed (0), kept in operands only (1) or in
+    results only (2); IEEE mode; DX10 clamp; rounding to nearest even (0), up (1), down (2), to zero (3)."""
 
     denorm32: int = 3
     denorm64: int = 3
     ieee: int = 1
     dx10_clamp: int = 1
+    round32: int = 0
 
 
 _PROLOGUE = """
@@ -91,6 +93,7 @@ _DESCRIPTOR = """
   .amdhsa_next_free_sgpr 90
   .amdhsa_float_denorm_mode_32 {mode.denorm32}
   .amdhsa_float_denorm_mode_16_64 {mode.denorm64}
+  .amdhsa_float_round_mode_32 {mode.round32}
   .amdhsa_ieee_mode {mode.ieee}
   .amdhsa_dx10_clamp {mode.dx10_clamp}
 .end_amdhsa_kernel
