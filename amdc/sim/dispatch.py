@@ -27,6 +27,17 @@ def scratch_per_lane(kernel: KernelInfo) -> int:
     return (kernel.scratch_bytes + 3 & ~3) + (STACK_BYTES if kernel.uses_dynamic_stack else 0)
 
 
+def wave_offset_register(kernel: KernelInfo) -> int:
+    """The scalar register that receives the wave's offset in the scratch memory.
+
+    A kernel that calls functions but has no scratch memory of its own adds this register to others without having asked for it
+    (LLVM 19), so that it is always set up, behind the other ones.
+    """
+    layout = kernel.descriptor.sgpr_layout
+    asked = [entry.first for entry in layout if entry.name == "scratch_wave_offset"]
+    return asked[0] if asked else max([kernel.descriptor.user_sgpr_count, *(entry.first + entry.count for entry in layout)])
+
+
 def queue_block() -> bytes:
     """An amd_queue_t as far as kernels read it: the apertures at 0x40 (group) and 0x44 (private)."""
     block = bytearray(QUEUE_BYTES)
@@ -75,7 +86,7 @@ def _mode(kernel: KernelInfo) -> int:
 
 def _set_scalars(launch: Launch, kernel: KernelInfo, addresses: dict[str, int]) -> None:
     launch.group_id[:] = (-1, -1, -1)
-    launch.wave_offset = -1
+    launch.wave_offset = wave_offset_register(kernel)
     values = {
         "private_segment_buffer": _scratch_resource(addresses["scratch"]),
         "dispatch_id": (0, 0),
@@ -86,9 +97,7 @@ def _set_scalars(launch: Launch, kernel: KernelInfo, addresses: dict[str, int]) 
     for entry in kernel.descriptor.sgpr_layout:
         if entry.name.startswith("workgroup_id_"):
             launch.group_id["xyz".index(entry.name[-1])] = entry.first
-        elif entry.name == "scratch_wave_offset":
-            launch.wave_offset = entry.first
-        else:
+        elif entry.name != "scratch_wave_offset":
             words = values.get(entry.name) or _words(addresses[entry.name])
             launch.sgprs[entry.first : entry.first + len(words)] = words
             launch.sgpr_count = max(launch.sgpr_count, entry.first + len(words))

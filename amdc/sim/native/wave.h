@@ -75,7 +75,7 @@ typedef struct {
     u32 sgprs[32];          // initial values of s0, s1, ...
     u32 sgpr_count;         // how many of them the launch sets
     i32 group_id[3];        // the scalar registers that receive the work-group's number, or -1
-    i32 wave_offset;        // the one that receives the wave's byte offset in the scratch memory, or -1
+    i32 wave_offset;        // the one that receives the wave's byte offset in the scratch memory
     u32 work_item_ids;      // how many of v0, v1, v2 receive the work-item's number
     u32 vgpr_count;
     u32 lds_size;
@@ -92,6 +92,11 @@ typedef struct {
     u32 lock;
     Fault fault; // of the lowest-numbered faulting work-group
 } Launch;
+
+typedef struct { // for each LDS byte, what this wave and what earlier ones did since the last barrier: see races.h
+    u8 *read, *written, *earlier_read, *earlier_written;
+    int used, used_earlier;
+} Races;
 
 typedef struct Wave {
     u32 s[128]; // scalar registers by their encoded numbers: vcc is s[106:107], exec s[126:127]
@@ -113,7 +118,7 @@ typedef struct Wave {
     u32 scratch_per_lane;
     u32 lds_size;
     u8 *lds;
-    u8 *touched, *touched_earlier; // for each LDS byte, how this wave and earlier ones used it since the last barrier; null: unwatched
+    Races *races; // null: unwatched
     u64 *counts;
     u64 mask_of; // the mask that `mask` expands
     u32 mask[LANES] __attribute__((aligned(64)));
@@ -161,5 +166,13 @@ NOINLINE int fault(Wave *W, u32 kind, u32 lane, u64 address, u32 size) {
         L->fault = (Fault){kind, lane, W->number, size, W->pc, W->group, address};
     __atomic_store_n(&L->lock, 0, __ATOMIC_RELEASE);
     return STOP_FAULT;
+}
+NOINLINE int unwritten_vgpr(Wave *W, u32 number, u64 pc) {
+    W->pc = pc;
+    return fault(W, FAULT_UNWRITTEN_VGPR, first_lane(EXEC & ~W->written[number]), 0, number);
+}
+NOINLINE int unwritten_sgpr(Wave *W, u32 number, u64 pc) {
+    W->pc = pc;
+    return fault(W, FAULT_UNWRITTEN_SGPR, 0, 0, number);
 }
 #endif

@@ -8,7 +8,7 @@
 static int run_wave(Wave *W); // generated: runs from W->resume to the next stop
 
 #define LDS_PLACE (LDS_SPACE + LDS_SLACK)
-#define LDS_MAPS (CHECK_RACES ? 3 : 1) // the data, and two maps of touched bytes
+#define LDS_MAPS (CHECK_RACES ? 5 : 1) // the data, and the maps of races.h
 #define ALIGNED(n) (((u64)(n) + 255) & ~(u64)255)
 
 INLINE u32 wave_count(const Launch *L) { return (L->size[0] * L->size[1] * L->size[2] + LANES - 1) / LANES; }
@@ -35,10 +35,8 @@ static void start_wave(Launch *L, Wave *W, u32 number, u64 group, u32 worker) {
     for (int d = 0; d < 3; ++d)
         if (L->group_id[d] >= 0) W->s[L->group_id[d]] = id[d], W->s_written[0] |= (u64)1 << L->group_id[d];
     W->scratch_base = L->scratch + ((u64)worker * waves + number) * scratch_wave;
-    if (L->wave_offset >= 0) {
-        W->s[L->wave_offset] = (u32)(W->scratch_base - L->scratch);
-        W->s_written[0] |= (u64)1 << L->wave_offset;
-    }
+    W->s[L->wave_offset] = (u32)(W->scratch_base - L->scratch);
+    W->s_written[0] |= (u64)1 << L->wave_offset;
     for (u32 lane = 0; lane < active; ++lane) {
         u32 item = first + lane;
         u32 ids[3] = {item % L->size[0], item / L->size[0] % L->size[1], item / L->size[0] / L->size[1]};
@@ -58,13 +56,6 @@ static void start_wave(Launch *L, Wave *W, u32 number, u64 group, u32 worker) {
     expand_mask(W, exec);
 }
 
-// What a wave touched up to a barrier is what earlier waves touched, for the next one.
-static void merge_touched(Wave *W) {
-    u8 *own = W->touched, *earlier = W->touched_earlier;
-    for (u32 i = 0; i < W->lds_size; ++i) earlier[i] |= own[i];
-    __builtin_memset(own, 0, W->lds_size);
-}
-
 // All waves up to the next barrier, until all have ended. Returns STOP_END or STOP_FAULT.
 static int run_group(Wave **waves, u32 count) {
     for (;;) {
@@ -74,14 +65,14 @@ static int run_group(Wave **waves, u32 count) {
             if (W->stop == STOP_BARRIER) {
                 use_f32_mode(W);
                 W->stop = (u32)run_wave(W);
-                if (CHECK_RACES && W->touched) merge_touched(W);
+                if (CHECK_RACES && W->races) merge_marks(W->races, W->lds_size);
             }
             if (W->stop == STOP_FAULT) return STOP_FAULT;
             if (W->stop == STOP_END) ++ended;
             else at_barrier = i + 1;
         }
         if (ended == count) return STOP_END;
-        if (CHECK_RACES && waves[0]->touched) __builtin_memset(waves[0]->touched_earlier, 0, waves[0]->lds_size);
+        if (CHECK_RACES && waves[0]->races) clear_marks(waves[0]->races, waves[0]->lds_size);
         if (CHECK_BARRIERS && ended) return fault(waves[at_barrier - 1], FAULT_BARRIER, 0, 0, ended);
     }
 }
@@ -90,7 +81,10 @@ void run_worker(Launch *L, u32 worker, u8 *memory) {
     u32 count = wave_count(L);
     Wave *waves[16]; // 1,024 work-items at most
     host_mode saved = get_host_mode();
-    u8 *lds = memory, *touched = CHECK_RACES && count > 1 && L->lds_size ? lds + LDS_PLACE : 0;
+    u8 *lds = memory, *maps = memory + LDS_PLACE;
+    Races races = {maps, maps + LDS_PLACE, maps + 2 * LDS_PLACE, maps + 3 * LDS_PLACE, 0, 0};
+    int watched = CHECK_RACES && count > 1 && L->lds_size;
+    if (watched) __builtin_memset(maps, 0, 4 * LDS_PLACE);
     memory += LDS_MAPS * LDS_PLACE;
     for (u32 i = 0; i < count; ++i) {
         Wave *W = waves[i] = (Wave *)memory;
@@ -104,8 +98,7 @@ void run_worker(Launch *L, u32 worker, u8 *memory) {
         W->launch = L;
         W->image = L->image;
         W->lds = lds;
-        W->touched = touched;
-        W->touched_earlier = touched ? touched + LDS_PLACE : 0;
+        W->races = watched ? &races : 0;
         W->lds_size = L->lds_size;
         W->counts = L->counts ? L->counts + worker * L->blocks : 0;
     }
@@ -113,7 +106,7 @@ void run_worker(Launch *L, u32 worker, u8 *memory) {
         u64 group = __atomic_fetch_add(&L->next, 1, __ATOMIC_RELAXED);
         if (group >= L->total || __atomic_load_n(&L->fault.kind, __ATOMIC_ACQUIRE)) break;
         __builtin_memset(lds, 0xff, L->lds_size);
-        if (touched) __builtin_memset(touched, 0, L->lds_size), __builtin_memset(touched + LDS_PLACE, 0, L->lds_size);
+        if (watched) clear_marks(&races, L->lds_size);
         for (u32 i = 0; i < count; ++i) start_wave(L, waves[i], i, group, worker);
         run_group(waves, count);
     }

@@ -14,6 +14,7 @@ from amdc.sim.translate.control import control_statement
 from amdc.sim.translate.lds import LdsFunctions, lds_statement
 from amdc.sim.translate.operands import NotSimulated
 from amdc.sim.translate.scalar import scalar_statement
+from amdc.sim.translate.unwritten import Unwritten
 from amdc.sim.translate.vector import VectorFunctions, vector_statement
 from amdc.sim.translate.vector_memory import MemoryFunctions, buffer_statement, flat_statement, scalar_memory_statement
 
@@ -35,8 +36,9 @@ class Options:
 class KernelTranslator:
     """Collects the functions and the blocks of one kernel."""
 
-    def __init__(self, options: Options, mode: int | None) -> None:
+    def __init__(self, options: Options, mode: int | None, unwritten: Unwritten | None) -> None:
         self.options = options
+        self.unwritten = unwritten
         self.vector = VectorFunctions(mode)
         self.memory = MemoryFunctions()
         self.lds = LdsFunctions()
@@ -72,8 +74,12 @@ class KernelTranslator:
             lines.append(
                 f"    if (UNLIKELY((i64)(W->budget -= {len(block.instructions)}) < 0)) return fault(W, FAULT_BUDGET, 0, 0, 0);"
             )
+        known = self.unwritten.known[block.address] if self.unwritten else 0
         for instruction in block.instructions:
             try:
+                if self.unwritten:
+                    check, known = self.unwritten.line(instruction, known)
+                    lines += ["    " + check] if check else []
                 lines.append("    " + self.statement(instruction))
             except NotSimulated as error:
                 self.errors.append(str(error))
@@ -86,7 +92,8 @@ def kernel_source(code: CodeObject, kernel: KernelInfo, options: Options) -> str
     """The C source of a kernel. Raises `ModelError` naming every reachable instruction that is not simulated."""
     flow = Explorer(code, kernel).explore()
     changes_mode = any(instruction.op.meaning == "setreg" for instruction in flow.instructions)
-    translator = KernelTranslator(options, None if changes_mode else kernel.descriptor.float_mode)
+    unwritten = Unwritten(flow, kernel) if options.checks.registers else None
+    translator = KernelTranslator(options, None if changes_mode else kernel.descriptor.float_mode, unwritten)
     lines = [line for number, block in enumerate(flow.blocks.values()) for line in translator.block(block, number, flow)]
     if translator.errors:
         shown = "\n  ".join(translator.errors[:MOST_ERRORS])
