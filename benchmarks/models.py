@@ -9,10 +9,8 @@ again), launches, distinct kernels, and the activations' peak against its lower 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -21,20 +19,17 @@ from typing import Any
 
 import onnx
 
-RESULTS = Path(__file__).resolve().parent / "results"
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.machine import description  # noqa: E402
+
+RESULTS = ROOT / "benchmarks" / "results"
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 
 
 def light(name: str) -> Path:
     return LIGHT / f"light_{name}.onnx"
-
-
-def processor() -> str:
-    """The CPU's name as the system gives it."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def timed(function: Any) -> tuple[Any, float]:
@@ -78,29 +73,12 @@ def main() -> None:
     parser.add_argument("-O", type=int, default=3, dest="level")
     parser.add_argument("--record", action="store_true", help="write benchmarks/results/models.json")
     arguments = parser.parse_args()
-    sys.path.insert(0, str(RESULTS.parent.parent))
     rows = []
     for name in arguments.networks:
         rows.append(measure(name, arguments.level))
         print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     if arguments.record:
-        import torch
-
-        import amdc
-        from amdc.codegen.toolchain import find_toolchain
-
-        head = {
-            "date": datetime.date.today().isoformat(),
-            "command": "python benchmarks/models.py " + " ".join(sys.argv[1:]),
-            "machine": f"{processor()}, {len(os.sched_getaffinity(0))} cores",
-            "versions": {
-                "amdc": amdc.__version__,
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "onnx": onnx.__version__,
-                "kernel compiler": find_toolchain().version,
-            },
-        }
+        head = description("python benchmarks/models.py")
         (RESULTS / "models.json").write_text(json.dumps(head | {"rows": rows}, indent=2) + "\n")
 
 
