@@ -34,7 +34,8 @@ ALLOWED = {
     "bundle": RUNTIME_BASE,
     "runtime": RUNTIME_BASE | {"bundle", "sim"},
     "sim": RUNTIME_BASE,
-    "compiler": RUNTIME_BASE | {"ir", "frontends", "pass_manager", "passes", "codegen", "kernels", "bundle", "runtime", "sim", "cost"},
+    "compiler": RUNTIME_BASE
+    | {"ir", "frontends", "pass_manager", "passes", "codegen", "kernels", "bundle", "runtime", "sim", "cost"},
 }
 ALLOWED["cli"] = ALLOWED["compiler"] | COMPILER
 TORCH_FREE = ("errors", "target", "environment", "program", "cache", "code_object", "inputs", "bundle", "runtime", "sim")
@@ -80,7 +81,9 @@ def test_import_direction(module: str, path: Path) -> None:
         top = name.split(".")[0]
         assert top not in ("passes", "codegen", "kernels"), f"{path} imports {name}: write amdc.{name}, or there are two copies"
         if mine in TORCH_FREE:
-            assert top not in ("torch", "onnx", "onnxruntime"), f"{path}: '{mine}' runs on the card's machine and must not need {top}"
+            assert top not in ("torch", "onnx", "onnxruntime"), (
+                f"{path}: '{mine}' runs on the card's machine and must not need {top}"
+            )
         parts = {p for p in ALLOWED if p}
         if top == "amdc" and part(name) in parts:
             assert part(name) in ALLOWED[mine] | {mine}, f"{path}: '{mine}' must not import {name}"
