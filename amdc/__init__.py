@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from amdc.bundle import Bundle
+    from amdc.compiler.host_session import HostSession
     from amdc.runtime.session import Session
 
 __version__ = "0.1.0"
@@ -32,15 +33,15 @@ def compile(model: Any, arch: str = "gfx803", opt_level: int = 2, **options: Any
     return compile_model(model, CompileOptions(arch=arch, opt_level=opt_level, **options))
 
 
-def load(path: str | Path, device: str | None = None, **options: Any) -> Session:
-    """Open a bundle on a device ("sim", "hip" or "host"; by default hip where a supported card is found, else sim)."""
+def load(bundle: Bundle | str | Path, device: str | None = None, **options: Any) -> Session | HostSession:
+    """Open a bundle (or its file) on a device ("sim", "hip" or "host"; by default hip where a card is found, else sim)."""
     if device == "host":
         from amdc.compiler.host_session import open_host_session
 
-        return open_host_session(path, **options)
+        return open_host_session(bundle, **options)
     from amdc.runtime.session import open_session
 
-    return open_session(path, device, **options)
+    return open_session(bundle, device, **options)
 
 
 def __getattr__(name: str) -> Any:

@@ -87,6 +87,8 @@ def command(
         click.echo(f"tolerance: {how}; compared with ONNX Runtime on {session.device_kind} at -O{level}")
         if result.deviation is not None:
             click.echo(result.deviation.describe())
+        elif not result.passed and session.device_kind == "host":
+            click.echo("no kernel ran: the Graph deviates, so the import or a pass is wrong; -O0 and --bisect-limit tell which")
         elif not result.passed:
             click.echo(f"none of the {result.checked_launches} comparable launches leaves its bound; the outputs do")
     if not result.passed:

@@ -23,7 +23,7 @@ class HostSession:
 
     def __init__(self, bundle: Bundle) -> None:
         if bundle.graph_text is None:
-            raise BundleError(f"{bundle.name}: carries no graph, so it cannot run on the host; compile it again")
+            raise BundleError(f"{bundle.path or 'the bundle'} carries no graph, so it cannot run on the host; compile it again")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns that memory-mapped weights are read-only; nothing writes them
             constants = {name: torch.from_numpy(np.asarray(array)) for name, array in bundle.constants.items()}
@@ -45,6 +45,6 @@ class HostSession:
         del self._graph
 
 
-def open_host_session(path: str | Path | Bundle) -> HostSession:
-    """Open a bundle (or a path to one) in PyTorch on this CPU."""
+def open_host_session(path: str | Path | Bundle, check: bool = True, jobs: int | None = None) -> HostSession:
+    """Open a bundle (or a path to one) in PyTorch on this CPU. `check` and `jobs` are for sim alone."""
     return HostSession(path if isinstance(path, Bundle) else Bundle.open(path))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from amdc.bundle import Bundle
+from amdc.compiler.host_session import HostSession
 from amdc.compiler.oracle import Oracle
 from amdc.compiler.tolerance import Comparison, compare, relative_bounds
 from amdc.program import Launch
@@ -46,7 +47,7 @@ class Verification:
 def verify(
     model: Any,
     bundle: Bundle,
-    session: Session,
+    session: Session | HostSession,
     inputs: Mapping[str, np.ndarray],
     rtol: float | None = None,
     atol: float = 0.0,
@@ -54,7 +55,7 @@ def verify(
     """Run `inputs` through the session and through ONNX Runtime and compare every output.
 
     `rtol` is relative to the largest magnitude of the reference; None means the bound derived from the Program
-    (amdc.compiler.tolerance). On a mismatch the program runs once more with a tap at each launch.
+    (amdc.compiler.tolerance). On a mismatch the program runs once more with a tap at each launch (on the host there are none).
     """
     program = bundle.program
     oracle = Oracle(model)
@@ -69,7 +70,7 @@ def verify(
         compare(port.name, actual[port.name], np.asarray(expected[port.name]), bound(port.buffer), atol)
         for port in program.outputs
     )
-    if all(output.passed for output in outputs):
+    if all(output.passed for output in outputs) or isinstance(session, HostSession):
         return Verification(outputs, None, 0, expected)
     deviation, checked = _first_deviation(program.launches, oracle, session, dict(inputs), bound, atol)
     return Verification(outputs, deviation, checked, expected)
