@@ -60,7 +60,7 @@ INLINE void put_bits(u32 (*v)[LANES], u32 lane, u32 bits, u64 value) {
             u32 lane = __builtin_ctzll(rest);                                                                                    \
             u8 *at = lds_at(W, address[lane] + offset);                                                                          \
             u##bits old, x = (u##bits)data_bits((const u32(*)[LANES])data, lane, bits);                                          \
-            u##bits y = data2 ? (u##bits)data_bits((const u32(*)[LANES])data2, lane, bits) : 0, changed;                         \
+            u##bits y = (u##bits)data_bits((const u32(*)[LANES])data2, lane, bits), changed;                                     \
             __builtin_memcpy(&old, at, sizeof old);                                                                              \
             changed = apply_##name##_##type(old, x, y);                                                                          \
             __builtin_memcpy(at, &changed, sizeof changed);                                                                      \

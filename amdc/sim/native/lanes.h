@@ -13,6 +13,10 @@ INLINE void copy_lanes(Wave *W, u32 *to, const u32 *from, u64 exec) {
     const u32 *active = lane_mask(W, exec);
     LANE_LOOP to[lane] = (from[lane] & active[lane]) | (to[lane] & ~active[lane]);
 }
+// The active lanes of a result of one or two registers.
+NOINLINE void merge_lanes(Wave *W, u32 *to, const u32 *result, u64 exec, int registers) {
+    for (int i = 0; i < registers; ++i) copy_lanes(W, to + i * LANES, result + i * LANES, exec);
+}
 INLINE void set_lanes(Wave *W, u32 *to, u32 value, u64 exec) {
     const u32 *active = lane_mask(W, exec);
     LANE_LOOP to[lane] = (value & active[lane]) | (to[lane] & ~active[lane]);

@@ -8,11 +8,15 @@ from amdc.sim.translate.types import memory_dwords, type_bytes
 from amdc.sim.translate.vector_memory import SMALL_LOADS, guarded
 
 LANE_EXCHANGES = ("swizzle", "permute", "bpermute")
-PARAMETERS = "Wave *W, Registers v, const u32 *address, Registers data, Registers data2, u32 offset, u32 offset2, u64 exec"
+PARAMETERS = "Wave *W, u32 to, u32 from, u32 first, u32 second, u32 offset, u32 offset2"
+PLACES = (
+    "const u64 exec = EXEC; Registers v = &VGPR(to), data = &VGPR(first), data2 = &VGPR(second);"
+    " const u32 *const address = VGPR(from);"
+)
 
 
 class LdsFunctions:
-    """The functions that a kernel's DS instructions need, each form made once. Offsets are arguments, in bytes."""
+    """The functions that a kernel's DS instructions need, each form made once. Registers are given by number, offsets in bytes."""
 
     def __init__(self) -> None:
         self._made: dict[str, str] = {}
@@ -22,7 +26,7 @@ class LdsFunctions:
 
     @property
     def text(self) -> str:
-        return "\n".join(f"NOINLINE int {name}({PARAMETERS}) {{ {body} }}" for body, name in self._made.items())
+        return "\n".join(f"NOINLINE int {name}({PARAMETERS}) {{ {PLACES} {body} }}" for body, name in self._made.items())
 
 
 def lds_statement(instruction: Instruction, functions: LdsFunctions) -> str:
@@ -35,12 +39,11 @@ def lds_statement(instruction: Instruction, functions: LdsFunctions) -> str:
     form, _, rest = op.meaning.partition(" ")
     if form in LANE_EXCHANGES:
         return exchange_statement(instruction, form)
-    places = [f"&VGPR({operand.index})" for operand in instruction.src[1:]]
-    target = f"&VGPR({instruction.dst[0].index})" if instruction.dst else "0"
-    data, data2 = [*places, "0", "0"][:2]
+    data, data2 = [*(operand.index for operand in instruction.src[1:]), 0, 0][:2]
+    target = instruction.dst[0].index if instruction.dst else 0
     name = functions.name(form, lds_body(instruction, form, rest))
     first, second = lds_offsets(instruction, form, rest)
-    return guarded(f"{name}(W, {target}, VGPR({instruction.src[0].index}), {data}, {data2}, {first}, {second}, EXEC)")
+    return guarded(f"{name}(W, {target}, {instruction.src[0].index}, {data}, {data2}, {first}, {second})")
 
 
 def lds_offsets(instruction: Instruction, form: str, rest: str) -> tuple[int, int]:

@@ -43,27 +43,20 @@ def vector_statement(instruction: Instruction, functions: VectorFunctions) -> st
     if op.meaning in LANE_FORMS:
         return lane_statement(instruction)
     form = form_of(instruction)
-    arguments = ["W"]
-    if form.vector_result:
-        arguments.append(vgpr_place(instruction.dst[0]))
-    before, exec_mask = "", "EXEC"
+    arguments = ["W", *(str(operand.index) for operand in instruction.dst)]
     for number, (operand, type) in enumerate(zip(instruction.src, op.src, strict=True)):
-        if number == 0 and instruction.encoding == "DPP":
-            before, exec_mask = _dpp(instruction), "E"
+        if number == 0 and form.moved:
             arguments.append("T")
         elif type == "mask":
             arguments.append(scalar_bits(operand, 2))
         elif is_scalar(operand):
             arguments.append(scalar_bits(operand, TYPES[type].words))
         else:
-            arguments.append(vgpr_place(operand))
-    call = f"{functions.name(form)}({', '.join([*arguments, exec_mask])});"
-    if form.mask_result:
-        mask = instruction.dst[-1]
-        call = f"SGPR64({mask.index}) = {call}"
-        if "exec" in op.writes:
-            call += f" EXEC = SGPR64({mask.index});"
-    call = functions.in_mode(form, call)
+            arguments.append(str(operand.index))
+    if form.moved:
+        arguments.append("E")
+    call = functions.in_mode(form, f"{functions.name(form)}({', '.join(arguments)});")
+    before = _dpp(instruction) if form.moved else ""
     return f"{{ {before} {call} }}" if before else call
 
 

@@ -41,6 +41,7 @@ class Form:
     omod: int = 0
     dst_sel: str = ""
     dst_unused: str = ""
+    moved: bool = False  # DPP: the first source and the active lanes come as arguments
 
     @property
     def meaning(self) -> str:
@@ -94,14 +95,14 @@ def form_of(instruction: Instruction) -> Form:
         int(modifiers.get("omod", 0)),
         "" if selected == "DWORD" else selected,
         str(modifiers.get("dst_unused", "")),
+        instruction.encoding == "DPP",
     )
 
 
 def function_text(form: Form, name: str) -> str:
-    """The C definition of a form's function."""
-    result = "u64" if form.mask_result else "void"
-    parameters = ["Wave *W", *(["u32 *d"] if form.vector_result else []), *_parameters(form), "u64 exec"]
-    lines = [f"NOINLINE {result} {name}({', '.join(parameters)}) {{"]
+    """The C definition of a form's function. Registers are given by number: that keeps the calls small."""
+    parameters, lines = _parameters(form)
+    lines.insert(0, f"NOINLINE void {name}({', '.join(parameters)}) {{")
     if "IEEE" in form.meaning:
         lines.append("    const int IEEE = W->mode >> 9 & 1;")
     if form.flushed_type:  # bit 0 keeps denormals in sources, bit 1 in results
@@ -116,32 +117,41 @@ def function_text(form: Form, name: str) -> str:
             lines.append(f"    u32 c{number}[LANES];\n    lane_bits(c{number}, m{number});")
     if form.mask_result:
         lines.append("    u8 bits[LANES];")
-    body = " ".join(_body(form))
-    if not form.vector_result:
-        lines.append(f"    LANE_LOOP {{ {body} {_mask_store(form)} }}")
-    else:
-        store, masked = _stores(form)
-        lines.append(
-            f"    if (LIKELY(exec == ALL_LANES)) {{\n        LANE_LOOP {{ {body} {store} {_mask_store(form)} }}\n    }} else {{"
-        )
-        lines.append(
-            f"        const u32 *active = lane_mask(W, exec);\n        LANE_LOOP {{ {body} {masked} {_mask_store(form)} }}\n    }}"
-        )
+    if form.vector_result:
+        lines.append("    u32 inactive[2 * LANES], *const out = LIKELY(exec == ALL_LANES) ? d : inactive;")
+    lines.append(f"    LANE_LOOP {{ {' '.join([*_body(form), *_stores(form)])} }}")
+    if form.vector_result:
+        lines.append(f"    if (UNLIKELY(out != d)) merge_lanes(W, d, out, exec, {TYPES[form.op.dst[0]].words});")
     if form.mask_result:
-        lines.append("    return pack_bits(bits) & exec;")
+        lines.append("    SGPR64(mask) = pack_bits(bits) & exec;")
+        if "exec" in form.op.writes:
+            lines.append("    EXEC = SGPR64(mask);")
     return "\n".join([*lines, "}"])
 
 
-def _parameters(form: Form) -> list[str]:
-    parameters = []
+def _parameters(form: Form) -> tuple[list[str], list[str]]:
+    """The parameters, and the lines that find the registers they name."""
+    parameters, lines = ["Wave *W"], []
+    if form.vector_result:
+        parameters.append("u32 vd")
+        lines.append("    u32 *const d = VGPR(vd);")
+    if form.mask_result:
+        parameters.append("u32 mask")
     for number, source in enumerate(form.sources):
         if source.type == "mask":
             parameters.append(f"u64 m{number}")
         elif source.scalar:
             parameters.append(f"u{32 * TYPES[source.type].words} s{number}")
+        elif form.moved and number == 0:
+            parameters.append("const u32 *a0")
         else:
-            parameters.append(f"const u32 *a{number}")
-    return parameters
+            parameters.append(f"u32 v{number}")
+            lines.append(f"    const u32 *const a{number} = VGPR(v{number});")
+    if form.moved:
+        parameters.append("u64 exec")
+    else:
+        lines.append("    const u64 exec = EXEC;")
+    return parameters, lines
 
 
 def _body(form: Form) -> list[str]:
@@ -204,25 +214,19 @@ def _output_modifiers(form: Form) -> list[str]:
     return lines
 
 
-def _mask_store(form: Form) -> str:
-    if not form.mask_result:
-        return ""
-    return f"bits[lane] = ({'D1' if form.vector_result else 'D'}) & 1;"
-
-
-def _stores(form: Form) -> tuple[str, str]:
-    """The statements that write the vector result: for all lanes, and for the active ones."""
-    spec = TYPES[form.op.dst[0]]
-    value = spec.store.format("D")
-    if spec.words == 2:
-        value = f"const u64 R = {value};"
-        return (
-            f"{value} d[lane] = (u32)R; d[LANES + lane] = (u32)(R >> 32);",
-            f"{value} d[lane] = ((u32)R & active[lane]) | (d[lane] & ~active[lane]);"
-            " d[LANES + lane] = ((u32)(R >> 32) & active[lane]) | (d[LANES + lane] & ~active[lane]);",
-        )
-    value = f"const u32 R = {_placed(form, value)};"
-    return f"{value} d[lane] = R;", f"{value} d[lane] = (R & active[lane]) | (d[lane] & ~active[lane]);"
+def _stores(form: Form) -> list[str]:
+    """The statements that write the results: the vector one to `out`, the mask's bit to `bits`."""
+    lines = []
+    if form.vector_result:
+        spec = TYPES[form.op.dst[0]]
+        value = spec.store.format("D")
+        if spec.words == 2:
+            lines.append(f"const u64 R = {value}; out[lane] = (u32)R; out[LANES + lane] = (u32)(R >> 32);")
+        else:
+            lines.append(f"out[lane] = {_placed(form, value)};")
+    if form.mask_result:
+        lines.append(f"bits[lane] = ({'D1' if form.vector_result else 'D'}) & 1;")
+    return lines
 
 
 def _placed(form: Form, value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amdc.sim.isa.model import Instruction, Operand
-from amdc.sim.translate.operands import refuse, scalar_bits, vgpr_place
+from amdc.sim.translate.operands import refuse, scalar_bits
 from amdc.sim.translate.types import memory_dwords, type_bytes
 
 SMALL_LOADS = ("u8", "i8", "u16", "i16")
@@ -73,7 +73,7 @@ def flat_statement(instruction: Instruction, functions: MemoryFunctions) -> str:
     access = access_of(instruction)
     address = instruction.src[0]
     registers = _data_registers(instruction, instruction.src[1] if len(instruction.src) > 1 else None)
-    call = f"{functions.name('flat', access)}(W, {registers}, VGPR({address.index}), VGPR({address.index + 1}), EXEC)"
+    call = f"{functions.name('flat', access)}(W, {registers}, {address.index})"
     return guarded(call)
 
 
@@ -85,11 +85,11 @@ def buffer_statement(instruction: Instruction, functions: MemoryFunctions) -> st
     if modifiers["tfe"] or modifiers.get("lds"):
         raise refuse(instruction, "the tfe and lds modifiers are not supported")
     address, resource, scalar_offset = instruction.src[-3:]
-    index = vgpr_place(address) if modifiers["idxen"] else "0"
-    offset = f"VGPR({address.index + int(modifiers['idxen'])})" if modifiers["offen"] else "0"
+    index = address.index if modifiers["idxen"] else -1
+    offset = address.index + int(modifiers["idxen"]) if modifiers["offen"] else -1
     registers = _data_registers(instruction, instruction.src[0] if len(instruction.src) == 4 else None)
-    place = f"&SGPR({resource.index}), {index}, {offset}, {scalar_bits(scalar_offset, 1)}, {modifiers['offset']}"
-    return guarded(f"{functions.name('buffer', access)}(W, {registers}, {place}, EXEC)")
+    place = f"{resource.index}, {index}, {offset}, {scalar_bits(scalar_offset, 1)}, {modifiers['offset']}"
+    return guarded(f"{functions.name('buffer', access)}(W, {registers}, {place})")
 
 
 def _data_registers(instruction: Instruction, data: Operand | None) -> str:
@@ -97,7 +97,7 @@ def _data_registers(instruction: Instruction, data: Operand | None) -> str:
     target = instruction.dst[0] if instruction.dst else data
     source = data or target
     assert target is not None and source is not None
-    return f"&VGPR({target.index}), &VGPR({source.index})"
+    return f"{target.index}, {source.index}"
 
 
 def scalar_memory_statement(instruction: Instruction) -> str:
