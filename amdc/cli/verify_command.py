@@ -43,7 +43,7 @@ def as_tree(result: Verification) -> dict[str, Any]:
 @click.option(
     "--rtol", type=click.FloatRange(0), help="Allowed error relative to max|reference| [default: derived from the program]."
 )
-@click.option("--atol", type=click.FloatRange(0), default=0.0, help="Allowed absolute error on top.")
+@click.option("--atol", type=click.FloatRange(0), help="Allowed absolute error on top [default: derived].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model: Path,
@@ -57,7 +57,7 @@ def command(
     files: tuple[tuple[str, Path], ...],
     seed: int,
     rtol: float | None,
-    atol: float,
+    atol: float | None,
     as_json: bool,
 ) -> None:
     """Compile MODEL, run it, and compare every output with ONNX Runtime. Exits with 1 if one differs."""

@@ -11,7 +11,7 @@ import numpy as np
 from amdc.bundle import Bundle
 from amdc.compiler.host_session import HostSession
 from amdc.compiler.oracle import Oracle
-from amdc.compiler.tolerance import Comparison, compare, relative_bounds
+from amdc.compiler.tolerance import ABSOLUTE, Comparison, compare, relative_bounds
 from amdc.program import Launch
 from amdc.runtime.session import Session
 
@@ -50,29 +50,30 @@ def verify(
     session: Session | HostSession,
     inputs: Mapping[str, np.ndarray],
     rtol: float | None = None,
-    atol: float = 0.0,
+    atol: float | None = None,
 ) -> Verification:
     """Run `inputs` through the session and through ONNX Runtime and compare every output.
 
-    `rtol` is relative to the largest magnitude of the reference; None means the bound derived from the Program
-    (amdc.compiler.tolerance). On a mismatch the program runs once more with a tap at each launch (on the host there are none).
+    `rtol` is relative to the largest magnitude of the reference, `atol` comes on top; None means the bounds derived from the
+    Program (amdc.compiler.tolerance). On a mismatch the program runs once more with a tap at each launch (on the host there are none).
     """
     program = bundle.program
     oracle = Oracle(model)
     expected = oracle.outputs(dict(inputs))
     actual = session.run(dict(inputs))
     bounds = relative_bounds(program)
+    floor = ABSOLUTE if atol is None else atol
 
     def bound(buffer: str) -> float:
         return bounds[buffer] if rtol is None else rtol
 
     outputs = tuple(
-        compare(port.name, actual[port.name], np.asarray(expected[port.name]), bound(port.buffer), atol)
+        compare(port.name, actual[port.name], np.asarray(expected[port.name]), bound(port.buffer), floor)
         for port in program.outputs
     )
     if all(output.passed for output in outputs) or isinstance(session, HostSession):
         return Verification(outputs, None, 0, expected)
-    deviation, checked = _first_deviation(program.launches, oracle, session, dict(inputs), bound, atol)
+    deviation, checked = _first_deviation(program.launches, oracle, session, dict(inputs), bound, floor)
     return Verification(outputs, deviation, checked, expected)
 
 

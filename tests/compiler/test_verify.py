@@ -65,7 +65,7 @@ def test_a_wrong_kernel_is_named(path: Path, level: int) -> None:
 
 def test_tolerances_can_be_given(path: Path) -> None:
     bundle = amdc.compile(path)
-    assert not verified(path, bundle, rtol=0.0).passed
+    assert not verified(path, bundle, rtol=0.0, atol=0.0).passed
     assert verified(path, bundle, rtol=0.0, atol=1.0).passed
 
 
@@ -84,7 +84,7 @@ def test_cli_verify(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """`amdc verify --json` exits with 0 and says passed; with a tolerance of zero it exits with 1 and names a kernel."""
     from amdc.cli.main import main
 
-    for extra, status in (([], 0), (["--rtol", "0"], 1)):
+    for extra, status in (([], 0), (["--rtol", "0", "--atol", "0"], 1)):
         with pytest.raises(SystemExit) as stopped:
             main(["verify", str(path), "-O3", "--device", "sim", "--json", *extra])
         verdict = json.loads(capfd.readouterr().out)
