@@ -1,7 +1,7 @@
 """Element maps: every output element is an expression of one element of each source, found through strides.
 
-One generated kernel body serves point-wise operators, broadcasts, permutations, slices, padding and repeats. Extents and strides are
-run-time arguments, so that kernels differ only in expression, rank and in which strides are zero.
+One generated kernel body serves point-wise operators, broadcasts, permutations, slices, padding and repeats. Extents and strides
+are run-time arguments, so that kernels differ only in expression, rank and in which strides are zero.
 """
 
 from __future__ import annotations
@@ -87,7 +87,10 @@ def launch_map(
     vector = 1 if indirect else _vector(dims, strides, sources, out, set(moved.values()))
     body = _Body(vector, [], [], [])
     dense_out = strides[-1] == dense_strides(dims) and not out_offset and not out_gathered
-    plain = [s == dense_strides(dims) and source == Source(source.value, source.dtype, source.strides) for s, source in zip(strides, sources)]
+    plain = [
+        s == dense_strides(dims) and source == Source(source.value, source.dtype, source.strides)
+        for s, source in zip(strides[: len(sources)], sources, strict=True)
+    ]
     if not all(plain) or not dense_out:
         _coordinates(body, dims)
     names: list[str] = []
@@ -147,11 +150,9 @@ def _offset(
     return " + ".join(terms) or "0u"
 
 
-def _load(
-    body: _Body, k: int, source: Source, strides: Shape, known: str | None, moved: dict[int, int], names: list[str]
-) -> str:
-    """Statements that load source k, at the index `known` where there is one; returns the name that holds one element of it (or of
-    a vector, where it is stepped)."""
+def _load(body: _Body, k: int, source: Source, strides: Shape, known: str | None, moved: dict[int, int], names: list[str]) -> str:
+    """Statements that load source k, at the index `known` where there is one; returns the name that holds one element of it (or
+    of a vector, where it is stepped)."""
     name, ctype = f"a{k}", C_TYPES[source.dtype]
     index = known or _offset(body, name, strides, source.offset, source.gathered, names)
     if body.vector == 4 and strides[-1]:
@@ -198,7 +199,8 @@ def _prelude(body: _Body) -> str:
     passed = "".join(", " + parameter.split()[-1].lstrip("*") for parameter in body.params)
     params, lines = ", ".join(body.params), "\n".join(body.lines)
     return (
-        f"AMDC_DEVICE void amdc_element(unsigned index, {params}) {{\n    unsigned element = index * {body.vector}u;\n{lines}\n}}\n"
+        f"AMDC_DEVICE void amdc_element(unsigned index, {params}) {{\n"
+        f"    unsigned element = index * {body.vector}u;\n{lines}\n}}\n"
         f"#define AMDC_ELEMENT_PARAMS , {params}\n"
         f"#define AMDC_ELEMENT(index) amdc_element(index{passed})\n"
     )
@@ -228,5 +230,13 @@ def launch_copy(
     moved = replace(source, dtype=raw)
     place = Place(out.buffer, raw, out.shape, out.offset)
     launch_map(
-        builder, item, domain, [moved], place, lambda names: ([], names[0]), out_strides=out_strides, out_offset=out_offset, hint=hint
+        builder,
+        item,
+        domain,
+        [moved],
+        place,
+        lambda names: ([], names[0]),
+        out_strides=out_strides,
+        out_offset=out_offset,
+        hint=hint,
     )

@@ -9,7 +9,8 @@ Runtime, in fp32 itself) carries as much again, and layers amplify: `SAFETY` cov
     tolerance = SAFETY * u * sqrt(2 K on the longest path) * max|reference|
 
 plus ABSOLUTE: sigmoid, tanh and erf have a range of order 1, and ONNX Runtime computes them to a few u of that range, not of the
-result (its Sigmoid is off by 1e-7 where the result is 1e-7). The bound is norm-wise: it is relative to the largest magnitude of the tensor.
+result (its Sigmoid is off by 1e-7 where the result is 1e-7). The bound is norm-wise: relative to the
+largest magnitude of the tensor.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ def verify(
     """Run `inputs` through the session and through ONNX Runtime and compare every output.
 
     `rtol` is relative to the largest magnitude of the reference, `atol` comes on top; None means the bounds derived from the
-    Program (amdc.compiler.tolerance). On a mismatch the program runs once more with a tap at each launch (on the host there are none).
+    Program (amdc.compiler.tolerance). On a mismatch the program runs once more with a tap at each launch
+    (on the host there are none).
     """
     program = bundle.program
     oracle = Oracle(model)
