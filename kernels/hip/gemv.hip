@@ -8,6 +8,7 @@
 // Types    fp32 storage and arithmetic with v_mac; the sum over k is cut in 4 (LAYOUT 0) or 64 parts.
 // Launch   256 lanes; grid (ceil(outs / 64), 1, batch) or (ceil(outs / 4), 1, batch).
 // Limits   tensors below 1 GiB.
+// Static   clang 19: LAYOUT 0 27 VGPRs, 9 waves a SIMD, 1 KiB of LDS; LAYOUT 1 37 VGPRs, 6 waves. 16 loads of W under way in a wave.
 #include "amdc.h"
 #include "amdc_math.h"
 #ifndef LAYOUT
