@@ -3,7 +3,8 @@
     python benchmarks/models.py [NAME ...] [-O3] [--record]
 
 For each network: cold compile (an empty cache), warm compile, translation of the kernels for the simulated GPU (an empty
-cache), two simulated runs with checks on, launches, distinct kernels, and the activations' peak against its lower bound, the largest live set.
+cache), two simulated runs with checks on, launches, distinct kernels, and the activations' peak against its lower bound, the
+largest live set.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How a wave starts: the registers and tables that the packet processor sets up before a kernel's first instruction.
 
-Source: LLVM, "User Guide for AMDGPU Backend", "Initial Kernel Execution State"; HSA Platform System Architecture, "Kernel dispatch packet".
+Source: LLVM, "User Guide for AMDGPU Backend", "Initial Kernel Execution State"; HSA Platform System Architecture,
+"Kernel dispatch packet".
 """
 
 from __future__ import annotations

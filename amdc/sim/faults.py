@@ -9,8 +9,8 @@ from amdc.sim.kernarg import LaunchShape
 from amdc.sim.memory import Memory, describe_nearest
 from amdc.sim.structures import Fault
 
-(OUT_OF_BOUNDS, MISALIGNED, LDS_RANGE, LDS_MISALIGNED, LDS_RACE, SCRATCH_RANGE, UNWRITTEN_VGPR, UNWRITTEN_SGPR, BARRIER, JUMP, BUDGET,
- TRAP) = range(1, 13)  # fmt: skip
+(OUT_OF_BOUNDS, MISALIGNED, LDS_RANGE, LDS_MISALIGNED, LDS_RACE, SCRATCH_RANGE,
+ UNWRITTEN_VGPR, UNWRITTEN_SGPR, BARRIER, JUMP, BUDGET, TRAP) = range(1, 13)  # fmt: skip
 
 LANELESS = (BARRIER, JUMP, BUDGET, TRAP, UNWRITTEN_SGPR)
 

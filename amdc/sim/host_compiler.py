@@ -1,7 +1,7 @@
 """The C compiler of this machine, which turns translated kernels into shared libraries.
 
-Looked for in this order: $AMDC_HOST_CC, $CC, clang, gcc, cc, and the `ziglang` wheel's clang. The sources include no system header
-and need no library, so that a bare compiler serves: what is left undefined (memset and the like) the running process has.
+Looked for in this order: $AMDC_HOST_CC, $CC, clang, gcc, cc, and the `ziglang` wheel's clang. The sources include no system
+header and need no library, so that a bare compiler serves: what is left undefined (memset and the like) the running process has.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class HostCompiler:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise InternalError(
-                f"the host C compiler refused a translated kernel (a bug in amdc):\n$ {shlex.join(command)}\n{result.stderr[:4000]}"
+                "the host C compiler refused a translated kernel (a bug in amdc):\n"
+                f"$ {shlex.join(command)}\n{result.stderr[:4000]}"
             )
 
 
@@ -117,7 +118,7 @@ def _zig() -> HostCompiler | None:
 
 @functools.cache
 def find_host_compiler() -> HostCompiler:
-    """The first C compiler that starts. Raises `ToolchainError` where there is none, or where the one asked for does not start."""
+    """The first C compiler that starts. Raises `ToolchainError` where there is none, or the one asked for does not start."""
     for variable in ("AMDC_HOST_CC", "CC"):
         if asked := os.environ.get(variable):
             found = _zig() if asked == "ziglang" else _driver(asked)

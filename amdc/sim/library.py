@@ -18,7 +18,7 @@ from amdc.sim.structures import Launch
 
 @dataclass(frozen=True)
 class Job:
-    """One kernel to translate. `content` is all that the C source is made from; `source` makes it, where the cache has no library."""
+    """One kernel to translate. `content` is all that the C source is made from; `source` makes it."""
 
     content: tuple[str | bytes, ...]
     source: Callable[[], str]
@@ -50,7 +50,7 @@ class TranslationCache:
         self._lock = threading.Lock()
 
     def prepare(self, jobs: Sequence[Job]) -> None:
-        """Load all of `jobs`, translating what the cache lacks in parallel. Raises what the translation of the first bad one raises."""
+        """Load all of `jobs`, translating what the cache lacks in parallel. Raises what the first bad one raises."""
         wanted = {job.key: job for job in jobs if job.key not in self._loaded}
         with ThreadPoolExecutor(self._jobs, "amdc-translate") as pool:
             for future in [pool.submit(self.library, job) for job in wanted.values()]:

@@ -42,7 +42,7 @@ class Memory:
         self._table: tuple[numpy.ndarray, numpy.ndarray] | None = None
 
     def allocate(self, nbytes: int, label: str = "allocation", poison: bool = True) -> int:
-        """The 256-byte aligned address of a new block. Raises `UsageError` for a negative size or where the host has no more memory."""
+        """The 256-byte aligned address of a new block. Raises `UsageError` for a negative size or a host without more memory."""
         if nbytes < 0:
             raise UsageError(f"cannot allocate {nbytes} bytes")
         try:

@@ -16,7 +16,7 @@ PLACES = (
 
 
 class LdsFunctions:
-    """The functions that a kernel's DS instructions need, each form made once. Registers are given by number, offsets in bytes."""
+    """The functions that a kernel's DS instructions need, each form made once. Registers are numbers, offsets in bytes."""
 
     def __init__(self) -> None:
         self._made: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amdc.code_object import CodeObject, KernelInfo
 from amdc.errors import ModelError
@@ -28,7 +28,7 @@ MOST_ERRORS = 12
 class Options:
     """What the generated code contains besides the kernel."""
 
-    checks: Checks = Checks()
+    checks: Checks = field(default_factory=Checks)
     profile: bool = False
     budget: bool = False
 

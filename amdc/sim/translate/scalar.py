@@ -1,4 +1,4 @@
-"""Scalar ALU instructions: the table's C statement, in a block of its own between operands that are read and one that is written."""
+"""Scalar ALU instructions: the table's C statement, in a block of its own between reads and the write."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The check for reads of registers that nothing wrote: where a kernel needs it, and the C of it.
 
-A forward analysis over the basic blocks finds the registers that are surely written at each instruction (a vector register: in all
-active lanes). Only where it cannot tell does the generated code look: `W->written` holds a lane mask for each vector register,
+A forward analysis over the basic blocks finds the registers that are surely written at each instruction (a vector register: in
+all active lanes). Only where it cannot tell does the generated code look: `W->written` holds a lane mask for each vector register,
 `W->s_written` a bit for each scalar one, and these are kept up to date for just the registers that some check looks at.
 """
 
@@ -60,7 +60,7 @@ def successors(block: Block) -> list[int]:
 
 @dataclass
 class Unwritten:
-    """The analysis of one kernel. `known` holds the registers written at each block's start; `watched` those that a check looks at."""
+    """The analysis of one kernel. `known` holds the registers written at each block's start; `watched` those that checks read."""
 
     flow: Flow
     kernel: KernelInfo
@@ -124,7 +124,8 @@ class Unwritten:
 def _check(number: int, pc: int, unless: str = "") -> str:
     if number >= SCALAR:
         index = number - SCALAR
-        return f"if (UNLIKELY({unless}!(W->s_written[{index // 64}] >> {index % 64} & 1))) return unwritten_sgpr(W, {index}, 0x{pc:x});"
+        written = f"(W->s_written[{index // 64}] >> {index % 64} & 1)"
+        return f"if (UNLIKELY({unless}!{written})) return unwritten_sgpr(W, {index}, 0x{pc:x});"
     return f"if (UNLIKELY({unless}(EXEC & ~W->written[{number}]))) return unwritten_vgpr(W, {number}, 0x{pc:x});"
 
 
