@@ -3,8 +3,8 @@
 A register is a number: 0 to 255 are vector registers, SCALAR + n is the scalar register of encoded number n. Reads are of three
 kinds: `needs` must have been written (arithmetic, addresses, branches); `copies` pass being unwritten on to a destination (moves,
 selects); all others are ignored. Compilers leave registers unwritten on purpose where lanes do not matter: masks of loops and
-branches start unwritten and go through bitwise scalar logic, whole registers of spilled scalars are saved with lanes that hold nothing, the last
-element of a padded vector is stored. None of these may be reported.
+branches start unwritten and go through bitwise scalar logic, whole registers of spilled scalars are saved with lanes that
+hold nothing, the last element of a padded vector is stored. None of these may be reported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The check for reads of registers that nothing wrote: where a kernel needs it, and the C of it.
 
 A forward analysis over the basic blocks finds the registers that are surely written at each instruction (a vector register: in
-all active lanes). Only where it cannot tell does the generated code look: `W->written` holds a lane mask for each vector register,
-`W->s_written` a bit for each scalar one, and these are kept up to date for just the registers that some check looks at.
+all active lanes). Only where it cannot tell does the generated code look: `W->written` holds a lane mask for each vector
+register, `W->s_written` a bit for each scalar one, and these are kept up to date for just the registers that some check looks at.
 """
 
 from __future__ import annotations
