@@ -54,8 +54,7 @@ INLINE void put_bits(u32 (*v)[LANES], u32 lane, u32 bits, u64 value) {
     }                                                                                                                            \
     INLINE int lds_atomic_##name##_##type(Wave *W, Registers v, const u32 *address, Registers data, Registers data2, u32 offset, \
                                           u64 exec, int returns) {                                                               \
-        if (check_lds(W, exec, address, offset, bits / 8, bits / 8)) return STOP_FAULT;                                          \
-        if (lds_race(W, exec, address, offset, bits / 8, RACE_ATOMIC)) return STOP_FAULT;                                        \
+        if (check_lds(W, exec, address, offset, bits / 8, bits / 8, RACE_ATOMIC)) return STOP_FAULT;                            \
         for (u64 rest = exec; rest; rest &= rest - 1) {                                                                          \
             u32 lane = __builtin_ctzll(rest);                                                                                    \
             u8 *at = lds_at(W, address[lane] + offset);                                                                          \
@@ -97,10 +96,8 @@ DEFINE_ATOMIC(add, f32, f32, 32, old + x)
 INLINE int lds_exchange_two(Wave *W, Registers v, const u32 *address, Registers data, Registers data2, u32 first, u32 second,
                             u32 dwords, u64 exec) {
     u32 bits = 32 * dwords, places[2] = {first, second};
-    for (int i = 0; i < 2; ++i) {
-        if (check_lds(W, exec, address, places[i], bits / 8, bits / 8)) return STOP_FAULT;
-        if (lds_race(W, exec, address, places[i], bits / 8, RACE_ATOMIC)) return STOP_FAULT;
-    }
+    for (int i = 0; i < 2; ++i)
+        if (check_lds(W, exec, address, places[i], bits / 8, bits / 8, RACE_ATOMIC)) return STOP_FAULT;
     for (u64 rest = exec; rest; rest &= rest - 1) {
         u32 lane = __builtin_ctzll(rest);
         u8 *at[2] = {lds_at(W, address[lane] + first), lds_at(W, address[lane] + second)};

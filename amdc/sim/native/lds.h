@@ -16,53 +16,56 @@ NOINLINE int lds_bad_lane(Wave *W, u64 exec, const u32 *address, u32 offset, u32
     }
     return 0;
 }
-// All lanes at once: the largest address, and the low bits of any.
-INLINE int check_lds(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, u32 align) {
-    if (!CHECK_MEMORY) return 0;
-    u32 bits = 0, most = 0;
+// All lanes at once: the least and the greatest address, and the low bits of any.
+INLINE int check_lds(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, u32 align, int kind) {
+    if (!CHECK_MEMORY && !CHECK_RACES) return 0;
+    u32 bits = 0, high = 0, low = ~(u32)0;
     if (exec == ALL_LANES)
         for (u32 lane = 0; lane < LANES; ++lane) {
             bits |= address[lane];
-            most = address[lane] > most ? address[lane] : most;
+            high = address[lane] > high ? address[lane] : high;
+            low = address[lane] < low ? address[lane] : low;
         }
     else {
         const u32 *mask = lane_mask(W, exec);
         for (u32 lane = 0; lane < LANES; ++lane) {
-            u32 at = address[lane] & mask[lane];
+            u32 at = address[lane] & mask[lane], up = address[lane] | ~mask[lane];
             bits |= at;
-            most = at > most ? at : most;
+            high = at > high ? at : high;
+            low = up < low ? up : low;
         }
     }
     u64 limit = W->lds_size < M0 ? W->lds_size : M0;
-    if (LIKELY(exec == 0 || ((u64)most + offset + size <= limit && !((bits | offset) & (align - 1))))) return 0;
-    return lds_bad_lane(W, exec, address, offset, size, align);
+    if (CHECK_MEMORY && UNLIKELY(exec && ((u64)high + offset + size > limit || ((bits | offset) & (align - 1)))))
+        return lds_bad_lane(W, exec, address, offset, size, align);
+    return lds_race(W, exec, address, offset, size, low + offset, high + offset + size - 1, kind);
 }
 INLINE u8 *lds_at(Wave *W, u32 address) { return W->lds + (address & (LDS_SPACE - 1)); }
 
-INLINE int load_lds(Wave *W, u32 (*v)[LANES], const u32 *address, u32 offset, u32 dwords, u32 align, u64 exec) {
-    if (check_lds(W, exec, address, offset, 4 * dwords, align)) return STOP_FAULT;
-    if (lds_race(W, exec, address, offset, 4 * dwords, RACE_READ)) return STOP_FAULT;
+INLINE int load_lds(Wave *W, Registers v, const u32 *address, u32 offset, u32 dwords, u32 align, u64 exec) {
+    if (check_lds(W, exec, address, offset, 4 * dwords, align, RACE_READ)) return STOP_FAULT;
+    u32 own[LANES];
+    if (address >= v[0] && address < v[dwords]) address = __builtin_memcpy(own, address, sizeof own); // it is overwritten
     if (exec != ALL_LANES) {
         for (u64 rest = exec; rest; rest &= rest - 1) {
             u32 lane = __builtin_ctzll(rest);
             const u8 *at = lds_at(W, address[lane] + offset);
-            u32 data[4];
-            for (u32 i = 0; i < dwords; ++i) data[i] = load_u32(at + 4 * i);
-            for (u32 i = 0; i < dwords; ++i) v[i][lane] = data[i];
+            for (u32 i = 0; i < dwords; ++i) v[i][lane] = load_u32(at + 4 * i);
         }
     } else if (dwords == 4) {
-        u32 own[LANES]; // the address register may be among the destinations
-        __builtin_memcpy(own, address, sizeof own);
-        for (u32 lane = 0; lane < LANES; lane += 4)
-            load_quads(v, lane, lds_at(W, own[lane] + offset), lds_at(W, own[lane + 1] + offset),
-                       lds_at(W, own[lane + 2] + offset), lds_at(W, own[lane + 3] + offset));
-    } else
-        for (u32 lane = 0; lane < LANES; ++lane) {
-            const u8 *at = lds_at(W, address[lane] + offset);
-            u32 data[4];
-            for (u32 i = 0; i < dwords; ++i) data[i] = load_u32(at + 4 * i);
-            for (u32 i = 0; i < dwords; ++i) v[i][lane] = data[i];
+        const u8 *lds = W->lds;
+        for (u32 lane = 0; lane < LANES; lane += 4) {
+            const u8 *at[4];
+            for (u32 i = 0; i < 4; ++i) at[i] = lds + ((address[lane + i] + offset) & (LDS_SPACE - 1));
+            load_quads(v, lane, at[0], at[1], at[2], at[3]);
         }
+    } else {
+        const u8 *lds = W->lds;
+        for (u32 lane = 0; lane < LANES; ++lane) {
+            const u8 *at = lds + ((address[lane] + offset) & (LDS_SPACE - 1));
+            for (u32 i = 0; i < dwords; ++i) v[i][lane] = load_u32(at + 4 * i);
+        }
+    }
     return 0;
 }
 // Two places at once: both are read before either destination, which may hold the address, is written.
@@ -72,8 +75,7 @@ INLINE int load_lds_two(Wave *W, Registers v, const u32 *address, u32 first, u32
     return load_lds(W, v, own, first, dwords, align, exec) || load_lds(W, v + dwords, own, second, dwords, align, exec);
 }
 INLINE int store_lds(Wave *W, const u32 (*v)[LANES], const u32 *address, u32 offset, u32 dwords, u32 align, u64 exec) {
-    if (check_lds(W, exec, address, offset, 4 * dwords, align)) return STOP_FAULT;
-    if (lds_race(W, exec, address, offset, 4 * dwords, RACE_WRITE)) return STOP_FAULT;
+    if (check_lds(W, exec, address, offset, 4 * dwords, align, RACE_WRITE)) return STOP_FAULT;
     for (u64 rest = exec; rest; rest &= rest - 1) {
         u32 lane = __builtin_ctzll(rest);
         u8 *at = lds_at(W, address[lane] + offset);
@@ -82,8 +84,7 @@ INLINE int store_lds(Wave *W, const u32 (*v)[LANES], const u32 *address, u32 off
     return 0;
 }
 INLINE int load_lds_small(Wave *W, u32 *v, const u32 *address, u32 offset, u32 size, int sign, u64 exec) {
-    if (check_lds(W, exec, address, offset, size, size)) return STOP_FAULT;
-    if (lds_race(W, exec, address, offset, size, RACE_READ)) return STOP_FAULT;
+    if (check_lds(W, exec, address, offset, size, size, RACE_READ)) return STOP_FAULT;
     for (u64 rest = exec; rest; rest &= rest - 1) {
         u32 lane = __builtin_ctzll(rest);
         const u8 *at = lds_at(W, address[lane] + offset);
@@ -93,8 +94,7 @@ INLINE int load_lds_small(Wave *W, u32 *v, const u32 *address, u32 offset, u32 s
     return 0;
 }
 INLINE int store_lds_small(Wave *W, const u32 *v, const u32 *address, u32 offset, u32 size, u64 exec) {
-    if (check_lds(W, exec, address, offset, size, size)) return STOP_FAULT;
-    if (lds_race(W, exec, address, offset, size, RACE_WRITE)) return STOP_FAULT;
+    if (check_lds(W, exec, address, offset, size, size, RACE_WRITE)) return STOP_FAULT;
     for (u64 rest = exec; rest; rest &= rest - 1) {
         u32 lane = __builtin_ctzll(rest);
         u8 *at = lds_at(W, address[lane] + offset);

@@ -1,6 +1,8 @@
-// races.h: LDS accesses of two waves to one byte, at least one of them writing, with no barrier between. Waves run one after another
-// between barriers, so that an access has only to look at what earlier waves did since the last barrier, and to leave its own marks.
-// Marks are stored without being read first: lanes often share an address, and each would wait for the one before.
+// races.h: LDS accesses of two waves to one byte, at least one of them writing, with no barrier between.
+//
+// Waves run one after another between barriers, so that an access has only to look at what earlier waves did since the last barrier,
+// and to leave a record for later ones. Writes are marked byte by byte in maps. Reads are many, and most kernels write elsewhere than
+// they read between two barriers: reads are only logged, and marked when a later wave writes to a block of LDS that they touched.
 #ifndef AMDC_RACES_H
 #define AMDC_RACES_H
 #include "wave.h"
@@ -8,6 +10,26 @@
 enum { RACE_READ = 1, RACE_WRITE = 2, RACE_ATOMIC = 4 };
 #define PLAIN 0x01 // marks in the maps of written bytes
 #define ATOMIC 0x02
+#define LOG_READS 512
+#define LOG_PLACES 16
+#define BLOCK_BYTES 1024 // LDS is 64 of these: sets of them are the bits of a u64
+
+typedef struct {
+    u32 place, offset, size;
+    u64 exec;
+} Read;
+
+typedef struct Races {
+    u8 *read, *written;                 // marks of earlier waves
+    u8 *own_read, *own_written;         // marks of this wave; reads stand there only when the log was full
+    u64 read_blocks, written_blocks;    // of earlier waves
+    u64 own_read_blocks, own_written_blocks;
+    u32 reads, marked, own_reads;       // entries of the log; how many of them are marked; where this wave's begin
+    u32 places;                         // different address registers in the log
+    int own_marked;                     // whether own_read has marks
+    Read log[LOG_READS];
+    u32 address[LOG_PLACES][LANES];
+} Races;
 
 typedef u8 marks __attribute__((vector_size(16)));
 typedef u64 __attribute__((may_alias, aligned(1))) loose_u64;
@@ -15,71 +37,121 @@ typedef u32 __attribute__((may_alias, aligned(1))) loose_u32;
 typedef u16 __attribute__((may_alias, aligned(1))) loose_u16;
 typedef marks __attribute__((may_alias, aligned(1))) loose_marks;
 
-// Leave marks on `size` bytes at `at`, and return what clashes there.
-#define DEFINE_MARK(size, T)                                                                                    \
-    INLINE T mark_##size(Races *R, u32 at, int kind) {                                                          \
-        const T plain = (T)(~(u64)0 / 255 * PLAIN), atomic = (T)(~(u64)0 / 255 * ATOMIC);                       \
-        T read = *(const T *)(R->earlier_read + at), written = *(const T *)(R->earlier_written + at);           \
-        if (kind == RACE_READ) {                                                                                \
-            *(T *)(R->read + at) = plain;                                                                       \
-            return written;                                                                                     \
-        }                                                                                                       \
-        if (kind == RACE_WRITE) *(T *)(R->written + at) = plain;                                                \
-        else *(T *)(R->written + at) |= atomic;                                                                 \
-        return kind == RACE_WRITE ? read | written : read | (written & plain);                                  \
-    }
-DEFINE_MARK(1, u8)
-DEFINE_MARK(2, loose_u16)
-DEFINE_MARK(4, loose_u32)
-DEFINE_MARK(8, loose_u64)
-
-INLINE u64 mark_16(Races *R, u32 at, int kind) { return mark_8(R, at, kind) | mark_8(R, at + 8, kind); }
-INLINE u64 mark_12(Races *R, u32 at, int kind) { return mark_8(R, at, kind) | mark_4(R, at + 8, kind); }
-INLINE u64 mark_bytes(Races *R, u32 at, u32 size, int kind) {
+#define EVERY_BYTE(value) (~(u64)0 / 255 * (value))
+INLINE u64 bytes_at(const u8 *at, u32 size) { // whether any of them is marked, and how
     switch (size) {
-    case 1: return mark_1(R, at, kind);
-    case 2: return mark_2(R, at, kind);
-    case 4: return mark_4(R, at, kind);
-    case 8: return mark_8(R, at, kind);
-    case 12: return mark_12(R, at, kind);
-    default: return mark_16(R, at, kind);
+    case 1: return *at;
+    case 2: return *(const loose_u16 *)at;
+    case 4: return *(const loose_u32 *)at;
+    case 8: return *(const loose_u64 *)at;
+    case 12: return *(const loose_u64 *)at | *(const loose_u32 *)(at + 8);
+    default: return *(const loose_u64 *)at | *(const loose_u64 *)(at + 8);
     }
 }
-NOINLINE int report_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, int kind) {
+INLINE void mark_bytes(u8 *at, u32 size, u8 mark) {
+    switch (size) {
+    case 1: *at |= mark; return;
+    case 2: *(loose_u16 *)at |= (u16)EVERY_BYTE(mark); return;
+    case 4: *(loose_u32 *)at |= (u32)EVERY_BYTE(mark); return;
+    case 8: *(loose_u64 *)at |= EVERY_BYTE(mark); return;
+    case 12: *(loose_u64 *)at |= EVERY_BYTE(mark), *(loose_u32 *)(at + 8) |= (u32)EVERY_BYTE(mark); return;
+    default: *(loose_u64 *)at |= EVERY_BYTE(mark), *(loose_u64 *)(at + 8) |= EVERY_BYTE(mark);
+    }
+}
+// The blocks from byte `low` to byte `high`.
+INLINE u64 blocks_between(u32 low, u32 high) {
+    u32 first = low / BLOCK_BYTES, last = high / BLOCK_BYTES;
+    return last < 64 ? ~(u64)0 >> (63 - last) & ~(u64)0 << first : ~(u64)0;
+}
+
+// --- the log of reads ---
+INLINE void mark_lanes(u8 *map, const u32 *address, u32 offset, u32 size, u64 exec, u8 mark) {
+    for (u64 rest = exec; rest; rest &= rest - 1) mark_bytes(map + ((address[__builtin_ctzll(rest)] + offset) & 0xffff), size, mark);
+}
+// Mark the reads up to entry `end` of the log.
+NOINLINE void mark_reads(Races *R, u8 *map, u32 end) {
+    for (; R->marked < end; ++R->marked) {
+        const Read *entry = &R->log[R->marked];
+        mark_lanes(map, R->address[entry->place], entry->offset, entry->size, entry->exec, PLAIN);
+    }
+}
+// Empty the log into the maps.
+NOINLINE void mark_log(Races *R) {
+    mark_reads(R, R->read, R->own_reads);
+    mark_reads(R, R->own_read, R->reads);
+    R->reads = R->marked = R->own_reads = R->places = 0;
+    R->own_marked = 1;
+}
+INLINE int same_lanes(const u32 *a, const u32 *b) {
+    u32 differs = 0;
+    for (int lane = 0; lane < LANES; ++lane) differs |= a[lane] ^ b[lane];
+    return !differs;
+}
+// The copy of an address register in the log, made where there is none. The last ones are the likeliest.
+INLINE u32 place_of(Races *R, const u32 *address) {
+    for (u32 i = R->places; i-- > 0;)
+        if (same_lanes(R->address[i], address)) return i;
+    if (R->places == LOG_PLACES) mark_log(R);
+    __builtin_memcpy(R->address[R->places], address, sizeof R->address[0]);
+    return R->places++;
+}
+INLINE void log_read(Races *R, u64 exec, const u32 *address, u32 offset, u32 size) {
+    if (R->reads == LOG_READS) mark_log(R);
+    u32 place = place_of(R, address);
+    R->log[R->reads++] = (Read){place, offset, size, exec};
+}
+
+// --- one access, of bytes from `low` to `high` over all lanes ---
+NOINLINE int find_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, int kind) {
+    Races *R = W->races;
+    u64 conflicts = kind == RACE_ATOMIC ? EVERY_BYTE(PLAIN) : ~(u64)0;
+    if (kind != RACE_READ) mark_reads(R, R->read, R->own_reads);
     for (u64 rest = exec; rest; rest &= rest - 1) {
         u32 lane = __builtin_ctzll(rest), at = (address[lane] + offset) & 0xffff;
-        if (mark_bytes(W->races, at, size, kind)) return fault(W, FAULT_LDS_RACE, lane, at, size);
+        u64 clash = bytes_at(R->written + at, size) & conflicts;
+        if (kind != RACE_READ) clash |= bytes_at(R->read + at, size);
+        if (clash) return fault(W, FAULT_LDS_RACE, lane, at, size);
     }
     return 0;
 }
-INLINE int lds_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, int kind) {
+INLINE int lds_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, u32 low, u32 high, int kind) {
     Races *R = W->races;
-    if (!CHECK_RACES || !R) return 0;
-    u64 clash = 0;
-    R->used |= kind;
-    if (exec == ALL_LANES)
-        for (u32 lane = 0; lane < LANES; ++lane) clash |= mark_bytes(R, (address[lane] + offset) & 0xffff, size, kind);
-    else
-        for (u64 rest = exec; rest; rest &= rest - 1)
-            clash |= mark_bytes(R, (address[__builtin_ctzll(rest)] + offset) & 0xffff, size, kind);
-    return UNLIKELY(clash) ? report_race(W, exec, address, offset, size, kind) : 0;
+    if (!CHECK_RACES || !R || !exec) return 0;
+    u64 blocks = blocks_between(low, high), others = R->written_blocks | (kind == RACE_READ ? 0 : R->read_blocks);
+    if (UNLIKELY(blocks & others) && find_race(W, exec, address, offset, size, kind)) return STOP_FAULT;
+    if (kind == RACE_READ) {
+        R->own_read_blocks |= blocks;
+        log_read(R, exec, address, offset, size);
+    } else {
+        R->own_written_blocks |= blocks;
+        mark_lanes(R->own_written, address, offset, size, exec, kind == RACE_WRITE ? PLAIN : ATOMIC);
+    }
+    return 0;
 }
 
 // What a wave did up to a barrier is what earlier waves did, for the next one.
-INLINE void merge_map(u8 *own, u8 *earlier, u32 bytes) {
-    for (u32 at = 0; at < bytes; at += sizeof(marks)) *(loose_marks *)(earlier + at) |= *(const loose_marks *)(own + at);
-    __builtin_memset(own, 0, bytes);
+INLINE void merge_map(u8 *own, u8 *earlier, u64 blocks) {
+    for (; blocks; blocks &= blocks - 1) {
+        u32 start = (u32)__builtin_ctzll(blocks) * BLOCK_BYTES;
+        for (u32 at = start; at < start + BLOCK_BYTES; at += sizeof(marks)) *(marks *)(earlier + at) |= *(const marks *)(own + at);
+        __builtin_memset(own + start, 0, BLOCK_BYTES);
+    }
 }
-INLINE void merge_marks(Races *R, u32 bytes) {
-    if (R->used & RACE_READ) merge_map(R->read, R->earlier_read, bytes);
-    if (R->used & (RACE_WRITE | RACE_ATOMIC)) merge_map(R->written, R->earlier_written, bytes);
-    R->used_earlier |= R->used;
-    R->used = 0;
+NOINLINE void merge_marks(Races *R) {
+    merge_map(R->own_written, R->written, R->own_written_blocks);
+    if (R->own_marked) merge_map(R->own_read, R->read, R->own_read_blocks);
+    R->written_blocks |= R->own_written_blocks;
+    R->read_blocks |= R->own_read_blocks;
+    R->own_written_blocks = R->own_read_blocks = 0;
+    R->own_reads = R->reads;
 }
 // After a barrier nothing is unordered any more.
-INLINE void clear_marks(Races *R, u32 bytes) {
-    if (R->used_earlier & RACE_READ) __builtin_memset(R->earlier_read, 0, bytes);
-    if (R->used_earlier & (RACE_WRITE | RACE_ATOMIC)) __builtin_memset(R->earlier_written, 0, bytes);
-    R->used_earlier = 0;
+NOINLINE void clear_marks(Races *R) {
+    for (u64 rest = R->written_blocks; rest; rest &= rest - 1) __builtin_memset(R->written + __builtin_ctzll(rest) * BLOCK_BYTES, 0, BLOCK_BYTES);
+    if (R->marked || R->own_marked)
+        for (u64 rest = R->read_blocks; rest; rest &= rest - 1) __builtin_memset(R->read + __builtin_ctzll(rest) * BLOCK_BYTES, 0, BLOCK_BYTES);
+    R->written_blocks = R->read_blocks = 0;
+    R->reads = R->marked = R->own_reads = R->places = 0;
+    R->own_marked = 0;
 }
 #endif

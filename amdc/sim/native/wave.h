@@ -93,11 +93,6 @@ typedef struct {
     Fault fault; // of the lowest-numbered faulting work-group
 } Launch;
 
-typedef struct { // for each LDS byte, what this wave and what earlier ones did since the last barrier: see races.h
-    u8 *read, *written, *earlier_read, *earlier_written;
-    int used, used_earlier;
-} Races;
-
 typedef struct Wave {
     u32 s[128]; // scalar registers by their encoded numbers: vcc is s[106:107], exec s[126:127]
     u32 scc;
@@ -118,7 +113,7 @@ typedef struct Wave {
     u32 scratch_per_lane;
     u32 lds_size;
     u8 *lds;
-    Races *races; // null: unwatched
+    struct Races *races; // see races.h; null: unwatched
     u64 *counts;
     u64 mask_of; // the mask that `mask` expands
     u32 mask[LANES] __attribute__((aligned(64)));

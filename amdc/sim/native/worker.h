@@ -8,7 +8,7 @@
 static int run_wave(Wave *W); // generated: runs from W->resume to the next stop
 
 #define LDS_PLACE (LDS_SPACE + LDS_SLACK)
-#define LDS_MAPS (CHECK_RACES ? 5 : 1) // the data, and the maps of races.h
+#define RACES_BYTES (CHECK_RACES ? 4 * LDS_PLACE + ALIGNED(sizeof(Races)) : 0)
 #define ALIGNED(n) (((u64)(n) + 255) & ~(u64)255)
 
 INLINE u32 wave_count(const Launch *L) { return (L->size[0] * L->size[1] * L->size[2] + LANES - 1) / LANES; }
@@ -17,7 +17,7 @@ INLINE u64 vgpr_bytes(const Launch *L) { return (u64)L->vgpr_count * LANES * 4; 
 // Bytes that a worker needs at `memory` (256-byte aligned).
 u64 worker_bytes(const Launch *L) {
     u64 wave = ALIGNED(sizeof(Wave)) + vgpr_bytes(L) + ALIGNED(L->vgpr_count * 8);
-    return LDS_MAPS * LDS_PLACE + wave_count(L) * wave;
+    return LDS_PLACE + RACES_BYTES + wave_count(L) * wave;
 }
 
 static void start_wave(Launch *L, Wave *W, u32 number, u64 group, u32 worker) {
@@ -65,14 +65,14 @@ static int run_group(Wave **waves, u32 count) {
             if (W->stop == STOP_BARRIER) {
                 use_f32_mode(W);
                 W->stop = (u32)run_wave(W);
-                if (CHECK_RACES && W->races) merge_marks(W->races, W->lds_size);
+                if (CHECK_RACES && W->races) merge_marks(W->races);
             }
             if (W->stop == STOP_FAULT) return STOP_FAULT;
             if (W->stop == STOP_END) ++ended;
             else at_barrier = i + 1;
         }
         if (ended == count) return STOP_END;
-        if (CHECK_RACES && waves[0]->races) clear_marks(waves[0]->races, waves[0]->lds_size);
+        if (CHECK_RACES && waves[0]->races) clear_marks(waves[0]->races);
         if (CHECK_BARRIERS && ended) return fault(waves[at_barrier - 1], FAULT_BARRIER, 0, 0, ended);
     }
 }
@@ -82,10 +82,14 @@ void run_worker(Launch *L, u32 worker, u8 *memory) {
     Wave *waves[16]; // 1,024 work-items at most
     host_mode saved = get_host_mode();
     u8 *lds = memory, *maps = memory + LDS_PLACE;
-    Races races = {maps, maps + LDS_PLACE, maps + 2 * LDS_PLACE, maps + 3 * LDS_PLACE, 0, 0};
-    int watched = CHECK_RACES && count > 1 && L->lds_size;
-    if (watched) __builtin_memset(maps, 0, 4 * LDS_PLACE);
-    memory += LDS_MAPS * LDS_PLACE;
+    Races *races = 0;
+    if (CHECK_RACES && count > 1 && L->lds_size) {
+        races = (Races *)(maps + 4 * LDS_PLACE);
+        __builtin_memset(maps, 0, RACES_BYTES);
+        races->read = maps, races->written = maps + LDS_PLACE;
+        races->own_read = maps + 2 * LDS_PLACE, races->own_written = maps + 3 * LDS_PLACE;
+    }
+    memory += LDS_PLACE + RACES_BYTES;
     for (u32 i = 0; i < count; ++i) {
         Wave *W = waves[i] = (Wave *)memory;
         memory += ALIGNED(sizeof(Wave));
@@ -98,7 +102,7 @@ void run_worker(Launch *L, u32 worker, u8 *memory) {
         W->launch = L;
         W->image = L->image;
         W->lds = lds;
-        W->races = watched ? &races : 0;
+        W->races = races;
         W->lds_size = L->lds_size;
         W->counts = L->counts ? L->counts + worker * L->blocks : 0;
     }
@@ -106,7 +110,7 @@ void run_worker(Launch *L, u32 worker, u8 *memory) {
         u64 group = __atomic_fetch_add(&L->next, 1, __ATOMIC_RELAXED);
         if (group >= L->total || __atomic_load_n(&L->fault.kind, __ATOMIC_ACQUIRE)) break;
         __builtin_memset(lds, 0xff, L->lds_size);
-        if (watched) clear_marks(&races, L->lds_size);
+        if (races) clear_marks(races);
         for (u32 i = 0; i < count; ++i) start_wave(L, waves[i], i, group, worker);
         run_group(waves, count);
     }
