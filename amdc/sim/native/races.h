@@ -12,19 +12,21 @@ enum { RACE_READ = 1, RACE_WRITE = 2, RACE_ATOMIC = 4 };
 #define ATOMIC 0x02
 #define LOG_READS 512
 #define LOG_PLACES 16
-#define BLOCK_BYTES 1024 // LDS is 64 of these: sets of them are the bits of a u64
 
 typedef struct {
     u32 place, offset, size;
-    u64 exec;
+    int marked;
+    u64 exec, blocks;
 } Read;
 
 typedef struct Races {
     u8 *read, *written;                 // marks of earlier waves
     u8 *own_read, *own_written;         // marks of this wave; reads stand there only when the log was full
+    u32 shift;                          // LDS is 64 blocks of 1 << shift bytes: sets of them are the bits of a u64
     u64 read_blocks, written_blocks;    // of earlier waves
     u64 own_read_blocks, own_written_blocks;
-    u32 reads, marked, own_reads;       // entries of the log; how many of them are marked; where this wave's begin
+    u32 reads, own_reads;               // entries of the log, and where this wave's begin
+    int any_marked;                     // whether `read` has marks
     u32 places;                         // different address registers in the log
     int own_marked;                     // whether own_read has marks
     Read log[LOG_READS];
@@ -58,9 +60,15 @@ INLINE void mark_bytes(u8 *at, u32 size, u8 mark) {
     default: *(loose_u64 *)at |= EVERY_BYTE(mark), *(loose_u64 *)(at + 8) |= EVERY_BYTE(mark);
     }
 }
+// The smallest blocks of which 64 cover the work-group's LDS.
+INLINE u32 block_shift(u32 lds_size) {
+    u32 shift = 6;
+    while (64u << shift < lds_size) ++shift;
+    return shift;
+}
 // The blocks from byte `low` to byte `high`.
-INLINE u64 blocks_between(u32 low, u32 high) {
-    u32 first = low / BLOCK_BYTES, last = high / BLOCK_BYTES;
+INLINE u64 blocks_between(const Races *R, u32 low, u32 high) {
+    u32 first = low >> R->shift, last = high >> R->shift;
     return last < 64 ? ~(u64)0 >> (63 - last) & ~(u64)0 << first : ~(u64)0;
 }
 
@@ -68,19 +76,20 @@ INLINE u64 blocks_between(u32 low, u32 high) {
 INLINE void mark_lanes(u8 *map, const u32 *address, u32 offset, u32 size, u64 exec, u8 mark) {
     for (u64 rest = exec; rest; rest &= rest - 1) mark_bytes(map + ((address[__builtin_ctzll(rest)] + offset) & 0xffff), size, mark);
 }
-// Mark the reads up to entry `end` of the log.
-NOINLINE void mark_reads(Races *R, u8 *map, u32 end) {
-    for (; R->marked < end; ++R->marked) {
-        const Read *entry = &R->log[R->marked];
+// Mark the reads of entries [first, end) of the log that touch any of `blocks`.
+NOINLINE void mark_reads(Races *R, u8 *map, u32 first, u32 end, u64 blocks) {
+    for (Read *entry = R->log + first; entry < R->log + end; ++entry) {
+        if (entry->marked || !(entry->blocks & blocks)) continue;
         mark_lanes(map, R->address[entry->place], entry->offset, entry->size, entry->exec, PLAIN);
+        entry->marked = 1;
     }
 }
 // Empty the log into the maps.
 NOINLINE void mark_log(Races *R) {
-    mark_reads(R, R->read, R->own_reads);
-    mark_reads(R, R->own_read, R->reads);
-    R->reads = R->marked = R->own_reads = R->places = 0;
-    R->own_marked = 1;
+    mark_reads(R, R->read, 0, R->own_reads, ~(u64)0);
+    mark_reads(R, R->own_read, R->own_reads, R->reads, ~(u64)0);
+    R->reads = R->own_reads = R->places = 0;
+    R->own_marked = R->any_marked = 1;
 }
 INLINE int same_lanes(const u32 *a, const u32 *b) {
     u32 differs = 0;
@@ -95,17 +104,20 @@ INLINE u32 place_of(Races *R, const u32 *address) {
     __builtin_memcpy(R->address[R->places], address, sizeof R->address[0]);
     return R->places++;
 }
-INLINE void log_read(Races *R, u64 exec, const u32 *address, u32 offset, u32 size) {
+INLINE void log_read(Races *R, u64 exec, const u32 *address, u32 offset, u32 size, u64 blocks) {
     if (R->reads == LOG_READS) mark_log(R);
     u32 place = place_of(R, address);
-    R->log[R->reads++] = (Read){place, offset, size, exec};
+    R->log[R->reads++] = (Read){place, offset, size, 0, exec, blocks};
 }
 
 // --- one access, of bytes from `low` to `high` over all lanes ---
-NOINLINE int find_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, int kind) {
+NOINLINE int find_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, u64 blocks, int kind) {
     Races *R = W->races;
     u64 conflicts = kind == RACE_ATOMIC ? EVERY_BYTE(PLAIN) : ~(u64)0;
-    if (kind != RACE_READ) mark_reads(R, R->read, R->own_reads);
+    if (kind != RACE_READ && blocks & R->read_blocks) {
+        mark_reads(R, R->read, 0, R->own_reads, blocks);
+        R->any_marked = 1;
+    }
     for (u64 rest = exec; rest; rest &= rest - 1) {
         u32 lane = __builtin_ctzll(rest), at = (address[lane] + offset) & 0xffff;
         u64 clash = bytes_at(R->written + at, size) & conflicts;
@@ -117,11 +129,11 @@ NOINLINE int find_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 si
 INLINE int lds_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, u32 low, u32 high, int kind) {
     Races *R = W->races;
     if (!CHECK_RACES || !R || !exec) return 0;
-    u64 blocks = blocks_between(low, high), others = R->written_blocks | (kind == RACE_READ ? 0 : R->read_blocks);
-    if (UNLIKELY(blocks & others) && find_race(W, exec, address, offset, size, kind)) return STOP_FAULT;
+    u64 blocks = blocks_between(R, low, high), others = R->written_blocks | (kind == RACE_READ ? 0 : R->read_blocks);
+    if (UNLIKELY(blocks & others) && find_race(W, exec, address, offset, size, blocks, kind)) return STOP_FAULT;
     if (kind == RACE_READ) {
         R->own_read_blocks |= blocks;
-        log_read(R, exec, address, offset, size);
+        log_read(R, exec, address, offset, size, blocks);
     } else {
         R->own_written_blocks |= blocks;
         mark_lanes(R->own_written, address, offset, size, exec, kind == RACE_WRITE ? PLAIN : ATOMIC);
@@ -130,16 +142,19 @@ INLINE int lds_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size,
 }
 
 // What a wave did up to a barrier is what earlier waves did, for the next one.
-INLINE void merge_map(u8 *own, u8 *earlier, u64 blocks) {
+INLINE void merge_map(u8 *own, u8 *earlier, u64 blocks, u32 shift) {
     for (; blocks; blocks &= blocks - 1) {
-        u32 start = (u32)__builtin_ctzll(blocks) * BLOCK_BYTES;
-        for (u32 at = start; at < start + BLOCK_BYTES; at += sizeof(marks)) *(marks *)(earlier + at) |= *(const marks *)(own + at);
-        __builtin_memset(own + start, 0, BLOCK_BYTES);
+        u32 start = (u32)__builtin_ctzll(blocks) << shift, bytes = 1u << shift;
+        for (u32 at = start; at < start + bytes; at += sizeof(marks)) *(marks *)(earlier + at) |= *(const marks *)(own + at);
+        __builtin_memset(own + start, 0, bytes);
     }
 }
+INLINE void clear_map(u8 *map, u64 blocks, u32 shift) {
+    for (; blocks; blocks &= blocks - 1) __builtin_memset(map + ((u32)__builtin_ctzll(blocks) << shift), 0, 1u << shift);
+}
 NOINLINE void merge_marks(Races *R) {
-    merge_map(R->own_written, R->written, R->own_written_blocks);
-    if (R->own_marked) merge_map(R->own_read, R->read, R->own_read_blocks);
+    merge_map(R->own_written, R->written, R->own_written_blocks, R->shift);
+    if (R->own_marked) merge_map(R->own_read, R->read, R->own_read_blocks, R->shift);
     R->written_blocks |= R->own_written_blocks;
     R->read_blocks |= R->own_read_blocks;
     R->own_written_blocks = R->own_read_blocks = 0;
@@ -147,11 +162,11 @@ NOINLINE void merge_marks(Races *R) {
 }
 // After a barrier nothing is unordered any more.
 NOINLINE void clear_marks(Races *R) {
-    for (u64 rest = R->written_blocks; rest; rest &= rest - 1) __builtin_memset(R->written + __builtin_ctzll(rest) * BLOCK_BYTES, 0, BLOCK_BYTES);
-    if (R->marked || R->own_marked)
-        for (u64 rest = R->read_blocks; rest; rest &= rest - 1) __builtin_memset(R->read + __builtin_ctzll(rest) * BLOCK_BYTES, 0, BLOCK_BYTES);
+    clear_map(R->written, R->written_blocks, R->shift);
+    if (R->any_marked) clear_map(R->read, R->read_blocks, R->shift);
     R->written_blocks = R->read_blocks = 0;
-    R->reads = R->marked = R->own_reads = R->places = 0;
+    R->reads = R->own_reads = R->places = 0;
+    R->any_marked = 0;
     R->own_marked = 0;
 }
 #endif

@@ -86,6 +86,7 @@ void run_worker(Launch *L, u32 worker, u8 *memory) {
     if (CHECK_RACES && count > 1 && L->lds_size) {
         races = (Races *)(maps + 4 * LDS_PLACE);
         __builtin_memset(maps, 0, RACES_BYTES);
+        races->shift = block_shift(L->lds_size);
         races->read = maps, races->written = maps + LDS_PLACE;
         races->own_read = maps + 2 * LDS_PLACE, races->own_written = maps + 3 * LDS_PLACE;
     }
