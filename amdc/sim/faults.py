@@ -54,7 +54,8 @@ def _scalar_name(number: int) -> str:
 def _instruction(code: CodeObject, pc: int) -> str:
     offset = pc - code.text_address
     instruction = decode_one(code.text, offset, code.text_address)
-    return f"{format_instruction(instruction)} at .text+0x{offset:x}"
+    line = code.lines.find(pc)
+    return f"{format_instruction(instruction)} at .text+0x{offset:x}" + (f", {line}" if line else "")
 
 
 def _where(fault: Fault, shape: LaunchShape) -> str:

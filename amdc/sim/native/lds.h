@@ -10,35 +10,37 @@
 NOINLINE int lds_bad_lane(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, u32 align) {
     for (u64 rest = exec; rest; rest &= rest - 1) {
         u32 lane = __builtin_ctzll(rest);
-        u64 at = (u64)address[lane] + offset;
-        if (at + size > W->lds_size || at + size > M0) return fault(W, FAULT_LDS_RANGE, lane, at, size);
+        u32 at = address[lane] + offset;
+        if ((u64)at + size > W->lds_size || (u64)at + size > M0) return fault(W, FAULT_LDS_RANGE, lane, at, size);
         if (at & (align - 1)) return fault(W, FAULT_LDS_MISALIGNED, lane, at, size);
     }
     return 0;
 }
-// All lanes at once: the least and the greatest address, and the low bits of any.
+// All lanes at once: the least and the greatest address, and the low bits of any. The sum of address and offset wraps at 32 bits:
+// compilers fold a positive constant into the offset of an address that may be negative.
 INLINE int check_lds(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, u32 align, int kind) {
     if (!CHECK_MEMORY && !CHECK_RACES) return 0;
     u32 bits = 0, high = 0, low = ~(u32)0;
     if (exec == ALL_LANES)
         for (u32 lane = 0; lane < LANES; ++lane) {
-            bits |= address[lane];
-            high = address[lane] > high ? address[lane] : high;
-            low = address[lane] < low ? address[lane] : low;
+            u32 at = address[lane] + offset;
+            bits |= at;
+            high = at > high ? at : high;
+            low = at < low ? at : low;
         }
     else {
         const u32 *mask = lane_mask(W, exec);
         for (u32 lane = 0; lane < LANES; ++lane) {
-            u32 at = address[lane] & mask[lane], up = address[lane] | ~mask[lane];
+            u32 at = (address[lane] + offset) & mask[lane], up = (address[lane] + offset) | ~mask[lane];
             bits |= at;
             high = at > high ? at : high;
             low = up < low ? up : low;
         }
     }
     u64 limit = W->lds_size < M0 ? W->lds_size : M0;
-    if (CHECK_MEMORY && UNLIKELY(exec && ((u64)high + offset + size > limit || ((bits | offset) & (align - 1)))))
+    if (CHECK_MEMORY && UNLIKELY(exec && ((u64)high + size > limit || (bits & (align - 1)))))
         return lds_bad_lane(W, exec, address, offset, size, align);
-    return lds_race(W, exec, address, offset, size, low + offset, high + offset + size - 1, kind);
+    return lds_race(W, exec, address, offset, size, low, high + size - 1, kind);
 }
 INLINE u8 *lds_at(Wave *W, u32 address) { return W->lds + (address & (LDS_SPACE - 1)); }
 
