@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow check models benchmark clean
+.PHONY: demo test test-slow benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/amdc demo
@@ -13,13 +13,14 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/python tests/run_mypy.py
-	$(BIN)/python -m pytest --cov=amdc --cov=passes --cov=codegen --cov=kernels --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=amdc --cov=passes --cov=codegen --cov=kernels --cov-report=term
 
 test-slow: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m slow --timeout=3600
+	$(BIN)/python -m pytest -m slow --timeout=3600 --numprocesses auto --dist loadfile
 
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/simulator.py
 
 $(VENV)/demo.stamp: setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
