@@ -67,7 +67,8 @@ def test_runs_a_bundle(library: str, log: Path, bundle: Bundle, image: np.ndarra
         assert (opened.device_kind, opened.device.name) == ("hip", "Fake Radeon 1")
         for scale in (1, 2, 3):
             outputs = opened.run({"image": scale * image})
-            np.testing.assert_allclose(outputs["probabilities"], reference(scale * image), rtol=1e-6)
+            expected = reference(scale * image)  # the host compiler may contract multiply-adds, so sums that cancel differ
+            np.testing.assert_allclose(outputs["probabilities"], expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
     assert calls(log, "hipSetDevice") == ["hipSetDevice 1"]
     assert calls(log, "hipMalloc", "hipFree") == ["hipMalloc 2048", "hipFree"]
 
