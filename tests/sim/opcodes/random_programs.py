@@ -2,6 +2,7 @@
 
 Only behaviour that C and IEEE 754 define is drawn: signed overflow wraps (-fwrapv), shift counts are masked, divisors are not
 zero, floats stay far from denormals and overflow, nothing is contracted, and only numbers in range are converted to integers.
+Unsigned dividends stay below 2^31: clang 19 divides one that it knows to have many leading ones in 24 bits, for gfx803, wrongly.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def integer(draw: st.DrawFn, depth: int = 3) -> str:
             [
                 "({0} + {1})", "({0} - {1})", "({0} * {1})", "({0} & {1})", "({0} | {1})", "({0} ^ {1})", "(~{0})", "(- {0})",
                 "({0} << ({1} & 31))", "({0} >> ({1} & 31))", "(int)((unsigned){0} >> ({1} & 31))", "({0} / (({1} & 255) + 1))",
-                "({0} % (({1} & 1023) + 1))", "(int)((unsigned){0} / (((unsigned){1} >> 7) + 1u))", "({0} < {1} ? {0} : {1})",
+                "({0} % (({1} & 1023) + 1))", "(int)(((unsigned){0} >> 1) / (((unsigned){1} >> 7) + 1u))", "({0} < {1} ? {0} : {1})",
                 "((unsigned){0} > (unsigned){1} ? {0} : {1})", "({0} == {1})", "(int)(short)({0} + {1})", "(int)(signed char){0}",
                 "(int)(unsigned char)({0} >> 8)", "(int)(unsigned short)({0} * {1})", "__builtin_popcount({0} ^ {1})",
                 "(int)(((long){0} * {1}) >> 32)", "(int)__builtin_bswap32({0})", "(int)__builtin_bitreverse32({0} + {1})",
