@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from amdc.code_object import CodeObject, KernelInfo, Relocation
-from amdc.errors import InternalError, KernelFault, ModelError, UsageError
+from amdc.errors import InternalError, ModelError, UsageError
 from amdc.sim import dispatch
-from amdc.sim.faults import describe_fault
 from amdc.sim.kernarg import Dimensions, LaunchShape, pack_arguments
-from amdc.sim.library import Job, KernelLibrary
+from amdc.sim.library import Job
+from amdc.sim.runner import Work, run
 from amdc.sim.translate import Options, kernel_source
+from amdc.sim.translate.blocks import Explorer
 
 if TYPE_CHECKING:
     from amdc.sim.device import Device
@@ -25,12 +26,18 @@ R_ABS32_LO, R_ABS32_HI, R_ABS64, R_ABS32, R_RELATIVE64 = 1, 2, 3, 6, 13  # [LLVM
 
 
 class Module:
-    """A loaded code object. `kernels` describes each entry point: arguments, registers, LDS."""
+    """A loaded code object. `kernels` describes each entry point: arguments, registers, LDS.
+
+    On a device with `profile`, `block_counts` holds for each kernel how often its basic blocks ran, over all waves of all
+    launches so far, by the block's address in the code object.
+    """
 
     def __init__(self, device: Device, code: CodeObject) -> None:
         self._device = device
         self.code = code
         self.kernels: dict[str, KernelInfo] = code.kernels
+        self.block_counts: dict[str, Counter[int]] = {}
+        self._block_addresses: dict[str, tuple[int, ...]] = {}
         end = max(segment.address + segment.size for segment in code.segments)
         self.image = device.memory.allocate(end, f"image of {code.name}", poison=False)
         for segment in code.segments:
@@ -71,51 +78,17 @@ class Module:
 
     def _run(self, kernel: KernelInfo, shape: LaunchShape, kernarg: bytes) -> None:
         self._check_shape(kernel, shape)
-        device = self._device
-        library = device.translations.library(self._job(kernel.name))
-        with device.launching:
-            scratch_bytes = dispatch.scratch_per_lane(kernel) * _lanes(shape) * device.jobs
-            addresses = {
-                "queue_ptr": device.queue,
-                "kernarg_segment_ptr": device.memory.allocate(-(-max(len(kernarg), 1) // 16) * 16, "kernarg segment"),
-                "dispatch_ptr": device.memory.allocate(dispatch.PACKET_BYTES, "dispatch packet"),
-                "scratch": device.memory.allocate(max(scratch_bytes, 1), "scratch memory"),
-            }
-            try:
-                self._start(library, kernel, shape, kernarg, addresses, scratch_bytes)
-            finally:
-                for name in ("kernarg_segment_ptr", "dispatch_ptr", "scratch"):
-                    device.memory.free(addresses[name])
+        library = self._device.translations.library(self._job(kernel.name))
+        blocks = self._blocks(kernel.name) if self._device.profile else ()
+        counts = run(self._device, Work(self.code, kernel, library, self.image, shape, kernarg, len(blocks)))
+        if blocks:
+            self.block_counts.setdefault(kernel.name, Counter()).update(dict(zip(blocks, counts.tolist(), strict=True)))
 
-    def _start(
-        self,
-        library: KernelLibrary,
-        kernel: KernelInfo,
-        shape: LaunchShape,
-        kernarg: bytes,
-        addresses: dict[str, int],
-        scratch_bytes: int,
-    ) -> None:
-        device = self._device
-        packet = dispatch.dispatch_packet(kernel, shape, self.image + kernel.descriptor_address, addresses["kernarg_segment_ptr"])
-        device.memory.write(addresses["kernarg_segment_ptr"], kernarg)
-        device.memory.write(addresses["dispatch_ptr"], packet)
-        launch = dispatch.initial_state(kernel, shape, self.image, addresses)
-        launch.scratch_bytes = scratch_bytes
-        launch.max_instructions = device.max_instructions or 0
-        starts, ends = device.memory.table()
-        launch.allocations.start, launch.allocations.end = starts.ctypes.data, ends.ctypes.data
-        launch.allocations.count = len(starts)
-        workers = min(device.jobs, launch.total)
-        memory = device.worker_memory(library.worker_bytes(ctypes.byref(launch)))
-        if workers == 1:
-            library.run_worker(ctypes.byref(launch), 0, memory[0])
-        else:
-            futures = [device.pool.submit(library.run_worker, ctypes.byref(launch), i, memory[i]) for i in range(workers)]
-            for future in futures:
-                future.result()
-        if launch.fault.kind:
-            raise KernelFault(describe_fault(self.code, kernel, shape, launch.fault, device.memory))
+    def _blocks(self, name: str) -> tuple[int, ...]:
+        """The addresses of the kernel's basic blocks, in the order of their counters."""
+        if name not in self._block_addresses:
+            self._block_addresses[name] = tuple(Explorer(self.code, self.kernels[name]).explore().blocks)
+        return self._block_addresses[name]
 
     def _check_shape(self, kernel: KernelInfo, shape: LaunchShape) -> None:
         target, items = self._device.target, shape.block[0] * shape.block[1] * shape.block[2]
@@ -147,12 +120,6 @@ class Module:
             raise InternalError(f"{self.code.name}: relocation type {relocation.type} is not supported")
         data = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
         self._device.memory.write(self.image + relocation.address, data)
-
-
-def _lanes(shape: LaunchShape) -> int:
-    """Work-items of a block, rounded up to whole waves."""
-    items = shape.block[0] * shape.block[1] * shape.block[2]
-    return -(-items // 64) * 64
 
 
 def _three(sizes: Sequence[int], what: str) -> Dimensions:

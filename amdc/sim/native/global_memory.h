@@ -2,6 +2,7 @@
 // (here and in buffer.h) fills W's `Lanes`, then access.h moves the data. Each returns STOP_FAULT where a check failed, else 0.
 #ifndef AMDC_GLOBAL_MEMORY_H
 #define AMDC_GLOBAL_MEMORY_H
+#include "races.h"
 #include "wave.h"
 
 // Flat addresses with these upper halves are not global memory. They lie above every host address of a 48-bit address space.
@@ -52,13 +53,13 @@ INLINE u64 scratch_address(Wave *W, u32 lane, u32 offset) {
     return W->scratch_base + (u64)(offset & ~3u) * LANES + lane * 4 + (offset & 3);
 }
 
-NOINLINE int resolve_flat_lane(Wave *W, Lanes *L, u32 lane, u64 address, u32 size, u32 align) {
+NOINLINE int resolve_flat_lane(Wave *W, Lanes *L, u32 lane, u64 address, u32 size, u32 align, int kind) {
     u32 aperture = (u32)(address >> 32), offset = (u32)address;
     if (aperture == LDS_APERTURE) {
         if (CHECK_MEMORY && (u64)offset + size > W->lds_size) return fault(W, FAULT_LDS_RANGE, lane, offset, size);
         if (CHECK_MEMORY && (offset & (align - 1))) return fault(W, FAULT_LDS_MISALIGNED, lane, offset, size);
         L->at[lane] = W->lds + (offset & 0xffff);
-        return 0;
+        return lds_race_lane(W, lane, offset, size, kind);
     }
     if (aperture == SCRATCH_APERTURE) {
         if (CHECK_MEMORY && (u64)offset + size > W->scratch_per_lane) return fault(W, FAULT_SCRATCH_RANGE, lane, offset, size);
@@ -72,7 +73,7 @@ NOINLINE int resolve_flat_lane(Wave *W, Lanes *L, u32 lane, u64 address, u32 siz
 }
 
 // FLAT: 64-bit addresses in two vector registers.
-INLINE int resolve_flat(Wave *W, Lanes *L, u64 exec, const u32 *low, const u32 *high, u32 size, u32 align) {
+INLINE int resolve_flat(Wave *W, Lanes *L, u64 exec, const u32 *low, const u32 *high, u32 size, u32 align, int kind) {
     L->run = 0;
     L->scratch = 0;
     L->partial = 0;
@@ -93,7 +94,7 @@ INLINE int resolve_flat(Wave *W, Lanes *L, u64 exec, const u32 *low, const u32 *
         if (LIKELY(high[lane] < LDS_APERTURE)) {
             L->at[lane] = (u8 *)address;
             if (check_global(W, lane, address, size, align)) return STOP_FAULT;
-        } else if (resolve_flat_lane(W, L, lane, address, size, align))
+        } else if (resolve_flat_lane(W, L, lane, address, size, align, kind))
             return STOP_FAULT;
     }
     return 0;

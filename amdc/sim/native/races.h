@@ -126,6 +126,24 @@ NOINLINE int find_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 si
     }
     return 0;
 }
+// One lane's access, through a flat address: its reads are marked at once.
+NOINLINE int lds_race_lane(Wave *W, u32 lane, u32 at, u32 size, int kind) {
+    Races *R = W->races;
+    if (!CHECK_RACES || !R) return 0;
+    u32 address[LANES];
+    address[lane] = at;
+    u64 blocks = blocks_between(R, at, at + size - 1), exec = (u64)1 << lane;
+    if (blocks & (R->written_blocks | R->read_blocks) && find_race(W, exec, address, 0, size, blocks, kind)) return STOP_FAULT;
+    if (kind == RACE_READ) {
+        R->own_read_blocks |= blocks;
+        R->own_marked = R->any_marked = 1;
+        mark_bytes(R->own_read + (at & 0xffff), size, PLAIN);
+    } else {
+        R->own_written_blocks |= blocks;
+        mark_bytes(R->own_written + (at & 0xffff), size, kind == RACE_WRITE ? PLAIN : ATOMIC);
+    }
+    return 0;
+}
 INLINE int lds_race(Wave *W, u64 exec, const u32 *address, u32 offset, u32 size, u32 low, u32 high, int kind) {
     Races *R = W->races;
     if (!CHECK_RACES || !R || !exec) return 0;

@@ -9,17 +9,17 @@
 #define ALIGN_OF(size) ((size) < 4 ? (size) : 4)
 
 // Registers are given by number; `index` and `offset` are -1 where the instruction has none.
-#define DEFINE_FLAT(name, size, ACCESS)                                                               \
+#define DEFINE_FLAT(name, size, KIND, ACCESS)                                                         \
     NOINLINE int name(Wave *W, u32 to, u32 from, u32 address) {                                        \
         const u64 exec = EXEC;                                                                         \
         Registers v = &VGPR(to), data = &VGPR(from);                                                   \
         Lanes L;                                                                                       \
-        if (resolve_flat(W, &L, exec, VGPR(address), VGPR(address + 1), size, ALIGN_OF(size)))         \
+        if (resolve_flat(W, &L, exec, VGPR(address), VGPR(address + 1), size, ALIGN_OF(size), KIND))   \
             return STOP_FAULT;                                                                         \
         ACCESS;                                                                                        \
         return 0;                                                                                      \
     }
-#define DEFINE_BUFFER(name, size, ACCESS)                                                              \
+#define DEFINE_BUFFER(name, size, KIND, ACCESS)                                                        \
     NOINLINE int name(Wave *W, u32 to, u32 from, u32 resource, i32 index, i32 offset, u32 scalar_offset, u32 immediate) { \
         const u64 exec = EXEC;                                                                         \
         Registers v = &VGPR(to), data = &VGPR(from);                                                   \

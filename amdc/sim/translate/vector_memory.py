@@ -9,6 +9,7 @@ from amdc.sim.translate.operands import refuse, scalar_bits
 from amdc.sim.translate.types import memory_dwords, type_bytes
 
 SMALL_LOADS = ("u8", "i8", "u16", "i16")
+KINDS = {"load": "RACE_READ", "store": "RACE_WRITE", "atomic": "RACE_ATOMIC"}  # for flat addresses that lie in LDS
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class MemoryFunctions:
     @property
     def text(self) -> str:
         return "\n".join(
-            f"DEFINE_{space.upper()}({name}, {access.size}, {access.code})" for (space, access), name in self._made.items()
+            f"DEFINE_{space.upper()}({name}, {access.size}, {KINDS[access.kind]}, {access.code})"
+            for (space, access), name in self._made.items()
         )
 
 
