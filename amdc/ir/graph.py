@@ -16,7 +16,6 @@ tensor keeps both with `replace(old, new)`; so a deviation can be traced back to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -137,10 +136,3 @@ def replace(old: Node, new: Node, *also: Node) -> None:
     new.meta["source"] = source(*also, new, old)
     new.meta["value"] = old.meta.get("value")
     old.replace_all_uses_with(new, propagate_meta=False)
-
-
-def erase_dead(graph: Graph, nodes: Iterable[Node]) -> None:
-    """Erase those of the nodes that nothing uses."""
-    for node in nodes:
-        if not node.users and node.op != "output":
-            graph.graph.erase_node(node)

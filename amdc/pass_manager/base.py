@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +30,12 @@ class PassResult:
 
 
 @dataclass(frozen=True)
-class Pass:
+class Pass(ABC):
     """One transformation; subclasses are frozen dataclasses whose fields are the options."""
 
+    @abstractmethod
     def run(self, graph: Graph, context: PassContext) -> PassResult:
-        raise NotImplementedError(type(self).__name__)
+        """Change the graph in place, and say whether it changed."""
 
     @property
     def name(self) -> str:
