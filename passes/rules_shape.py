@@ -24,8 +24,13 @@ def _is_dense(node: Node) -> bool:
 
 
 def drop_same_shape(graph: Graph, node: Node) -> Node | None:
-    """A view, expand, slice or padding that keeps the shape moves nothing."""
+    """A view, expand or slice that keeps the shape moves nothing."""
     return _data(node) if shape(node) == shape(_data(node)) else None
+
+
+def drop_empty_padding(graph: Graph, node: Node) -> Node | None:
+    """Padding by nothing -> x. Not where amounts cancel: [1, -1] keeps the shape and shifts the values."""
+    return _data(node) if not any(node.args[1]) else None  # type: ignore[arg-type]
 
 
 def view_of_view(graph: Graph, node: Node) -> Node | None:
@@ -108,7 +113,7 @@ SHAPE_RULES: dict[Any, tuple[Any, ...]] = {
     aten.view.default: (drop_same_shape, view_of_view),
     aten.expand.default: (drop_same_shape,),
     aten.slice.Tensor: (drop_same_shape,),
-    aten.constant_pad_nd.default: (drop_same_shape,),
+    aten.constant_pad_nd.default: (drop_empty_padding,),
     aten.squeeze.dims: (spelled_view,),
     aten.squeeze.dim: (spelled_view,),
     aten.unsqueeze.default: (spelled_view,),
