@@ -11,11 +11,6 @@ INLINE u32 load_u32(const u8 *at) {
     return value;
 }
 INLINE void store_u32(u8 *at, u32 value) { __builtin_memcpy(at, &value, 4); }
-INLINE u64 load_u64(const u8 *at) {
-    u64 value;
-    __builtin_memcpy(&value, at, 8);
-    return value;
-}
 
 // Four dwords of four lanes, from or to four registers: a transposition.
 INLINE void load_quads(u32 (*v)[LANES], u32 lane, const u8 *a, const u8 *b, const u8 *c, const u8 *d) {
@@ -68,7 +63,7 @@ INLINE void store_dwords(const u32 (*v)[LANES], const Lanes *L, u64 exec, u32 dw
     }
 }
 
-// One or two bytes; `sign` extends the sign. `high` (0 or 1) would be a D16 form, which this generation lacks.
+// One or two bytes; `sign` extends the sign.
 INLINE void load_small(u32 *v, const Lanes *L, u64 exec, u32 size, int sign) {
     for (u64 rest = exec; rest; rest &= rest - 1) {
         u32 lane = __builtin_ctzll(rest);

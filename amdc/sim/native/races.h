@@ -33,11 +33,10 @@ typedef struct Races {
     u32 address[LOG_PLACES][LANES];
 } Races;
 
-typedef u8 marks __attribute__((vector_size(16)));
+typedef u8 marks __attribute__((vector_size(16), may_alias));
 typedef u64 __attribute__((may_alias, aligned(1))) loose_u64;
 typedef u32 __attribute__((may_alias, aligned(1))) loose_u32;
 typedef u16 __attribute__((may_alias, aligned(1))) loose_u16;
-typedef marks __attribute__((may_alias, aligned(1))) loose_marks;
 
 #define EVERY_BYTE(value) (~(u64)0 / 255 * (value))
 INLINE u64 bytes_at(const u8 *at, u32 size) { // whether any of them is marked, and how

@@ -49,8 +49,7 @@ enum {
     FAULT_BARRIER, // a wave ended while others wait at a barrier
     FAULT_JUMP,    // to an address that is no translated code
     FAULT_BUDGET,  // more instructions than max_instructions
-    FAULT_TRAP,
-    FAULT_READONLY
+    FAULT_TRAP     // s_trap
 };
 
 typedef struct {

@@ -116,6 +116,8 @@ class Explorer:
             if address >= self.text_end:
                 break
             instruction = self._decode(address)
+            if is_control(instruction):
+                break
             if instruction.op.name == "s_add_u32" and instruction.dst[0] == instruction.src[0]:
                 literal = instruction.src[1]
                 distance = literal.value - (1 << 32) if literal.value >> 31 else literal.value

@@ -48,7 +48,8 @@ class KernelTranslator:
         """One instruction as a line of C. Raises `NotSimulated`."""
         op = instruction.op
         if op.meaning.split(" ")[0] in CONTROL_WORDS and op.format not in ("SMEM", *VECTOR_FORMATS) and op.name != "ds_nop":
-            return control_statement(instruction)
+            stops = op.meaning in ("barrier", "jump", "call", "trap")  # a fault there names it
+            return (f"W->pc = 0x{instruction.address:x}; " if stops else "") + control_statement(instruction)
         if op.format in SCALAR_FORMATS:
             return _relative_scalar(instruction) if op.meaning.startswith("movrel") else scalar_statement(instruction)
         if op.format in VECTOR_FORMATS:
