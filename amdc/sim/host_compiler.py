@@ -27,6 +27,7 @@ FLAGS = (
     "-std=gnu11",
     "-O3",
     "-fPIC",
+    "-ffunction-sections",
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -53,13 +54,19 @@ class HostCompiler:
     def flags(self) -> tuple[str, ...]:
         return (*FLAGS, "-march=native" if platform.machine() == "x86_64" else "-mcpu=native")
 
-    def build(self, source: str, output: Path) -> None:
-        """Compile `source` into the shared library `output`. Raises `InternalError` with the compiler's message."""
+    def compile(self, source: str, output: Path) -> None:
+        """Compile C into the object file `output`. Raises `InternalError` with the compiler's message."""
         with tempfile.TemporaryDirectory(prefix="amdc-sim-") as folder:
-            code, unit = Path(folder) / "kernel.c", Path(folder) / "kernel.o"
+            code = Path(folder) / "kernel.c"
             code.write_text(source)
-            self._run(*self.command, *self.flags, f"-I{NATIVE}", "-c", str(code), "-o", str(unit))
-            self._run(*self.linker, "-shared", str(unit), "-o", str(output))
+            self._run(*self.command, *self.flags, f"-I{NATIVE}", "-c", str(code), "-o", str(output))
+
+    def build(self, source: str, support: Path, output: Path) -> None:
+        """Compile C and link it with the object file `support` into the shared library `output`. Raises `InternalError`."""
+        with tempfile.TemporaryDirectory(prefix="amdc-sim-") as folder:
+            unit = Path(folder) / "kernel.o"
+            self.compile(source, unit)
+            self._run(*self.linker, "-shared", str(unit), str(support), "-o", str(output))
 
     def _run(self, *command: str) -> None:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -103,7 +110,7 @@ def _driver(text: str) -> HostCompiler | None:
     """A compiler driver (clang, gcc) that links too."""
     command = tuple(shlex.split(text))
     version = _version(command) if command and shutil.which(command[0]) else None
-    return HostCompiler(command, (*command, "-nostdlib"), version) if version else None
+    return HostCompiler(command, (*command, "-nostdlib", "-Wl,--gc-sections"), version) if version else None
 
 
 def _zig() -> HostCompiler | None:
@@ -113,7 +120,7 @@ def _zig() -> HostCompiler | None:
         return None
     zig = str(Path(spec.origin).parent / "zig")
     version = _version((zig, "clang"))
-    return HostCompiler((zig, "clang"), (zig, "ld.lld"), version) if version else None
+    return HostCompiler((zig, "clang"), (zig, "ld.lld", "--gc-sections"), version) if version else None
 
 
 @functools.cache

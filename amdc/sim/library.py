@@ -18,14 +18,19 @@ from amdc.sim.structures import Launch
 
 @dataclass(frozen=True)
 class Job:
-    """One kernel to translate. `content` is all that the C source is made from; `source` makes it."""
+    """One kernel to translate. `content` is all that the C source is made from; `source` makes it, unless it is cached.
+
+    `support` makes the C that is compiled once for all kernels of the same `flavour`.
+    """
 
     content: tuple[str | bytes, ...]
     source: Callable[[], str]
+    flavour: str
+    support: Callable[[], str]
 
     @functools.cached_property
     def key(self) -> str:
-        return content_key(*self.content, translator_digest(), find_host_compiler().identity)
+        return content_key(*self.content, self.flavour, translator_digest(), find_host_compiler().identity)
 
 
 class KernelLibrary:
@@ -60,12 +65,19 @@ class TranslationCache:
         """The kernel's library, loaded."""
         found = self._loaded.get(job.key)
         if found is None:
-            path = self._cache.get_or_make(job.key, lambda output: find_host_compiler().build(job.source(), output))
+            path = self._cache.get_or_make(job.key, lambda output: self._make(job, output))
             found = KernelLibrary(path)
             self._cache.release(job.key)
             with self._lock:
                 found = self._loaded.setdefault(job.key, found)
         return found
+
+    def _make(self, job: Job, output: Path) -> None:
+        compiler = find_host_compiler()
+        source = job.source()  # before the support: what cannot be simulated is refused at once
+        key = content_key("support", job.flavour, translator_digest(), compiler.identity)
+        support = self._cache.get_or_make(key, lambda path: compiler.compile(job.support(), path))
+        compiler.build(source, support, output)
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from amdc.sim import dispatch
 from amdc.sim.kernarg import Dimensions, LaunchShape, pack_arguments
 from amdc.sim.library import Job
 from amdc.sim.runner import Work, run
-from amdc.sim.translate import Options, kernel_source
+from amdc.sim.translate import Options, common_source, kernel_source
 from amdc.sim.translate.blocks import Explorer
 
 if TYPE_CHECKING:
@@ -74,7 +74,10 @@ class Module:
     def _job(self, name: str) -> Job:
         kernel = self.kernels[name]
         content = (self.code.text, struct.pack("<QQ", self.code.text_address, kernel.entry), repr(self._options))
-        return Job(content, lambda: kernel_source(self.code, kernel, self._options))
+        checks = self._options.checks
+        return Job(
+            content, lambda: kernel_source(self.code, kernel, self._options), checks.defines, lambda: common_source(checks)
+        )
 
     def _run(self, kernel: KernelInfo, shape: LaunchShape, kernarg: bytes) -> None:
         self._check_shape(kernel, shape)

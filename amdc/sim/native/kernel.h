@@ -1,4 +1,4 @@
-// kernel.h: everything that a translated kernel includes.
+// kernel.h: everything that a translated kernel includes. The loop over work-groups (worker.h) is compiled apart.
 #include "values.h"
 #include "float_mode.h"
 #include "bits.h"
@@ -10,4 +10,3 @@
 #include "scalar_memory.h"
 #include "atomics.h"
 #include "lds.h"
-#include "worker.h"

@@ -20,6 +20,9 @@ typedef u64 __attribute__((may_alias, aligned(4))) u64_pair; // two consecutive 
 typedef u32 (*Registers)[LANES]; // consecutive vector registers
 #define ALL_LANES (~(u64)0)
 #define NOINLINE __attribute__((noinline, unused)) static
+// Functions of one object file that another one of the same library calls.
+#define SHARED __attribute__((noinline, visibility("hidden")))
+#define IMPORTED extern __attribute__((visibility("hidden")))
 #define INLINE __attribute__((always_inline, unused)) static inline
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define LIKELY(x) __builtin_expect(!!(x), 1)

@@ -5,7 +5,7 @@
 #include "lds.h"
 #include "wave.h"
 
-static int run_wave(Wave *W); // generated: runs from W->resume to the next stop
+IMPORTED int run_wave(Wave *W); // generated: runs from W->resume to the next stop
 
 #define LDS_PLACE (LDS_SPACE + LDS_SLACK)
 #define RACES_BYTES (CHECK_RACES ? 4 * LDS_PLACE + ALIGNED(sizeof(Races)) : 0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from amdc.sim.isa.model import Instruction
+from amdc.sim.translate.functions import Function, Functions
 from amdc.sim.translate.operands import refuse
 from amdc.sim.translate.types import memory_dwords, type_bytes
 from amdc.sim.translate.vector_memory import SMALL_LOADS, guarded
 
 LANE_EXCHANGES = ("swizzle", "permute", "bpermute")
+FORMS = ("load", "store", "atomic", *(f"{form}2{far}" for form in ("load", "store", "exchange") for far in ("", "st64")))
 PARAMETERS = "Wave *W, u32 to, u32 from, u32 first, u32 second, u32 offset, u32 offset2"
 PLACES = (
     "const u64 exec = EXEC; Registers v = &VGPR(to), data = &VGPR(first), data2 = &VGPR(second);"
@@ -15,33 +17,27 @@ PLACES = (
 )
 
 
-class LdsFunctions:
-    """The functions that a kernel's DS instructions need, each form made once. Registers are numbers, offsets in bytes."""
-
-    def __init__(self) -> None:
-        self._made: dict[str, str] = {}
-
-    def name(self, stem: str, body: str) -> str:
-        return self._made.setdefault(body, f"lds_{stem}_f{len(self._made)}")
-
-    @property
-    def text(self) -> str:
-        return "\n".join(f"NOINLINE int {name}({PARAMETERS}) {{ {PLACES} {body} }}" for body, name in self._made.items())
+def lds_function(meaning: str, returns: bool) -> Function:
+    """The C of a DS form; registers are given by number, offsets in bytes. `returns`: it has a destination."""
+    form, _, rest = meaning.partition(" ")
+    return Function("int", PARAMETERS, f"{PLACES}\n{_body(form, rest, returns)}")
 
 
-def lds_statement(instruction: Instruction, functions: LdsFunctions) -> str:
+def lds_statement(instruction: Instruction, functions: Functions) -> str:
     """A call that ends the wave where a check fails."""
     op, modifiers = instruction.op, instruction.modifiers
     if op.meaning == "nop":
         return ";"
-    if not op.meaning or modifiers.get("gds"):
-        raise refuse(instruction, op.note or "global data share")
     form, _, rest = op.meaning.partition(" ")
+    if not op.meaning or modifiers.get("gds") or form not in (*LANE_EXCHANGES, *FORMS):
+        raise refuse(
+            instruction, op.note or ("global data share" if modifiers.get("gds") else f"'{op.meaning}' is not supported")
+        )
     if form in LANE_EXCHANGES:
         return exchange_statement(instruction, form)
     data, data2 = [*(operand.index for operand in instruction.src[1:]), 0, 0][:2]
     target = instruction.dst[0].index if instruction.dst else 0
-    name = functions.name(form, lds_body(instruction, form, rest))
+    name = functions.name(f"lds_{form}", lds_function(op.meaning, bool(instruction.dst)))
     first, second = lds_offsets(instruction, form, rest)
     return guarded(f"{name}(W, {target}, {instruction.src[0].index}, {data}, {data2}, {first}, {second})")
 
@@ -55,13 +51,12 @@ def lds_offsets(instruction: Instruction, form: str, rest: str) -> tuple[int, in
     return int(modifiers["offset0"]) * scale, int(modifiers["offset1"]) * scale
 
 
-def lds_body(instruction: Instruction, form: str, rest: str) -> str:
-    """The C statements of one form."""
+def _body(form: str, rest: str, returns: bool) -> str:
     if form.removesuffix("st64").endswith("2"):
         return _two_places(form.removesuffix("st64"), rest)
     if form == "atomic":
         operation, type = rest.split(" ")
-        return f"return lds_atomic_{operation}_{type}(W, v, address, data, data2, offset, exec, {int(bool(instruction.dst))});"
+        return f"return lds_atomic_{operation}_{type}(W, v, address, data, data2, offset, exec, {int(returns)});"
     size, count, align = type_bytes(rest), memory_dwords(rest), _alignment(rest)
     if rest in SMALL_LOADS:
         return f"return load_lds_small(W, v[0], address, offset, {size}, {int(rest[0] == 'i')}, exec);"
@@ -69,9 +64,7 @@ def lds_body(instruction: Instruction, form: str, rest: str) -> str:
         return f"return store_lds_small(W, data[0], address, offset, {size}, exec);"
     if form == "load":
         return f"return load_lds(W, v, address, offset, {count}, {align}, exec);"
-    if form == "store":
-        return f"return store_lds(W, (const u32(*)[LANES])data, address, offset, {count}, {align}, exec);"
-    raise refuse(instruction, f"'{instruction.op.meaning}' is not supported")
+    return f"return store_lds(W, (const u32(*)[LANES])data, address, offset, {count}, {align}, exec);"
 
 
 def _alignment(type: str) -> int:

@@ -10,13 +10,15 @@ from amdc.sim.checks import Checks
 from amdc.sim.isa.forms import CONTROL_FORMS
 from amdc.sim.isa.model import Instruction
 from amdc.sim.translate.blocks import Block, Explorer, Flow
+from amdc.sim.translate.common import common_functions
 from amdc.sim.translate.control import control_statement
-from amdc.sim.translate.lds import LdsFunctions, lds_statement
+from amdc.sim.translate.functions import Functions
+from amdc.sim.translate.lds import lds_statement
 from amdc.sim.translate.operands import NotSimulated
 from amdc.sim.translate.scalar import scalar_statement
 from amdc.sim.translate.unwritten import Unwritten
 from amdc.sim.translate.vector import VectorFunctions, vector_statement
-from amdc.sim.translate.vector_memory import MemoryFunctions, buffer_statement, flat_statement, scalar_memory_statement
+from amdc.sim.translate.vector_memory import buffer_statement, flat_statement, scalar_memory_statement
 
 SCALAR_FORMATS = ("SOP1", "SOP2", "SOPC", "SOPK")
 VECTOR_FORMATS = ("VOP1", "VOP2", "VOP3", "VOPC")
@@ -39,9 +41,8 @@ class KernelTranslator:
     def __init__(self, options: Options, mode: int | None, unwritten: Unwritten | None) -> None:
         self.options = options
         self.unwritten = unwritten
-        self.vector = VectorFunctions(mode)
-        self.memory = MemoryFunctions()
-        self.lds = LdsFunctions()
+        self.functions = Functions(common_functions())
+        self.vector = VectorFunctions(self.functions, mode)
         self.errors: list[str] = []
 
     def statement(self, instruction: Instruction) -> str:
@@ -58,11 +59,11 @@ class KernelTranslator:
         if op.format == "SMEM":
             return faulting + scalar_memory_statement(instruction)
         if op.format == "FLAT":
-            return faulting + flat_statement(instruction, self.memory)
+            return faulting + flat_statement(instruction, self.functions)
         if op.format == "MUBUF":
-            return faulting + buffer_statement(instruction, self.memory)
+            return faulting + buffer_statement(instruction, self.functions)
         if op.format == "DS":
-            return faulting + lds_statement(instruction, self.lds)
+            return faulting + lds_statement(instruction, self.functions)
         raise NotSimulated(f"{op.name} at 0x{instruction.address:x}: {op.note or f'{op.format} instructions are not simulated'}")
 
     def block(self, block: Block, number: int, flow: Flow) -> list[str]:
@@ -105,10 +106,8 @@ def kernel_source(code: CodeObject, kernel: KernelInfo, options: Options) -> str
     return "\n".join(
         [
             options.checks.defines + '#include "kernel.h"',
-            translator.vector.text,
-            translator.memory.text,
-            translator.lds.text,
-            "static int run_wave(Wave *W) {",
+            translator.functions.text("NOINLINE"),
+            "SHARED int run_wave(Wave *W) {",
             "dispatch:",
             "    switch (W->resume) {",
             *cases,

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from amdc.sim.isa.forms import LANE_FORMS
 from amdc.sim.isa.model import Instruction
+from amdc.sim.translate.functions import Functions
 from amdc.sim.translate.operands import is_scalar, refuse, scalar_bits, vgpr_place
 from amdc.sim.translate.types import TYPES
-from amdc.sim.translate.vector_function import Form, form_of, function_text
+from amdc.sim.translate.vector_function import Form, form_of, vector_function
 
 FLUSHING = ("mad_f32", "mad_legacy_f32", "mul_legacy_f32")  # they flush f32 denormals in every mode
 
 
 class VectorFunctions:
-    """The functions that a kernel needs, each made once. `mode` is the MODE register where it never changes, else None."""
+    """The functions of vector operations. `mode` is the MODE register where it never changes, else None."""
 
-    def __init__(self, mode: int | None = None) -> None:
+    def __init__(self, functions: Functions, mode: int | None = None) -> None:
+        self._functions, self._mode = functions, mode
         self._names: dict[Form, str] = {}
-        self._mode = mode
 
     def name(self, form: Form) -> str:
-        return self._names.setdefault(form, f"{form.op.name}_f{len(self._names)}")
+        if form not in self._names:
+            self._names[form] = self._functions.name(form.op.name, vector_function(form))
+        return self._names[form]
 
     def in_mode(self, form: Form, call: str) -> str:
         """A call with the host's rounding and denormal mode that its operation needs, where that is not the f32 mode."""
@@ -29,10 +32,6 @@ class VectorFunctions:
         if any(name in form.meaning for name in FLUSHING) and (mode is None or mode & 0x30):
             return f"enter_flush(W); {call} leave_flush(W);"
         return call
-
-    @property
-    def text(self) -> str:
-        return "\n".join(function_text(form, name) for form, name in self._names.items())
 
 
 def vector_statement(instruction: Instruction, functions: VectorFunctions) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from amdc.sim.isa.helpers import CLAMPED
 from amdc.sim.isa.model import Instruction, Op
+from amdc.sim.translate.functions import Function
 from amdc.sim.translate.operands import is_scalar, refuse
 from amdc.sim.translate.types import TYPES, OperandType
 
@@ -99,10 +100,9 @@ def form_of(instruction: Instruction) -> Form:
     )
 
 
-def function_text(form: Form, name: str) -> str:
-    """The C definition of a form's function. Registers are given by number: that keeps the calls small."""
+def vector_function(form: Form) -> Function:
+    """The C of a form. Registers are given by number: that keeps the calls small."""
     parameters, lines = _parameters(form)
-    lines.insert(0, f"NOINLINE void {name}({', '.join(parameters)}) {{")
     if "IEEE" in form.meaning:
         lines.append("    const int IEEE = W->mode >> 9 & 1;")
     if form.flushed_type:  # bit 0 keeps denormals in sources, bit 1 in results
@@ -126,7 +126,7 @@ def function_text(form: Form, name: str) -> str:
         lines.append("    SGPR64(mask) = pack_bits(bits) & exec;")
         if "exec" in form.op.writes:
             lines.append("    EXEC = SGPR64(mask);")
-    return "\n".join([*lines, "}"])
+    return Function("void", ", ".join(parameters), "\n".join(lines))
 
 
 def _parameters(form: Form) -> tuple[list[str], list[str]]:

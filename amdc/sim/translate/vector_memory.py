@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amdc.sim.isa.model import Instruction, Operand
+from amdc.sim.translate.functions import Function, Functions
 from amdc.sim.translate.operands import refuse, scalar_bits
 from amdc.sim.translate.types import memory_dwords, type_bytes
 
@@ -53,33 +54,31 @@ def access_of(instruction: Instruction) -> Access:
     raise refuse(instruction, instruction.op.note or f"'{instruction.op.meaning}' is not supported")
 
 
-class MemoryFunctions:
-    """The functions that a kernel's vector memory instructions need, each made once."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[str, Access], str] = {}
-
-    def name(self, space: str, access: Access) -> str:
-        return self._made.setdefault((space, access), f"{space}_{access.name}")
-
-    @property
-    def text(self) -> str:
-        return "\n".join(
-            f"DEFINE_{space.upper()}({name}, {access.size}, {KINDS[access.kind]}, {access.code})"
-            for (space, access), name in self._made.items()
-        )
+PARAMETERS = {
+    "flat": "Wave *W, u32 to, u32 from, u32 address",
+    "buffer": "Wave *W, u32 to, u32 from, u32 resource, i32 index, i32 offset, u32 scalar_offset, u32 immediate",
+}
 
 
-def flat_statement(instruction: Instruction, functions: MemoryFunctions) -> str:
+def memory_function(space: str, access: Access) -> Function:
+    """The C of an access; registers are given by number, -1 for none."""
+    return Function("int", PARAMETERS[space], f"{space.upper()}_ACCESS({access.size}, {KINDS[access.kind]}, {access.code})")
+
+
+def _named(space: str, access: Access, functions: Functions) -> str:
+    return functions.name(f"{space}_{access.name}", memory_function(space, access))
+
+
+def flat_statement(instruction: Instruction, functions: Functions) -> str:
     """A call that ends the wave where a check fails."""
     access = access_of(instruction)
     address = instruction.src[0]
     registers = _data_registers(instruction, instruction.src[1] if len(instruction.src) > 1 else None)
-    call = f"{functions.name('flat', access)}(W, {registers}, {address.index})"
+    call = f"{_named('flat', access, functions)}(W, {registers}, {address.index})"
     return guarded(call)
 
 
-def buffer_statement(instruction: Instruction, functions: MemoryFunctions) -> str:
+def buffer_statement(instruction: Instruction, functions: Functions) -> str:
     """A call that ends the wave where a check fails."""
     if instruction.op.meaning == "cache":
         return ";"
@@ -91,7 +90,7 @@ def buffer_statement(instruction: Instruction, functions: MemoryFunctions) -> st
     offset = address.index + int(modifiers["idxen"]) if modifiers["offen"] else -1
     registers = _data_registers(instruction, instruction.src[0] if len(instruction.src) == 4 else None)
     place = f"{resource.index}, {index}, {offset}, {scalar_bits(scalar_offset, 1)}, {modifiers['offset']}"
-    return guarded(f"{functions.name('buffer', access)}(W, {registers}, {place})")
+    return guarded(f"{_named('buffer', access, functions)}(W, {registers}, {place})")
 
 
 def _data_registers(instruction: Instruction, data: Operand | None) -> str:
