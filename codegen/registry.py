@@ -21,6 +21,7 @@ MODULES = (
     "resize",
     "softmax",
     "reduction",
+    "scans",
     "pooling",
     "matmul",
     "convolution",

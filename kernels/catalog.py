@@ -90,9 +90,3 @@ RESIZE = KernelTemplate(
         Parameter("NEAREST", "1: no weights, dwords of any dtype", values=(0, 1)),
     ),
 )
-SCAN = KernelTemplate(
-    "scan",
-    "scan.hip",
-    "a running sum along one dimension",
-    (Parameter("TYPE", "C type of an element", values=("float", "int", "long")),),
-)

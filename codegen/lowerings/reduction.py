@@ -19,7 +19,7 @@ from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
-from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS, SCAN
+from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS
 
 BLOCK = 256
 LONG_ROW = 1024  # from here on, and where few rows would leave most of the card idle, a work-group shares a row
@@ -170,23 +170,3 @@ def variance_and_mean(item: Item, builder: ProgramBuilder) -> None:
     for index, op in enumerate(("VAR", "MEAN")):
         if index in item.used:
             reduce(item, builder, op, dims, builder.place(item.node, index), 1 if given is None else int(given))
-
-
-@lowers(aten.cumsum.default)
-def cumsum(item: Item, builder: ProgramBuilder) -> None:
-    """(x, dim)"""
-    x, out, shape = item.args[0], builder.place(item.node), item.shape
-    if dtype_name(x) != out.dtype or out.dtype not in ("float32", "int32", "int64"):
-        raise ModelError(f"'{item.user_name}' sums {dtype_name(x)} to {out.dtype}; kernels sum float32, int32, int64 to the same")
-    dim = item.args[1] % max(1, len(shape))
-    length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1)
-    columns = out.numel // max(1, length)
-    builder.launch(
-        SCAN,
-        {"TYPE": C_TYPES[out.dtype]},
-        item=item,
-        grid=(-(-columns // BLOCK), 1, 1),
-        arguments=[out, x, columns, length, inner, *magic(inner)],
-        writes=[out],
-        flops=out.numel,
-    )

@@ -1,26 +1,34 @@
-// scan: out[o, k, i] = x[o, 0, i] + ... + x[o, k, i], k = 0 .. length-1 (a running sum along one dimension).
+// scan: out[o, k, i] = x[o, 0, i] OP ... OP x[o, k, i], k = 0 .. length-1 (a running total along one dimension), one lane a column.
 //
-//   TYPE float, int or long: what x and out hold
-// Work-group 256, one column a lane, no LDS: models take running sums of short dimensions, where neighbouring columns keep lanes busy.
+//   OP      see scan.h; the total is kept in OUT_TYPE (float for 16-bit floats), converted from x's type at each step
+//   INDICES 1, for OP_MAX and OP_MIN: also write where the running extreme lies, as int64
+//   X_LOAD, OUT_TYPE, OUT_STORE   generated for the tensors' dtypes (codegen/typed.py)
+// Work-group 256, one column a lane, no LDS: for many columns, where neighbouring lanes read neighbouring addresses if inner > 1.
+// Long dimensions with few columns: scan_rows.hip.
 #include "amdc.h"
 #include "amdc_math.h"
-#ifndef TYPE
-#define TYPE float
-#endif
+#include "scan.h"
 
 AMDC_KERNEL void AMDC_SYMBOL(
-    void *out, unsigned out_bytes, const void *x, unsigned x_bytes, unsigned columns, unsigned length, unsigned inner, unsigned multiplier,
-    unsigned shift) {
+    void *out, unsigned out_bytes, void *places, unsigned places_bytes, const void *x, unsigned x_bytes, unsigned columns, unsigned length,
+    unsigned inner, unsigned multiplier, unsigned shift) {
     unsigned column = amdc_group_x() * AMDC_BLOCK + amdc_thread();
     if (column >= columns) return;
     unsigned outer = amdc_divide(column, multiplier, shift);
     unsigned start = outer * length * inner + (column - outer * inner);
-    amdc_buffer source = amdc_make(x, x_bytes), target = amdc_make(out, out_bytes);
-    TYPE sum = 0;
+    OUT_TYPE total = (OUT_TYPE)X_LOAD(start);
+    unsigned place = 0;
     for (unsigned k = 0; k < length; ++k) {
-        TYPE next;
-        amdc_get(source, start + k * inner, &next);
-        sum += next;
-        amdc_put(target, start + k * inner, sum);
+        OUT_TYPE next = (OUT_TYPE)X_LOAD(start + k * inner);
+        OUT_TYPE joined = k == 0 ? next : amdc_combine(total, next);
+#if INDICES
+        bool kept = k == 0 || next != next || (total == total && joined == next);
+        place = kept ? k : place;
+        total = kept ? next : total;
+        amdc_store_u64(amdc_make(places, places_bytes), 8u * (start + k * inner), place);
+#else
+        total = joined;
+#endif
+        OUT_STORE(start + k * inner, total);
     }
 }
