@@ -9,23 +9,13 @@ import torch
 from torch.fx import Node
 
 from amdc.ir.graph import Graph, dtype, is_op, shape
-from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
 from amdc.ir.pointwise import is_pointwise
 from amdc.ir.regions import channel_axis, fits_epilogue, make_region
 from amdc.pass_manager import Pass, PassContext, PassResult
+from amdc.passes.anchors import ANCHORS
 from amdc.passes.closure import next_closure
 
 aten = torch.ops.aten
-ANCHORS: dict[Any, str] = {
-    aten.convolution.default: "convolution",
-    convolution: "convolution",
-    convolution_packed: "convolution",
-    aten.mm.default: "linear",
-    linear_packed: "linear",
-    aten.bmm.default: "matmul",
-    aten.avg_pool2d.default: "pool",
-    aten.mean.dim: "reduction",
-}
 MAX_OPERANDS = 8  # of one kernel, beside the anchor's
 
 

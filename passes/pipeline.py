@@ -16,6 +16,7 @@ from amdc.passes.fuse_elementwise import FuseElementwise
 from amdc.passes.fuse_epilogue import FuseEpilogue
 from amdc.passes.fuse_prologue import FusePrologue
 from amdc.passes.pack_weights import PackWeights
+from amdc.passes.sink_views import SinkViews
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ STEPS = (
     Step(FoldConstants(), 1, "first: whether an operand is constant decides most rules that follow"),
     Step(Canonicalize(), 1, "one spelling each, before the passes that look for it"),
     Step(FoldConstants(), 1, "again: canonical forms compute on constants, such as a scaled bias"),
+    Step(SinkViews(), 1, "before what matches chains of operators: a view between two of them would hide the chain"),
+    Step(FoldConstants(), 1, "the views of constants that it made"),
     Step(CollapseAffine(), 1, "several batch norms and scales in a row become one, which then folds as a whole"),
     Step(FoldPadding(), 1, "before batch-norm folding and packing, which carry the convolution's padding along"),
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),

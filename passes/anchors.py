@@ -1,0 +1,37 @@
+"""Anchors: the operators whose kernels also compute the point-wise operators around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from amdc.ir.graph import is_op, shape
+from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
+from amdc.ir.pointwise import is_pointwise
+
+aten = torch.ops.aten
+ANCHORS: dict[Any, str] = {
+    aten.convolution.default: "convolution",
+    convolution: "convolution",
+    convolution_packed: "convolution",
+    aten.mm.default: "linear",
+    linear_packed: "linear",
+    aten.bmm.default: "matmul",
+    aten.avg_pool2d.default: "pool",
+    aten.mean.dim: "reduction",
+}
+
+
+def comes_from_anchor(node: Node) -> bool:
+    """Whether an anchor computes a value, or point-wise operators behind one that have its shape."""
+    todo, seen = [node], set()
+    while todo:
+        current = todo.pop()
+        if is_op(current, *ANCHORS):
+            return True
+        seen.add(current)
+        if is_pointwise(current):
+            todo += [o for o in current.all_input_nodes if o not in seen and shape(o) == shape(node)]
+    return False
