@@ -38,6 +38,7 @@ ALLOWED = {
     | {"ir", "frontends", "pass_manager", "passes", "codegen", "kernels", "bundle", "runtime", "sim", "cost"},
 }
 ALLOWED["cli"] = ALLOWED["compiler"] | COMPILER
+ALLOWED["onnx_backend"] = ALLOWED["cli"]
 TORCH_FREE = ("errors", "target", "environment", "program", "cache", "code_object", "inputs", "bundle", "runtime", "sim")
 CHIP_FREE_EXCEPT = ("amdc/target.py",)
 
