@@ -51,7 +51,7 @@ def unpack_convolution_weight(packed: Tensor, kernel: Sequence[int], groups: int
     return rows.transpose(1, 2).reshape(out_channels, packed.shape[0] // groups // math.prod(kernel), *kernel)
 
 
-def _convolve(
+def convolve(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: list[int], pads: list[int], dilation: list[int], groups: int
 ) -> Tensor:
     rank = len(stride)
@@ -66,7 +66,7 @@ def _convolve(
 def convolution(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: list[int], pads: list[int], dilation: list[int], groups: int
 ) -> Tensor:
-    return _convolve(x, weight, bias, stride, pads, dilation, groups)
+    return convolve(x, weight, bias, stride, pads, dilation, groups)
 
 
 @amdc_op(f"convolution_packed(Tensor x, Tensor weight, Tensor? bias, int[] kernel, {WINDOW}, int out_channels) -> Tensor")
@@ -82,7 +82,7 @@ def convolution_packed(
     out_channels: int,
 ) -> Tensor:
     unpacked = unpack_convolution_weight(weight, kernel, groups, out_channels)
-    return _convolve(x, unpacked, bias, stride, pads, dilation, groups)
+    return convolve(x, unpacked, bias, stride, pads, dilation, groups)
 
 
 @amdc_op("linear_packed(Tensor x, Tensor weight, int out_features) -> Tensor")
