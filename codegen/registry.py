@@ -22,6 +22,7 @@ MODULES = (
     "softmax",
     "reduction",
     "scans",
+    "sorting",
     "pooling",
     "matmul",
     "convolution",

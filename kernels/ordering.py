@@ -20,3 +20,12 @@ SCAN_ROWS = KernelTemplate(
     "a running total along one long dimension, a work-group a column",
     (Parameter("OP", "how values are put together", values=tuple(f"OP_{op}" for op in _SCANS)),),
 )
+_DESCENDING = Parameter("DESCENDING", "1: the largest first", values=(0, 1))
+_FINAL = Parameter("FINAL", "1: writes the result, 0: sorted runs to be merged", values=(0, 1))
+SORT_CHUNKS = KernelTemplate(
+    "sort_chunks",
+    "sort_chunks.hip",
+    "sorts rows in chunks, stably",
+    (Parameter("CHUNK", "elements of a chunk", values=(64, 128, 256, 512, 1024, 2048)), _DESCENDING, _FINAL),
+)
+MERGE_RUNS = KernelTemplate("merge_runs", "merge_runs.hip", "merges neighbouring sorted runs of each row", (_DESCENDING, _FINAL))
