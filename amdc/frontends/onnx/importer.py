@@ -119,7 +119,7 @@ class _Importer:
         if operator.counts_outputs:
             keywords["output_count"] = len(node.output)
         inputs = [self._argument(operator, node, i, value) for i, value in enumerate(arguments)]
-        if operator.shape_only or not any(self._recorder.is_traced(value) for value in inputs):
+        if not any(self._recorder.is_traced(value) and operator.decides(i) for i, value in enumerate(inputs)):
             results = operator.function(*inputs, **keywords)
         else:
             traced = [self._operand(operator, node, i, value) for i, value in enumerate(inputs)]

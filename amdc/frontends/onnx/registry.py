@@ -29,6 +29,7 @@ class Operator:
     `static` names the inputs that must be known at import; they arrive as Python numbers or (nested) lists.
     `scalars` names those that arrive as a Python number where they are constants with one element and another operand is traced.
     `shape_only`: the result depends on nothing but shapes and dtypes, so it is a constant even where the input is not.
+    `typed` names those of which only shape and dtype matter: the result is a constant where the other inputs are.
     """
 
     domain: str
@@ -38,6 +39,7 @@ class Operator:
     static: tuple[str, ...] = ()
     scalars: tuple[str, ...] = ()
     shape_only: bool = False
+    typed: tuple[str, ...] = ()
 
     @cached_property
     def parameters(self) -> tuple[inspect.Parameter, ...]:
@@ -47,6 +49,10 @@ class Operator:
     def positional(self) -> tuple[str, ...]:
         """Names of the inputs, in order; empty for a variadic operator."""
         return tuple(p.name for p in self.parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY)
+
+    def decides(self, index: int) -> bool:
+        """Whether the values of input number `index` matter, not only its shape and dtype."""
+        return not self.shape_only and self.positional[index : index + 1] not in [(name,) for name in self.typed]
 
     @cached_property
     def counts_outputs(self) -> bool:
@@ -64,6 +70,7 @@ def onnx_op(
     static: tuple[str, ...] = (),
     scalars: tuple[str, ...] = (),
     shape_only: bool = False,
+    typed: tuple[str, ...] = (),
 ) -> Callable[[Function], Function]:
     """Register a function as the meaning of an operator from opset version(s) `since` up to the next registered one.
 
@@ -74,7 +81,7 @@ def onnx_op(
         versions = _OPERATORS.setdefault((domain, name), {})
         for version in (since,) if isinstance(since, int) else since:
             assert version not in versions, f"{name}-{version} is registered twice"
-            versions[version] = Operator(domain, name, version, function, static, scalars, shape_only)
+            versions[version] = Operator(domain, name, version, function, static, scalars, shape_only, typed)
         return function
 
     return register

@@ -36,7 +36,7 @@ def cast(x: Tensor, /, *, to: int, saturate: int = 1, round_mode: str = "up") ->
     return x.to(torch_dtype(to, "its output"))
 
 
-@onnx_op("CastLike", since=15)
+@onnx_op("CastLike", since=15, typed=("like",))
 def cast_like(x: Tensor, like: Tensor, /, *, saturate: int = 1, round_mode: str = "up") -> Tensor:
     return x.to(like.dtype)
 
