@@ -11,8 +11,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-BufferKind = Literal["input", "output", "constant", "activation", "scratch"]
-ITEM_SIZES = {"float32": 4, "float16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1, "float64": 8}
+BufferKind = Literal["input", "output", "constant", "state", "activation", "scratch"]
+ITEM_SIZES = {
+    "float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "int32": 4, "int16": 2, "int8": 1,
+    "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
+    "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1,
+}  # fmt: skip
 ALIGNMENT = 256  # bytes, of every buffer in the arena: a dwordx4 load of 64 lanes then starts on cache lines
 
 
@@ -98,7 +102,23 @@ class Port:
 
 
 @dataclass(frozen=True)
+class State:
+    """A tensor that a session keeps from run to run (a key-value cache, a mutated buffer). A run reads its buffer and leaves the
+    next value there. It starts as `initial`, a constant of the bundle that lies outside the arena; None: as zeros. Programs of
+    one bundle that have a state of one name share it."""
+
+    name: str
+    buffer: str
+    dtype: str
+    shape: tuple[int, ...]
+    initial: str | None = None
+
+
+@dataclass(frozen=True)
 class Program:
+    """What runs for inputs of certain shapes. The arena holds, in this order, constants (`constant_bytes`), states
+    (`state_bytes`), and the rest (`peak_activation_bytes`); the programs of one bundle have the first two in common."""
+
     arch: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -107,9 +127,16 @@ class Program:
     launches: tuple[Launch, ...]
     arena_bytes: int
     constant_bytes: int  # constants fill the arena's start: [0, constant_bytes)
-    peak_activation_bytes: int  # extent of the arena behind the constants
+    peak_activation_bytes: int  # extent of the arena behind the constants and states
     largest_live_set: int  # the lower bound of peak_activation_bytes: the largest sum of buffers alive at one launch
     metadata: dict[str, Any] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
+    state_bytes: int = 0
+
+    @property
+    def activation_start(self) -> int:
+        """The offset in the arena of what no run needs from the one before."""
+        return self.constant_bytes + self.state_bytes
 
 
 def to_json(program: Program) -> dict[str, Any]:
@@ -141,6 +168,7 @@ def from_json(tree: dict[str, Any]) -> Program:
         | {
             "inputs": tuple(Port(**_tuples(port, "shape")) for port in tree["inputs"]),
             "outputs": tuple(Port(**_tuples(port, "shape")) for port in tree["outputs"]),
+            "states": tuple(State(**_tuples(state, "shape")) for state in tree["states"]),
             "buffers": {name: Buffer(**_tuples(buffer, "shape")) for name, buffer in tree["buffers"].items()},
             "kernels": {name: Kernel(**_tuples(kernel, "block")) for name, kernel in tree["kernels"].items()},
             "launches": launches,

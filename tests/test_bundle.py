@@ -14,7 +14,7 @@ import pytest
 import safetensors.numpy
 
 from amdc import __version__
-from amdc.bundle import Bundle
+from amdc.bundle import MAIN, SCHEMA, Bundle, GraphText
 from amdc.bundle.archive import ALIGNMENT, Archive, write_archive
 from amdc.errors import BundleError, InternalError, UsageError
 from amdc.program import Buffer, Kernel, Launch, Pointer, Port, Program, Scalar
@@ -50,7 +50,8 @@ def program() -> Program:
 
 
 def bundle(**changes: Any) -> Bundle:
-    made = Bundle(program(), {KEY: b"code object"}, CONSTANTS, "graph text", {KEY: "source"}, {"opt_level": 3})
+    graphs = {MAIN: GraphText("graph text", {"w": "weight"})}
+    made = Bundle({MAIN: program()}, {KEY: b"code object"}, CONSTANTS, graphs, {KEY: "source"}, {"opt_level": 3})
     return dataclasses.replace(made, **changes)
 
 
@@ -78,7 +79,7 @@ def manifest_with(**changes: Any) -> Callable[[dict[str, bytes]], None]:
 def program_with(**changes: Any) -> Callable[[dict[str, bytes]], None]:
     def change(members: dict[str, bytes]) -> None:
         manifest = json.loads(members["manifest.json"])
-        manifest["program"] |= changes
+        manifest["programs"][MAIN]["program"] |= changes
         members["manifest.json"] = json.dumps(manifest).encode()
 
     return change
@@ -88,7 +89,8 @@ def test_what_is_saved_comes_back(saved: Path) -> None:
     opened = Bundle.open(saved)
     assert opened.program == program()
     assert opened.code == {KEY: b"code object"}
-    assert (opened.graph_text, opened.sources, opened.options) == ("graph text", {KEY: "source"}, {"opt_level": 3})
+    assert opened.graphs == {MAIN: GraphText("graph text", {"w": "weight"})}
+    assert (opened.sources, opened.options) == ({KEY: "source"}, {"opt_level": 3})
     assert opened.constants.keys() == CONSTANTS.keys()
     for name, array in CONSTANTS.items():
         assert opened.constants[name].dtype == array.dtype
@@ -96,15 +98,15 @@ def test_what_is_saved_comes_back(saved: Path) -> None:
 
 
 def test_optional_members_may_be_absent(tmp_path: Path) -> None:
-    opened = Bundle.open(bundle(graph_text=None, sources=None).save(tmp_path / "m.amdc"))
-    assert (opened.graph_text, opened.sources) == (None, None)
+    opened = Bundle.open(bundle(graphs={}, sources=None).save(tmp_path / "m.amdc"))
+    assert (opened.graphs, opened.sources) == ({}, None)
 
 
 def test_bundle_without_constants(tmp_path: Path) -> None:
     buffers = {name: buffer for name, buffer in program().buffers.items() if buffer.kind != "constant"}
     launch = dataclasses.replace(program().launches[0], reads=("x",))
     small = dataclasses.replace(program(), buffers=buffers, launches=(launch,))
-    assert dict(Bundle.open(bundle(program=small, constants={}).save(tmp_path / "m.amdc")).constants) == {}
+    assert dict(Bundle.open(bundle(programs={MAIN: small}, constants={}).save(tmp_path / "m.amdc")).constants) == {}
 
 
 def test_equal_bundles_are_equal_files(tmp_path: Path) -> None:
@@ -186,7 +188,7 @@ def test_each_damaged_byte_is_found_or_harmless(saved: Path) -> None:
         saved.write_bytes(data[:position] + bytes([data[position] ^ 0x55]) + data[position + 1 :])
         try:
             opened = Bundle.open(saved)
-            content = (opened.program, opened.code, opened.graph_text, opened.sources)
+            content = (opened.program, opened.code, opened.graphs, opened.sources)
             weights = {name: array.tobytes() for name, array in opened.constants.items()}
         except BundleError as error:
             assert "m.amdc" in str(error) and "\n" not in str(error)
@@ -198,21 +200,22 @@ def test_each_damaged_byte_is_found_or_harmless(saved: Path) -> None:
 
 
 def test_newer_schema(saved: Path) -> None:
-    rewritten(saved, manifest_with(schema=2, amdc="0.9.0", program="a form that is not known yet"))
+    rewritten(saved, manifest_with(schema=SCHEMA + 1, amdc="0.9.0", programs="a form that is not known yet"))
     with pytest.raises(
-        BundleError, match=f"schema 2, written by amdc 0.9.0, but this amdc {__version__} reads up to schema 1; install"
+        BundleError,
+        match=f"schema {SCHEMA + 1}, written by amdc 0.9.0, but this amdc {__version__} reads schema {SCHEMA}; install",
     ):
         Bundle.open(saved)
 
 
-@pytest.mark.parametrize("member", [f"code/gfx803/{KEY}.hsaco", "weights.safetensors", "graph.txt", f"sources/{KEY}.hip"])
+@pytest.mark.parametrize("member", [f"code/gfx803/{KEY}.hsaco", "weights.safetensors", "graphs/0.txt", f"sources/{KEY}.hip"])
 def test_missing_member(saved: Path, member: str) -> None:
     rewritten(saved, lambda members: members.pop(member))
     with pytest.raises(BundleError, match=f"its member {member} is missing"):
         Bundle.open(saved)
 
 
-@pytest.mark.parametrize("member", [f"code/gfx803/{KEY}.hsaco", "graph.txt", f"sources/{KEY}.hip"])
+@pytest.mark.parametrize("member", [f"code/gfx803/{KEY}.hsaco", "graphs/0.txt", f"sources/{KEY}.hip"])
 def test_exchanged_member(saved: Path, member: str) -> None:
     rewritten(saved, lambda members: members.update({member: b"something else"}))
     with pytest.raises(BundleError, match=f"its member {member} does not match its hash"):
@@ -232,8 +235,8 @@ def test_exchanged_weights_are_found_when_they_are_used(saved: Path) -> None:
     [
         (manifest_with(format="another"), "is of the format 'another'"),
         (manifest_with(schema="one"), "schema 'one'"),
-        (manifest_with(program=None), "holds no valid program"),
-        (manifest_with(program={"arch": "gfx803"}), "holds no valid program"),
+        (manifest_with(programs=None), "holds no valid program"),
+        (manifest_with(programs={"arch": "gfx803"}), "holds no valid program"),
         (manifest_with(members=[]), "holds no valid program"),
         (lambda members: members.update({"manifest.json": b"{"}), "is malformed"),
         (lambda members: members.update({"manifest.json": b"[]"}), "is malformed"),

@@ -106,6 +106,8 @@ class Archive:
             raise self.error(f"its member {name} is missing")
         if entry.compress_type != zipfile.ZIP_STORED:
             raise self.error(f"its member {name} is compressed, so it was packed by another program")
+        if entry.header_offset < 0:  # zipfile shifts all offsets by what the directory at the end says
+            raise self.error(f"the place of its member {name} is damaged")
         with open(self.path, "rb") as file:
             file.seek(entry.header_offset)
             header = file.read(LOCAL_HEADER)

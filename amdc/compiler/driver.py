@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from amdc.bundle import Bundle
+from amdc.bundle import MAIN, Bundle, GraphText
 from amdc.code_object import CodeObject, waves_per_simd
 from amdc.compiler.options import CompileOptions
 from amdc.errors import UsageError
@@ -76,10 +76,10 @@ def compile_model(model: Any, options: CompileOptions) -> Bundle:
         lambda done, total, source: options.progress("kernels", done, total, source.symbol),
     )
     return Bundle(
-        program=with_resources(lowered.program, code, hardware),
+        programs={MAIN: with_resources(lowered.program, code, hardware)},
         code=code,
         constants=lowered.constants,
-        graph_text=to_text(graph),
+        graphs={MAIN: GraphText(to_text(graph))},
         sources={key: source.text for key, source in lowered.sources.items()} if options.keep_source else None,
         options={"opt_level": options.opt_level, "shapes": dict(options.shapes), "bindings": dict(options.bindings)},
         compile_seconds=time.perf_counter() - started,

@@ -3,46 +3,76 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from amdc.bundle import Bundle
+from amdc.bundle import Bundle, GraphText
 from amdc.errors import BundleError
+from amdc.ir import graph as ir
 from amdc.ir.parser import parse
 from amdc.program import Port
-from amdc.runtime.ports import check_inputs
+from amdc.runtime.selection import select
 
 
 class HostSession:
-    """Runs the optimised Graph that a bundle carries; the same calls as `amdc.runtime.session.Session`, without launches."""
+    """Runs the optimised Graphs that a bundle carries; the same calls as `amdc.runtime.session.Session`, without launches."""
 
     device_kind = "host"
 
     def __init__(self, bundle: Bundle) -> None:
-        if bundle.graph_text is None:
+        if bundle.programs.keys() - bundle.graphs.keys():
             raise BundleError(f"{bundle.path or 'the bundle'} carries no graph, so it cannot run on the host; compile it again")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns that memory-mapped weights are read-only; nothing writes them
-            constants = {name: torch.from_numpy(np.asarray(array)) for name, array in bundle.constants.items()}
-        self.inputs: tuple[Port, ...] = bundle.program.inputs
-        self.outputs: tuple[Port, ...] = bundle.program.outputs
-        self._graph = parse(bundle.graph_text, constants)
+            self._constants = {name: torch.from_numpy(np.asarray(array)) for name, array in bundle.constants.items()}
+        self.bundle = bundle
+        self._graphs = {key: self._parse(bundle.graphs[key]) for key in bundle.programs}
+        self._states: dict[str, torch.Tensor] = {}
+        self.reset()
 
-    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _parse(self, graph: GraphText) -> ir.Graph:
+        renamed = {name: self._constants[held] for name, held in graph.constants.items()}
+        return parse(graph.text, self._constants | renamed)
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Of the only program, or of the first: the others have the same names and dtypes."""
+        return next(iter(self.bundle.programs.values())).inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """As `inputs`."""
+        return next(iter(self.bundle.programs.values())).outputs
+
+    def reset(self) -> None:
+        """Set every state back to its first value."""
+        for program in self.bundle.programs.values():
+            for state in program.states:
+                if state.initial is not None:
+                    self._states[state.name] = self._constants[state.initial].clone()
+                else:
+                    self._states[state.name] = torch.zeros(state.shape, dtype=getattr(torch, state.dtype))
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The outputs by name. Raises InputError for a wrong name, shape or dtype."""
-        checked = check_inputs(self.inputs, inputs)
+        selection = select(self.bundle, inputs)
+        graph = self._graphs[selection.key]
+        given = {name: torch.from_numpy(array.copy()) for name, array in selection.arrays.items()} | self._states
         with torch.no_grad():
-            results = self._graph(*(torch.from_numpy(checked[port.name].copy()) for port in self.inputs))
-        return {port.name: result.numpy() for port, result in zip(self.outputs, results, strict=True)}
+            results = dict(zip(ir.outputs(graph), graph(*(given[name] for name in ir.inputs(graph))), strict=True))
+        for name, following in ir.states(graph).items():
+            self._states[name] = results.pop(following).clone()
+        return {name: selection.crop(name, result.numpy()) for name, result in results.items()}
 
     def __enter__(self) -> HostSession:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        del self._graph
+        self._graphs = {}
 
 
 def open_host_session(path: str | Path | Bundle, check: bool = True, jobs: int | None = None) -> HostSession:

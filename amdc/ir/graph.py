@@ -9,6 +9,9 @@ A Graph is a `torch.fx.GraphModule` whose nodes are
                   A body's output node holds one node, not a tuple, so that the call_module's value is a tensor (amdc.ir.regions).
   output          one tuple of nodes; `outputs(graph)` gives the user's names in their order
 Every node but output has `meta["val"]`: a FakeTensor (static shape, dtype), or a tuple of them.
+The graph's `meta["states"]`, if there: (input name, output name) pairs. Such an input is no input of the user's: a session keeps it
+from run to run, and the output of that name is its next value (a key-value cache, a mutated buffer). The graph's
+`meta["initial"]`, if there, holds tensors that states start as, by input name; the others start as zeros.
 `meta["source"]`: a tuple of the user's node names that this node computes (empty for what passes invented).
 `meta["value"]`: the user's name of the tensor this node holds, or None. A pass that replaces a node by one that holds the same
 tensor keeps both with `replace(old, new)`; so a deviation can be traced back to the user's model at every optimisation level.
@@ -32,6 +35,11 @@ def inputs(graph: Graph) -> tuple[str, ...]:
 def outputs(graph: Graph) -> tuple[str, ...]:
     """The user's output names, in the order of the output tuple."""
     return tuple(graph.meta["outputs"])
+
+
+def states(graph: Graph) -> dict[str, str]:
+    """The name of each state's next value among the outputs, by the state's name among the inputs."""
+    return dict(graph.meta.get("states", ()))
 
 
 def placeholders(graph: Graph) -> list[Node]:

@@ -48,6 +48,7 @@ class _Reader:
         self.constants, self.position = constants, 0
         self.mode = FakeTensorMode()
         self.fakes: dict[str, Any] = {}
+        self.states: list[tuple[str, str]] = []
 
     def graph(self, depth: int) -> Graph:
         """The graph from here to its `return`."""
@@ -72,8 +73,10 @@ class _Reader:
             raise ModelError(f"graph text, line `{line}`: expected `%name : type = expression`")
         name = match[2]
         match ast.unparse(call.func).split("."):
-            case ["input"]:
+            case ["input" | "state" as kind]:
                 names.append(ast.literal_eval(call.args[0]))
+                if kind == "state":
+                    self.states.append((names[-1], ast.literal_eval(call.args[1])))
                 node = graph.create_node("placeholder", name, name=name)
             case ["constant"]:
                 node = self.constant(module, graph, call, name, match[3])
@@ -116,6 +119,8 @@ class _Reader:
         graph.output(held if depth else tuple(node for _, node in held)).meta = {"source": (), "value": None}
         made = GraphModule(module, graph)
         made.meta = {"inputs": tuple(names), "outputs": ("out",) if depth else tuple(name for name, _ in held)}
+        if self.states and not depth:
+            made.meta["states"] = tuple(self.states)
         return made
 
 

@@ -9,6 +9,7 @@
       return %sigmoid
     return [('probability', %pointwise_0)]
 
+An input that is a state reads `state('cache', 'cache_next')`: its name, and the output that is its next value.
 A line reads: name, type, expression, the user's node names, and the user's name of the tensor. A constant of at most
 `INLINE_ELEMENTS` elements shows its values; the others stand in a file beside the text (amdc.ir.serialize).
 """
@@ -23,7 +24,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from amdc.ir.graph import Graph, constant, inputs, outputs, region
+from amdc.ir.graph import Graph, constant, inputs, outputs, region, states
 
 INLINE_ELEMENTS = 8
 DTYPES = {
@@ -95,13 +96,18 @@ def _lines(graph: Graph, indent: str, is_body: bool) -> Iterator[str]:
     names = iter(inputs(graph))
     for node in graph.graph.nodes:
         if node.op == "placeholder":
-            yield f"{indent}%{node.name} : {type_text(node.meta['val'])} = input({next(names)!r}){comment_text(node)}"
+            yield f"{indent}%{node.name} : {type_text(node.meta['val'])} = {_input(graph, next(names))}{comment_text(node)}"
         elif node.op == "output":
             yield f"{indent}return {_result(graph, node, is_body)}"
         else:
             yield indent + node_text(graph, node)
             if node.op == "call_module":
                 yield from _lines(region(graph, node), indent + "  ", True)
+
+
+def _input(graph: Graph, name: str) -> str:
+    following = states(graph).get(name)
+    return f"input({name!r})" if following is None else f"state({name!r}, {following!r})"
 
 
 def _result(graph: Graph, node: Node, is_body: bool) -> str:

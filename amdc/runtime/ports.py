@@ -12,12 +12,13 @@ from amdc.errors import InputError
 from amdc.program import Port
 
 
-def check_inputs(ports: Sequence[Port], given: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The inputs as C-contiguous arrays by name. Raises `InputError` with a line for each missing, unexpected or wrong one."""
+def check_inputs(ports: Sequence[Port], given: Mapping[str, Any], shapes: bool = True) -> dict[str, np.ndarray]:
+    """The inputs as C-contiguous arrays by name. Raises `InputError` with a line for each missing, unexpected or wrong one;
+    with `shapes` False any shape is right."""
     arrays = {name: np.asarray(value, order="C") for name, value in given.items()}
-    wrong = list(_problems(ports, arrays))
+    wrong = list(_problems(ports, arrays, shapes))
     if wrong:
-        expected = [f"  {port.name}: {describe(port.dtype, port.shape)}" for port in ports]
+        expected = [f"  {port.name}: {describe(port.dtype, port.shape) if shapes else port.dtype}" for port in ports]
         raise InputError("\n".join([*wrong, "the model takes:", *expected]))
     return arrays
 
@@ -27,7 +28,7 @@ def describe(dtype: str, shape: Sequence[int]) -> str:
     return f"{dtype} {list(shape)}"
 
 
-def _problems(ports: Sequence[Port], arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+def _problems(ports: Sequence[Port], arrays: Mapping[str, np.ndarray], shapes: bool) -> Iterator[str]:
     known = {port.name: port for port in ports}
     for name in arrays.keys() - known.keys():
         close = difflib.get_close_matches(name, known, 1)
@@ -38,5 +39,5 @@ def _problems(ports: Sequence[Port], arrays: Mapping[str, np.ndarray]) -> Iterat
             yield f"input '{name}' is missing"
         elif array.dtype != np.dtype(port.dtype):
             yield f"input '{name}' is {array.dtype}, expected {port.dtype}; convert it with .astype('{port.dtype}')"
-        elif array.shape != port.shape:
+        elif shapes and array.shape != port.shape:
             yield f"input '{name}' has shape {list(array.shape)}, expected {list(port.shape)}; another one needs another --shape"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amdc.bundle import Bundle
+from amdc.bundle import MAIN, Bundle
 from amdc.codegen.toolchain import find_toolchain
 from amdc.errors import ToolchainError
 from tests.support.small_model import COUNT, SCALE, SQUARE, WEIGHT, make_program
@@ -33,7 +33,7 @@ def compiled(cache_of_these_tests: None) -> dict[str, bytes]:
 
 @pytest.fixture
 def bundle(compiled: dict[str, bytes]) -> Bundle:
-    return Bundle(make_program(), compiled, {"w": WEIGHT})
+    return Bundle({MAIN: make_program()}, compiled, {"w": WEIGHT})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import amdc
-from amdc.bundle import Bundle
+from amdc.bundle import MAIN, Bundle
 from amdc.code_object import CodeObject
 from amdc.errors import BundleError, DeviceError, InputError, UsageError
 from amdc.program import Launch, Pointer, Program, Scalar
@@ -83,7 +83,7 @@ class NumpyDevice:
 
 
 def changed(bundle: Bundle, **changes: Any) -> Bundle:
-    return dataclasses.replace(bundle, program=dataclasses.replace(bundle.program, **changes))
+    return dataclasses.replace(bundle, programs={MAIN: dataclasses.replace(bundle.program, **changes)})
 
 
 def with_symbol(bundle: Bundle, symbol: str) -> Bundle:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from amdc.bundle import Bundle
+from amdc.bundle import MAIN, Bundle
 from amdc.codegen.lowering import Lowered, LoweringOptions, lower
 from amdc.codegen.toolchain import find_toolchain
 from amdc.ir.graph import Graph
@@ -19,7 +19,7 @@ ARCH = "gfx803"
 def compile_lowered(lowered: Lowered) -> Bundle:
     """The bundle of a lowered graph."""
     code = find_toolchain().compile_all(lowered.sources.values(), ARCH)
-    return Bundle(program=lowered.program, code=code, constants=lowered.constants)
+    return Bundle({MAIN: lowered.program}, code, lowered.constants)
 
 
 def run_graph_on_sim(
