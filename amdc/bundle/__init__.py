@@ -38,7 +38,7 @@ class Bundle:
     """One or more Programs with what they need. A program's key names what it is for, such as "N=1, S=32"; they take the same
     inputs in different shapes, and share constants, states and code objects.
 
-    `code` and `sources` are keyed by `Kernel.code`, `constants` by buffer name (and by name in a GraphText or a State), `graphs` by
+    `code` and `sources` are keyed by `Kernel.code`, `constants` by buffer name (and as GraphText and State name them), `graphs` by
     program. `compile_seconds` is known only where the bundle was just compiled; `path` only where it was opened."""
 
     programs: Mapping[str, Program]

@@ -1,4 +1,4 @@
-"""What a bundle says of its programs beyond their launches: their Graphs, sizes that inputs are padded to, and text generation."""
+"""What a bundle says of its programs beyond their launches: their Graphs, sizes to pad inputs to, and text generation."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ class Buckets:
 
 @dataclass(frozen=True)
 class Generation:
-    """A causal language model whose key-value cache is a state. Each program takes `ids` int64 [1, n], `start` int64 [1] (how many
-    tokens the cache holds) and `last` int64 [1] (the index in `ids` of the last token that counts), and gives `token` int64 [1],
-    the likeliest next one. `lengths` are the programs' n, ascending; 1 is among them. The cache holds `max_length` tokens."""
+    """A causal language model whose key-value cache is a state.
+
+    Each program takes `ids` int64 [1, n], `start` int64 [1] (how many tokens the cache holds) and `last` int64 [1] (the index in
+    `ids` of the last token that counts), and gives `token` int64 [1], the likeliest next one. `lengths` are the programs' n,
+    ascending; 1 is among them. The cache holds `max_length` tokens."""
 
     lengths: tuple[int, ...]
     max_length: int

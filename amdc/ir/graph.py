@@ -9,8 +9,8 @@ A Graph is a `torch.fx.GraphModule` whose nodes are
                   A body's output node holds one node, not a tuple, so that the call_module's value is a tensor (amdc.ir.regions).
   output          one tuple of nodes; `outputs(graph)` gives the user's names in their order
 Every node but output has `meta["val"]`: a FakeTensor (static shape, dtype), or a tuple of them.
-The graph's `meta["states"]`, if there: (input name, output name) pairs. Such an input is no input of the user's: a session keeps it
-from run to run, and the output of that name is its next value (a key-value cache, a mutated buffer). The graph's
+The graph's `meta["states"]`, if there: (input name, output name) pairs. Such an input is no input of the user's: a session
+keeps it from run to run, and the output of that name is its next value (a key-value cache, a mutated buffer). The graph's
 `meta["initial"]`, if there, holds tensors that states start as, by input name; the others start as zeros.
 `meta["source"]`: a tuple of the user's node names that this node computes (empty for what passes invented).
 `meta["value"]`: the user's name of the tensor this node holds, or None. A pass that replaces a node by one that holds the same

@@ -1,4 +1,4 @@
-"""Which of a bundle's programs runs for a user's inputs: the one compiled for their shapes, after padding where there are buckets."""
+"""Which of a bundle's programs runs for a user's inputs: the one compiled for their shapes, padded where there are buckets."""
 
 from __future__ import annotations
 
