@@ -14,8 +14,10 @@ Lowering = Callable[[Item, ProgramBuilder], None]
 
 MODULES = (
     "pointwise",
+    "views",
     "data_movement",
     "indexing",
+    "scattering",
     "constants",
     "normalization",
     "resize",

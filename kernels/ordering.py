@@ -29,3 +29,13 @@ SORT_CHUNKS = KernelTemplate(
     (Parameter("CHUNK", "elements of a chunk", values=(64, 128, 256, 512, 1024, 2048)), _DESCENDING, _FINAL),
 )
 MERGE_RUNS = KernelTemplate("merge_runs", "merge_runs.hip", "merges neighbouring sorted runs of each row", (_DESCENDING, _FINAL))
+SCATTER_REDUCE = KernelTemplate(
+    "scatter_reduce",
+    "scatter_reduce.hip",
+    "values put at the places that an index holds, several at one place put together",
+    (
+        Parameter("OP", "how", values=tuple(f"OP_{op}" for op in ("SUM", "PROD", "MAX", "MIN", "MEAN", "LAST"))),
+        Parameter("SELF", "1: what was there takes part", values=(0, 1)),
+        Parameter("WALK", "0 a lane an output element, 1 a lane a column", values=(0, 1)),
+    ),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
@@ -9,6 +10,7 @@ from amdc.codegen.elementwise import RAW, Source, launch_copy, launch_map
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import Shape, broadcast_strides, dense_strides
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.scattering import put_and_add, put_where
 from amdc.codegen.operators import literal
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
@@ -88,7 +90,7 @@ def _advanced(x: Node, indices: list[Node | None], domain: Shape) -> tuple[list[
     return sources, own, steps
 
 
-@lowers(aten.index.Tensor)
+@lowers(aten.index.Tensor, aten._unsafe_index.Tensor)
 def index(item: Item, builder: ProgramBuilder) -> None:
     x, indices = item.args
     sources, strides, steps = _advanced(x, list(indices), item.shape)
@@ -143,14 +145,17 @@ def scatter(item: Item, builder: ProgramBuilder) -> None:
         _write(item, builder, out, domain, sources, tuple(strides), [step], literal(value, out.dtype))
 
 
-@lowers(aten.index_put.default)
+@lowers(aten.index_put.default, aten._unsafe_index_put.default)
 def index_put(item: Item, builder: ProgramBuilder) -> None:
     """(x, indices, values, accumulate=False)"""
     x, indices, values = item.args[:3]
+    masks = [i for i in indices if i is not None and ir.dtype(i) in (torch.bool, torch.uint8)]
+    if masks:
+        put_where(item, builder, x, list(indices), values)
+        return
     if (item.args[3] if len(item.args) > 3 else item.kwargs.get("accumulate", False)) is True:
-        raise ModelError(
-            f"'{item.user_name}': index_put that adds up has no kernel (it needs float atomics, which the card lacks)"
-        )
+        put_and_add(item, builder, x, list(indices), values)
+        return
     rank = max(len(ir.shape(i)) for i in indices if i is not None)
     used = [dim for dim, i in enumerate(indices) if i is not None]
     start = used[0] if used == list(range(used[0], used[-1] + 1)) else 0
