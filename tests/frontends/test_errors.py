@@ -293,4 +293,6 @@ def test_numbers_that_are_no_initializer() -> None:
     proto = relu_model()
     proto.graph.initializer.append(numpy_helper.from_array(np.ones(2, np.float32), "w"))
     proto.graph.initializer[0].data_type = TensorProto.INT4
-    assert "initializer 'w' has the dtype INT4" in failure(ModelError, proto)
+    assert "initializer 'w' holds 8 bytes, but its shape [2] needs 1" in failure(ModelError, proto)
+    proto.graph.initializer[0].data_type = TensorProto.STRING
+    assert "initializer 'w' has the dtype STRING" in failure(ModelError, proto)

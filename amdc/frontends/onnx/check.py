@@ -7,10 +7,10 @@ from collections import defaultdict
 import onnx
 
 from amdc.errors import ModelError
+from amdc.frontends.onnx.elements import HELD, element_name
 from amdc.frontends.onnx.load import Model
 from amdc.frontends.onnx.registry import NEWEST_OPSET, OLDEST_OPSET, find_operator, newer_opset
 from amdc.frontends.onnx.structure import structure_problems
-from amdc.frontends.onnx.tensors import DTYPES, dtype_name
 
 SHOWN = 12  # rows of a table that fit on a screen with the rest
 CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
@@ -121,10 +121,10 @@ def _type_problems(proto: onnx.ModelProto) -> list[str]:
             held = value.type.WhichOneof("value")
             if held not in (None, "tensor_type"):
                 problems.append(f"{kind} '{value.name}' is a {held.removesuffix('_type')}; only tensors are supported")
-            elif value.type.tensor_type.elem_type not in (onnx.TensorProto.UNDEFINED, *DTYPES):
+            elif value.type.tensor_type.elem_type not in (onnx.TensorProto.UNDEFINED, *HELD):
                 problems.append(_dtype_problem(f"{kind} '{value.name}'", value.type.tensor_type.elem_type))
     for tensor in proto.graph.initializer:
-        if tensor.data_type not in DTYPES:
+        if tensor.data_type not in HELD:
             problems.append(_dtype_problem(f"initializer '{tensor.name}'", tensor.data_type))
     problems += [
         f"initializer '{t.values.name}' is sparse; only dense tensors are supported" for t in proto.graph.sparse_initializer
@@ -133,4 +133,4 @@ def _type_problems(proto: onnx.ModelProto) -> list[str]:
 
 
 def _dtype_problem(what: str, elem_type: int) -> str:
-    return f"{what} has the dtype {dtype_name(elem_type)}, which amdc does not support"
+    return f"{what} has the dtype {element_name(elem_type)}, which amdc does not support"

@@ -6,8 +6,8 @@ import onnx
 import torch
 
 from amdc.errors import ModelError, UsageError
+from amdc.frontends.onnx.elements import held_dtype
 from amdc.frontends.onnx.load import Model
-from amdc.frontends.onnx.tensors import torch_dtype
 
 Shape = tuple[int, ...]
 Dimension = int | str | None  # fixed, named by a symbol, or unknown
@@ -34,7 +34,7 @@ def bind_inputs(model: Model, shapes: dict[str, Shape], bindings: dict[str, int]
     bound = {}
     for value in inputs:
         fixed = _bound(declared[value.name], shapes.get(value.name), symbols)
-        bound[value.name] = (fixed or (), torch_dtype(value.type.tensor_type.elem_type, f"input '{value.name}'"))
+        bound[value.name] = (fixed or (), held_dtype(value.type.tensor_type.elem_type, f"input '{value.name}'"))
         if fixed is None and value.name not in shapes:
             problems.append(_unbound(value.name, declared[value.name]))
     if problems:

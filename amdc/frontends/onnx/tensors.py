@@ -12,40 +12,14 @@ from onnx import TensorProto, numpy_helper
 from torch import Tensor
 
 from amdc.errors import ModelError
-
-DTYPES: dict[int, torch.dtype] = {
-    TensorProto.FLOAT: torch.float32,
-    TensorProto.UINT8: torch.uint8,
-    TensorProto.INT8: torch.int8,
-    TensorProto.UINT16: torch.uint16,
-    TensorProto.INT16: torch.int16,
-    TensorProto.INT32: torch.int32,
-    TensorProto.INT64: torch.int64,
-    TensorProto.BOOL: torch.bool,
-    TensorProto.FLOAT16: torch.float16,
-    TensorProto.DOUBLE: torch.float64,
-    TensorProto.UINT32: torch.uint32,
-    TensorProto.UINT64: torch.uint64,
-    TensorProto.BFLOAT16: torch.bfloat16,
-    TensorProto.FLOAT8E4M3FN: torch.float8_e4m3fn,
-    TensorProto.FLOAT8E4M3FNUZ: torch.float8_e4m3fnuz,
-    TensorProto.FLOAT8E5M2: torch.float8_e5m2,
-    TensorProto.FLOAT8E5M2FNUZ: torch.float8_e5m2fnuz,
-}
+from amdc.frontends.onnx.elements import BITS, DTYPES, NARROW, element_name, held_dtype, to_held
 
 
-def dtype_name(elem_type: int) -> str:
-    """ONNX's name of a tensor element type."""
-    return TensorProto.DataType.Name(elem_type) if elem_type in TensorProto.DataType.values() else f"element type {elem_type}"
-
-
-def torch_dtype(elem_type: int, where: str) -> torch.dtype:
-    """Raises ModelError where torch has no such dtype (strings, complex and 4-bit types)."""
-    if elem_type not in DTYPES:
-        raise ModelError(
-            f"{where} has the dtype {dtype_name(elem_type)}, which amdc does not support; convert it to FLOAT or an integer type"
-        )
-    return DTYPES[elem_type]
+def torch_dtype(element: int, where: str) -> torch.dtype:
+    """The dtype of an element type that torch has itself. Raises ModelError for any other."""
+    if element not in DTYPES:
+        raise ModelError(f"{where} has the dtype {element_name(element)}, which is not supported here")
+    return DTYPES[element]
 
 
 class TensorReader:
@@ -65,14 +39,16 @@ class TensorReader:
     def read_initializer(self, proto: TensorProto) -> Tensor:
         """A weight of the model, from where it lies in the file."""
         where = f"initializer '{proto.name}'"
-        if self._content is None or proto.name not in self._spans:
+        if self._content is None or proto.name not in self._spans or proto.data_type in NARROW:
             return self.read(proto, where)
         offset, length = self._spans[proto.name]
-        return _view(self._content[offset : offset + length], torch_dtype(proto.data_type, where), tuple(proto.dims), where)
+        return _view(self._content[offset : offset + length], held_dtype(proto.data_type, where), tuple(proto.dims), where)
 
     def read(self, proto: TensorProto, where: str) -> Tensor:
         """Any tensor; `where` names it in errors (ModelError: dtype, size, missing or short external file)."""
-        dtype, shape = torch_dtype(proto.data_type, where), tuple(proto.dims)
+        dtype, shape = held_dtype(proto.data_type, where), tuple(proto.dims)
+        if proto.data_type in NARROW:
+            return _narrow(proto, self._external(proto, where) if proto.data_location == TensorProto.EXTERNAL else None, where)
         if proto.data_location == TensorProto.EXTERNAL:
             return _view(self._external(proto, where), dtype, shape, where)
         if proto.HasField("raw_data"):
@@ -119,19 +95,44 @@ def _view(data: np.ndarray, dtype: torch.dtype, shape: tuple[int, ...], where: s
 def _from_fields(proto: TensorProto, dtype: torch.dtype, shape: tuple[int, ...], where: str) -> Tensor:
     """A tensor whose values stand in the typed fields (float_data, int32_data...)."""
     try:
-        array = np.ascontiguousarray(numpy_helper.to_array(proto)).reshape(shape)
-    except (ValueError, TypeError) as problem:
+        array = numpy_helper.to_array(proto)
+        return to_held(array, proto.data_type).reshape(shape)
+    except (ValueError, TypeError, RuntimeError) as problem:
         raise ModelError(f"{where}: its values do not fill its shape {list(shape)} ({problem})") from problem
-    flat = array.reshape(-1)
-    if array.dtype.kind == "V" or not hasattr(np, array.dtype.name):  # bfloat16 and float8 come as extension dtypes
-        return torch.from_numpy(flat.view(f"u{array.itemsize}")).view(dtype).reshape(shape)
-    return torch.from_numpy(flat).reshape(shape)
+
+
+def _narrow(proto: TensorProto, external: np.ndarray | None, where: str) -> Tensor:
+    """A tensor of a type that ONNX files pack, or that torch lacks."""
+    dtype, shape = held_dtype(proto.data_type, where), tuple(proto.dims)
+    raw = proto.raw_data if external is None else external.tobytes()
+    needed = -(-int(np.prod(shape, dtype=np.int64)) * BITS[element_name(proto.data_type)] // 8)
+    if raw and len(raw) != needed:
+        raise ModelError(f"{where} holds {len(raw)} bytes, but its shape {list(shape)} needs {needed}")
+    whole = proto if external is None else TensorProto(dims=proto.dims, data_type=proto.data_type, raw_data=raw)
+    return _from_fields(whole, dtype, shape, where)
+
+
+def sparse_tensor(proto: onnx.SparseTensorProto, reader: TensorReader, where: str) -> Tensor:
+    """A sparse tensor, densified. Its indices are places in the flattened tensor, or one index a dimension."""
+    values, shape = reader.read(proto.values, where), tuple(proto.dims)
+    places = reader.read(proto.indices, f"the indices of {where}")
+    if places.dim() == 2:
+        strides = [int(np.prod(shape[d + 1 :], dtype=np.int64)) for d in range(len(shape))]
+        places = (places * torch.tensor(strides)).sum(1)
+    dense = torch.zeros(int(np.prod(shape, dtype=np.int64)), dtype=values.dtype)
+    outside = len(places) and not 0 <= int(places.min()) <= int(places.max()) < len(dense)
+    if values.dim() != 1 or places.shape != values.shape or outside:
+        raise ModelError(f"{where}: its indices do not fit {len(values)} values in the shape {list(shape)}")
+    dense[places] = values
+    return dense.reshape(shape)
 
 
 def attribute_value(attribute: onnx.AttributeProto, reader: TensorReader, where: str) -> object:
     """An attribute as Python's int, float, str, list of them, or a tensor."""
     if attribute.type == onnx.AttributeProto.TENSOR:
         return reader.read(attribute.t, f"attribute '{attribute.name}' of {where}")
+    if attribute.type == onnx.AttributeProto.SPARSE_TENSOR:
+        return sparse_tensor(attribute.sparse_tensor, reader, f"attribute '{attribute.name}' of {where}")
     value = onnx.helper.get_attribute_value(attribute)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
