@@ -2,11 +2,13 @@
 
 from amdc.frontends.onnx.operators import (  # noqa: F401
     activation,
+    attention,
     constants,
     convolution,
     indexing,
     legacy,
     linear,
+    losses,
     normalization,
     padding,
     pointwise,
@@ -15,5 +17,6 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     rearrange,
     reduction,
     resize,
+    sequence_mixing,
     shape,
 )
