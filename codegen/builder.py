@@ -17,7 +17,7 @@ from amdc.codegen.memory_plan import plan
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.kernels.template import KernelTemplate, Value
-from amdc.program import ITEM_SIZES, Argument, Buffer, BufferKind, Kernel, Launch, Pointer, Port, Program, Scalar
+from amdc.program import ITEM_SIZES, Argument, Buffer, BufferKind, Kernel, Launch, Pointer, Port, Program, Scalar, State
 from amdc.target import Target
 
 MAX_BYTES = 1 << 31  # of one buffer: the kernels' offsets are 32-bit
@@ -53,6 +53,11 @@ def value_name(node: Node) -> str | None:
     return node.meta.get("value")
 
 
+def named_placeholders(graph: ir.Graph) -> Iterable[tuple[str, Node]]:
+    """The inputs, states included, with the user's names."""
+    return zip(ir.inputs(graph), ir.placeholders(graph), strict=True)
+
+
 class ProgramBuilder:
     """One lowering's state. `target` is the architecture's row; `options` those of the lowering (see `codegen.lowering`)."""
 
@@ -67,6 +72,7 @@ class ProgramBuilder:
         self._buffers: dict[str, Buffer] = {}
         self._places: dict[tuple[Node, int], Place] = {}
         self._named: dict[str, Place] = {}  # constants, by the name they were asked for
+        self._states = {node: name for name, node in named_placeholders(graph) if name in ir.states(graph)}
 
     # --- where values lie ---
     def place(self, value: Node | Place, index: int = 0) -> Place:
@@ -83,9 +89,12 @@ class ProgramBuilder:
         if node.op == "get_attr":
             return self.constant(str(node.target), ir.constant(self.graph, node).detach().contiguous().numpy())
         name = node.name if index == 0 else f"{node.name}.{index}"
-        return self._buffer(
-            self._unique(name), "input" if node.op == "placeholder" else "activation", dtype, tuple(map(int, fake.shape))
-        )
+        return self._buffer(self._unique(name), self._kind(node), dtype, tuple(map(int, fake.shape)))
+
+    def _kind(self, node: Node) -> BufferKind:
+        if node.op != "placeholder":
+            return "activation"
+        return "state" if node in self._states else "input"
 
     def _buffer(self, name: str, kind: BufferKind, dtype: str, shape: tuple[int, ...]) -> Place:
         if dtype not in ITEM_SIZES:
@@ -217,11 +226,15 @@ class ProgramBuilder:
         return symbol
 
     # --- the end ---
-    def finish(self, inputs: Sequence[Node], outputs: Sequence[Place]) -> Program:
-        """The planned Program. `inputs` and `outputs` stand in the order of the user's names; each output fills a buffer from its
-        start, which is kept to the end of the run."""
-        in_ports = [self._port(name, self.place(node)) for name, node in zip(ir.inputs(self.graph), inputs, strict=True)]
-        out_ports = [self._port(name, place) for name, place in zip(ir.outputs(self.graph), outputs, strict=True)]
+    def finish(self, outputs: Sequence[Place]) -> Program:
+        """The planned Program. `outputs` stand in the order of the user's names, without states' next values; each fills a buffer
+        from its start, which is kept to the end of the run."""
+        named = [(name, self.place(node)) for name, node in named_placeholders(self.graph)]
+        following = ir.states(self.graph)
+        in_ports = [self._port(name, place) for name, place in named if name not in following]
+        states = [State(name, p.buffer, p.dtype, p.shape) for name, p in named if name in following]
+        names = [name for name in ir.outputs(self.graph) if name not in following.values()]
+        out_ports = [self._port(name, place) for name, place in zip(names, outputs, strict=True)]
         for place in outputs:
             self.claim(place)
         placed = plan(self._buffers, self._launches, keep={place.buffer for place in outputs})
@@ -234,8 +247,10 @@ class ProgramBuilder:
             launches=tuple(self._launches),
             arena_bytes=placed.arena_bytes,
             constant_bytes=placed.constant_bytes,
-            peak_activation_bytes=placed.arena_bytes - placed.constant_bytes,
+            peak_activation_bytes=placed.arena_bytes - placed.constant_bytes - placed.state_bytes,
             largest_live_set=placed.largest_live_set,
+            states=tuple(states),
+            state_bytes=placed.state_bytes,
         )
 
     @staticmethod

@@ -19,6 +19,7 @@ from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item, make_item
 from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.registry import find
+from amdc.codegen.states import store_states, update_in_place, user_outputs
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.program import Program
@@ -54,6 +55,7 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
     if unsupported:
         raise ModelError(unsupported_message(unsupported, target.arch))
     builder = ProgramBuilder(graph, target, options.opt_level)
+    update_in_place(graph, builder, nodes)
     if options.opt_level >= 2:
         join_in_place(graph, builder, nodes)
     for node in nodes:
@@ -63,8 +65,9 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
             function = find(by_node[node])
             assert function is not None
             function(by_node[node], builder)
-    outputs = [own_place(graph, builder, node) for node in ir.output_nodes(graph)]
-    return Lowered(builder.finish(ir.placeholders(graph), outputs), builder.sources, builder.constants)
+    outputs = [own_place(graph, builder, node) for node in user_outputs(graph)]
+    store_states(graph, builder)
+    return Lowered(builder.finish(outputs), builder.sources, builder.constants)
 
 
 def own_place(graph: ir.Graph, builder: ProgramBuilder, node: Node) -> Place:

@@ -1,4 +1,4 @@
-"""Places every buffer in one arena: constants first, then the rest by lifetime, greedily by size.
+"""Places every buffer in one arena: constants first, then states, then the rest by lifetime, greedily by size.
 
 Source: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020), "greedy
 by size for offset calculation".
@@ -10,7 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from amdc.errors import InternalError
-from amdc.program import ALIGNMENT, Buffer, Launch
+from amdc.program import ALIGNMENT, Buffer, BufferKind, Launch
+
+RESIDENT: tuple[BufferKind, ...] = ("constant", "state")  # what outlives a run, in the order of the arena
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Plan:
     buffers: dict[str, Buffer]
     arena_bytes: int
     constant_bytes: int
+    state_bytes: int
     largest_live_set: int  # bytes, of aligned sizes
 
 
@@ -27,8 +30,9 @@ def aligned(nbytes: int) -> int:
 
 
 def lifetimes(buffers: Mapping[str, Buffer], launches: Sequence[Launch], keep: Collection[str]) -> dict[str, Buffer]:
-    """The buffers with `first` and `last`: inputs live from before the first launch, constants and those to `keep` to the end."""
-    first: dict[str, int] = {name: -1 for name, buffer in buffers.items() if buffer.kind in ("input", "constant")}
+    """The buffers with `first` and `last`: inputs live from before the first launch, constants, states and those to `keep` to the
+    end."""
+    first: dict[str, int] = {name: -1 for name, buffer in buffers.items() if buffer.kind in ("input", *RESIDENT)}
     last: dict[str, int] = dict(first)
     for index, launch in enumerate(launches):
         for name in launch.writes + launch.reads:
@@ -36,7 +40,7 @@ def lifetimes(buffers: Mapping[str, Buffer], launches: Sequence[Launch], keep: C
             last[name] = index
     end = len(launches)
     for name in buffers:
-        if name in keep or buffers[name].kind == "constant":
+        if name in keep or buffers[name].kind in RESIDENT:
             last[name] = end
             first.setdefault(name, end)
     return {name: replace(buffer, first=first[name], last=last[name]) for name, buffer in buffers.items() if name in first}
@@ -90,14 +94,17 @@ def check(buffers: Mapping[str, Buffer]) -> None:
 def plan(buffers: Mapping[str, Buffer], launches: Sequence[Launch], keep: Collection[str]) -> Plan:
     """Place all buffers that a launch uses, plus inputs, constants, and those to `keep` until the end."""
     alive = lifetimes(buffers, launches, keep)
-    constants = [buffer for buffer in alive.values() if buffer.kind == "constant"]
-    others = [buffer for buffer in alive.values() if buffer.kind != "constant"]
-    offsets, constant_bytes = {}, 0
-    for buffer in constants:
-        offsets[buffer.name] = constant_bytes
-        constant_bytes += aligned(buffer.nbytes)
-    moving, arena_bytes = place(others, constant_bytes)
+    offsets, ends = {}, [0]
+    for kind in RESIDENT:
+        end = ends[-1]
+        for buffer in alive.values():
+            if buffer.kind == kind:
+                offsets[buffer.name] = end
+                end += aligned(buffer.nbytes)
+        ends.append(end)
+    others = [buffer for buffer in alive.values() if buffer.kind not in RESIDENT]
+    moving, arena_bytes = place(others, ends[-1])
     offsets |= moving
     done = {name: replace(buffer, offset=offsets[name]) for name, buffer in alive.items()}
     check(done)
-    return Plan(done, arena_bytes, constant_bytes, largest_live_set(others, len(launches)))
+    return Plan(done, arena_bytes, ends[1], ends[2] - ends[1], largest_live_set(others, len(launches)))

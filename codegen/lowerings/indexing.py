@@ -98,8 +98,10 @@ def index(item: Item, builder: ProgramBuilder) -> None:
 
 
 def _start_from(item: Item, builder: ProgramBuilder, x: Node) -> Place:
-    """The output as a copy of x, to be written into."""
+    """The output as a copy of x, to be written into; x itself where both share a place (a state updated in place)."""
     out = builder.place(item.node)
+    if out == builder.place(x):
+        return out
     launch_copy(builder, item, item.shape, Source(x, dtype_name(x), dense_strides(item.shape)), out)
     return out
 
