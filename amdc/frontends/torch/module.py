@@ -1,0 +1,122 @@
+"""An nn.Module with example inputs becomes a Graph, by way of torch.export."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+
+from amdc.errors import ModelError, UsageError
+from amdc.frontends.torch.exported import Signature, import_functional
+from amdc.frontends.torch.names import input_names, output_names, parameter_names
+from amdc.frontends.torch.sizes import resized
+from amdc.ir.graph import Graph
+
+PLAIN = (type(None), bool, int, float, str)  # leaves that are fixed at export (inputs) or left out (outputs)
+
+
+def import_module(
+    model: nn.Module,
+    example_inputs: Any,
+    dynamic_shapes: Mapping[str, Mapping[int, Any]] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    bindings: Mapping[str, int] | None = None,
+) -> Graph:
+    """The Graph of a module in evaluation mode, for inputs of the examples' shapes and dtypes (contract: `import_exported`).
+
+    `example_inputs`: a tuple of positional arguments, a dict of keyword arguments, or a single tensor; nested tuples, dicts and
+    registered containers may hold tensors too. Values that are no tensors are fixed. `dynamic_shapes` names dimensions
+    ({"input_ids": {1: "S"}}, or torch.export.Dim instead of "S"), and `bindings` gives the sizes of these names; `shapes` replaces
+    whole shapes. One Graph has static shapes: import once a binding.
+    Raises ModelError where the module cannot be exported or compiled, UsageError for unusable examples, names and sizes.
+    """
+    name = type(model).__name__
+    if model.training:
+        raise UsageError(f"{name} is in training mode, and amdc compiles inference: call model.eval() first")
+    leaves, spec = tree_flatten(split_examples(example_inputs))
+    names = input_names(spec, parameter_names(model))
+    examples = {leaf_name: leaf for leaf_name, leaf in zip(names, leaves, strict=True) if isinstance(leaf, Tensor)}
+    examples = resized(examples, dict(dynamic_shapes or {}), dict(shapes or {}), dict(bindings or {}))
+    flat = _Flat(model, spec, [None if isinstance(leaf, Tensor) else leaf for leaf in leaves], [n in examples for n in names])
+    program = _export(flat, tuple(examples.values()), name)
+    return import_functional(program, Signature(tuple(examples), flat.seen.names(name), "module."), name)
+
+
+def split_examples(example_inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """(args, kwargs) of what the user gave."""
+    if isinstance(example_inputs, Tensor):
+        return (example_inputs,), {}
+    if isinstance(example_inputs, Mapping):
+        return (), dict(example_inputs)
+    if isinstance(example_inputs, (tuple, list)):
+        return tuple(example_inputs), {}
+    raise UsageError(
+        "a PyTorch module is compiled for example inputs: pass example_inputs=(x, ...) or example_inputs={'name': x, ...}"
+        + ("" if example_inputs is None else f", not a {type(example_inputs).__name__}")
+    )
+
+
+@dataclass
+class _Seen:
+    """What the module returned while it was traced: the tree of its result, and which leaves are tensors."""
+
+    spec: TreeSpec | None = None
+    is_tensor: list[bool] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
+
+    def note(self, result: Any) -> tuple[Tensor, ...]:
+        leaves, self.spec = tree_flatten(result)
+        self.is_tensor = [isinstance(leaf, Tensor) for leaf in leaves]
+        self.strange = sorted({type(leaf).__name__ for leaf in leaves if not isinstance(leaf, (Tensor, *PLAIN))})
+        return tuple(leaf for leaf in leaves if isinstance(leaf, Tensor))
+
+    def names(self, model: str) -> tuple[str, ...]:
+        if self.strange:
+            raise ModelError(
+                f"{model} returns {', '.join(self.strange)}: tensors inside it are out of reach. Return tensors, tuples or dicts, or "
+                "register the type with torch.utils._pytree.register_pytree_node"
+            )
+        assert self.spec is not None
+        return tuple(name for name, held in zip(output_names(self.spec), self.is_tensor, strict=True) if held)
+
+
+class _Flat(nn.Module):
+    """The module with tensors in and tensors out. Containers are taken apart and built outside of what torch.export sees, because
+    it builds them again when it decomposes, and the constructors of key-value caches compute."""
+
+    def __init__(self, module: nn.Module, spec: TreeSpec, fixed: list[Any], is_tensor: list[bool]) -> None:
+        super().__init__()
+        self.module = module
+        self.seen = _Seen()
+        self._spec, self._fixed, self._is_tensor = spec, fixed, is_tensor
+        self.eval()
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        given = iter(tensors)
+        leaves = [next(given) if held else value for value, held in zip(self._fixed, self._is_tensor, strict=True)]
+        args, kwargs = tree_unflatten(leaves, self._spec)
+        return self.seen.note(self.module(*args, **kwargs))
+
+
+def _export(module: nn.Module, examples: tuple[Tensor, ...], name: str) -> torch.export.ExportedProgram:
+    """torch.export, with an error that names the module."""
+    _register_caches()
+    try:
+        with torch.no_grad():
+            return torch.export.export(module, examples, strict=False)
+    except Exception as problem:  # torch.export raises many types; all mean that this module is not exportable
+        reason = str(problem).strip().split("\n")[0] or type(problem).__name__
+        raise ModelError(f"{name} cannot be exported by torch.export: {reason}") from problem
+
+
+def _register_caches() -> None:
+    """transformers' key-value caches are trees of tensors, but only its own export helper tells PyTorch so."""
+    if "transformers.cache_utils" in sys.modules:
+        from transformers.integrations.executorch import register_dynamic_cache_export_support
+
+        register_dynamic_cache_export_support()
