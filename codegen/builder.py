@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch.fx import Node
 from amdc.codegen.item import Item
 from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.memory_plan import plan
+from amdc.codegen.strided_view import Layout, StridedView
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.kernels.template import KernelTemplate, Value
@@ -73,6 +74,7 @@ class ProgramBuilder:
         self._places: dict[tuple[Node, int], Place] = {}
         self._named: dict[str, Place] = {}  # constants, by the name they were asked for
         self._states = {node: name for name, node in named_placeholders(graph) if name in ir.states(graph)}
+        self._deferred: dict[tuple[Node, int], tuple[StridedView, Callable[[Place, StridedView], None]]] = {}
 
     # --- where values lie ---
     def place(self, value: Node | Place, index: int = 0) -> Place:
@@ -81,7 +83,28 @@ class ProgramBuilder:
             return value
         if (value, index) not in self._places:
             self._places[value, index] = self._new(value, index)
+        if (value, index) in self._deferred:
+            view, fill = self._deferred.pop((value, index))
+            fill(self._places[value, index], view)
         return self._places[value, index]
+
+    def view(self, value: Node | Place, index: int = 0) -> StridedView:
+        """Where a value lies for a kernel that reads through strides: a view that nothing has made dense is read in place."""
+        if isinstance(value, Node) and (value, index) in self._deferred:
+            return self._deferred[value, index][0]
+        place = self.place(value, index)
+        return StridedView(place, Layout.dense(place.shape))
+
+    def defer(self, node: Node, index: int, view: StridedView, fill: Callable[[Place, StridedView], None]) -> None:
+        """Let a node's value be a view that is made dense, by `fill(place, view)`, when a kernel first asks for its place."""
+        self._deferred[node, index] = view, fill
+
+    def same(self, node: Node, of: Node, index: int) -> None:
+        """Let a node's value be that of another one at `index`: the same place or the same view."""
+        if (of, index) in self._deferred:
+            self._deferred[node, 0] = self._deferred[of, index]
+        else:
+            self.alias(node, self.place(of, index))
 
     def _new(self, node: Node, index: int) -> Place:
         fake = node.meta["val"][index] if isinstance(node.meta["val"], (tuple, list)) else node.meta["val"]

@@ -60,7 +60,7 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
         join_in_place(graph, builder, nodes)
     for node in nodes:
         if is_getitem(node):
-            builder.alias(node, builder.place(node.args[0], node.args[1]))  # type: ignore[arg-type]
+            builder.same(node, *node.args)  # type: ignore[arg-type]
         elif node in by_node:
             function = find(by_node[node])
             assert function is not None

@@ -26,6 +26,7 @@ MODULES = (
     "scans",
     "sorting",
     "pooling",
+    "recurrent",
     "matmul",
     "convolution",
 )

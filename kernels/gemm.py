@@ -6,6 +6,8 @@ from amdc.kernels.template import KernelTemplate, Parameter
 
 VECTORS, ROWS, COLUMNS = 0, 1, 2  # a panel's layout, see kernels/hip/gemm_panels.h
 
+GEMV_ROWS = (1, 2, 4, 8, 16)
+
 TILE_PARAMETERS = (
     Parameter("TILE_M", "rows of C of a work-group", values=(16, 32, 64, 128)),
     Parameter("TILE_N", "columns of C of a work-group", values=(32, 64, 128)),
@@ -35,6 +37,10 @@ GEMM = KernelTemplate(
 GEMV = KernelTemplate(
     name="gemv",
     file="gemv.hip",
-    computes="y[z,o] = sum over k of W[z,o,k] * x[z,k], with bias, prologue and epilogue",
-    parameters=(Parameter("LAYOUT", "what of W is contiguous: 0 the outputs, 1 k", values=(0, 1)), BIAS),
+    computes="y[z,r,o] = sum over k of W[z,o,k] * x[z,r,k] for a few rows r, with bias, prologue and epilogue",
+    parameters=(
+        Parameter("LAYOUT", "what of W is contiguous: 0 the outputs, 1 k", values=(0, 1)),
+        BIAS,
+        Parameter("X_ROWS", "rows that share the reading of W", values=GEMV_ROWS),
+    ),
 )

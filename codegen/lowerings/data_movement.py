@@ -1,9 +1,8 @@
-"""Operators that only move elements: views cost nothing, the rest is one copy through strides."""
+"""Operators that move elements: one copy through strides each. Those that move none stand in views.py."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from torch.fx import Node
 
@@ -11,7 +10,7 @@ from amdc.codegen.builder import Operand, Place, ProgramBuilder
 from amdc.codegen.concat_in_place import concat_dim, parts
 from amdc.codegen.elementwise import BLOCK, Source, launch_copy, launch_map
 from amdc.codegen.expression import dtype_name
-from amdc.codegen.indexing import Shape, broadcast_strides, dense_strides
+from amdc.codegen.indexing import Shape, dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.magic import magic
 from amdc.codegen.operators import literal
@@ -20,111 +19,6 @@ from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
 from amdc.kernels.catalog import CONCAT
 from amdc.program import ITEM_SIZES
-
-
-def move(item: Item, builder: ProgramBuilder, x: Node, strides: Shape, offset: int = 0, index: int = 0) -> None:
-    """Let output `index` hold x's elements at `offset` + coordinates * strides: as a view of x where they lie densely."""
-    value = item.node.meta["val"]
-    shape = tuple(map(int, (value[index] if isinstance(value, (tuple, list)) else value).shape))
-    dense = all(extent == 1 or a == b for extent, a, b in zip(shape, strides, dense_strides(shape), strict=True))
-    if dense:
-        builder.alias(item.node, x, offset * ITEM_SIZES[dtype_name(x)], index)
-        return
-    launch_copy(builder, item, shape, Source(x, dtype_name(x), strides, offset), builder.place(item.node, index))
-
-
-@lowers(
-    aten.view.default,
-    aten.reshape.default,
-    aten._unsafe_view.default,
-    aten._reshape_alias.default,
-    aten.unsqueeze.default,
-    aten.squeeze.default,
-    aten.squeeze.dim,
-    aten.squeeze.dims,
-    aten.flatten.using_ints,
-    aten.detach.default,
-    aten.alias.default,
-    aten.contiguous.default,
-    aten.lift_fresh_copy.default,
-)
-def view(item: Item, builder: ProgramBuilder) -> None:
-    """The same elements in the same order: the same memory."""
-    builder.alias(item.node, item.args[0])
-
-
-@lowers(aten.permute.default, aten.transpose.int, aten.t.default)
-def permute(item: Item, builder: ProgramBuilder) -> None:
-    x, *rest = item.args
-    rank = len(ir.shape(x))
-    order = list(range(rank))
-    if item.anchor is not None and item.anchor.target is aten.permute.default:
-        order = [dim % rank for dim in rest[0]]
-    elif rank > 1:
-        first, second = rest or (0, 1)
-        order[first], order[second] = order[second], order[first]
-    strides = dense_strides(ir.shape(x))
-    move(item, builder, x, tuple(strides[dim] for dim in order))
-
-
-@lowers(aten.expand.default, aten.broadcast_to.default)
-def expand(item: Item, builder: ProgramBuilder) -> None:
-    move(item, builder, item.args[0], broadcast_strides(ir.shape(item.args[0]), item.shape))
-
-
-def slice_bounds(args: tuple[Any, ...], extent: int) -> tuple[int, int]:
-    """The first index and the step of aten.slice's arguments, clamped as PyTorch does."""
-    start = args[2] if len(args) > 2 and args[2] is not None else 0
-    step = args[4] if len(args) > 4 else 1
-    return min(max(start + extent if start < 0 else start, 0), extent), step
-
-
-@lowers(aten.slice.Tensor)
-def slice_(item: Item, builder: ProgramBuilder) -> None:
-    x = item.args[0]
-    dim = (item.args[1] if len(item.args) > 1 else 0) % len(ir.shape(x))
-    start, step = slice_bounds(item.args, ir.shape(x)[dim])
-    strides = list(dense_strides(ir.shape(x)))
-    offset = start * strides[dim]
-    strides[dim] *= step
-    move(item, builder, x, tuple(strides), offset)
-
-
-@lowers(aten.select.int)
-def select(item: Item, builder: ProgramBuilder) -> None:
-    x, dim, index = item.args
-    dim %= len(ir.shape(x))
-    strides = dense_strides(ir.shape(x))
-    move(item, builder, x, strides[:dim] + strides[dim + 1 :], index % ir.shape(x)[dim] * strides[dim])
-
-
-@lowers(aten.flip.default)
-def flip(item: Item, builder: ProgramBuilder) -> None:
-    x, dims = item.args
-    strides, offset = list(dense_strides(ir.shape(x))), 0
-    for dim in {dim % len(strides) for dim in dims}:
-        offset += (ir.shape(x)[dim] - 1) * strides[dim]
-        strides[dim] = -strides[dim]
-    move(item, builder, x, tuple(strides), offset)
-
-
-@lowers(aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
-def split(item: Item, builder: ProgramBuilder) -> None:
-    """Each used piece is a slice."""
-    x, dim = item.args[0], (item.args[2] if len(item.args) > 2 else item.kwargs.get("dim", 0)) % len(ir.shape(item.args[0]))
-    strides, start = dense_strides(ir.shape(x)), 0
-    for index, piece in enumerate(item.node.meta["val"]):
-        if index in item.used:
-            move(item, builder, x, strides, start * strides[dim], index)
-        start += int(piece.shape[dim])
-
-
-@lowers(aten.unbind.int)
-def unbind(item: Item, builder: ProgramBuilder) -> None:
-    x, dim = item.args[0], (item.args[1] if len(item.args) > 1 else 0) % len(ir.shape(item.args[0]))
-    strides = dense_strides(ir.shape(x))
-    for index in sorted(item.used):
-        move(item, builder, x, strides[:dim] + strides[dim + 1 :], index * strides[dim], index)
 
 
 def _copy_as(item: Item, builder: ProgramBuilder, domain: Shape, strides: Shape) -> None:

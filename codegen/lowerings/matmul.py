@@ -11,6 +11,7 @@ from amdc.codegen.builder import ProgramBuilder
 from amdc.codegen.expression import FusedExpression
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.matmul_operands import check_operands
+from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
 from amdc.errors import InternalError
 from amdc.ir import graph as ir
@@ -131,14 +132,15 @@ def _gemm(item: Item, builder: ProgramBuilder, product: Product, prologue: Fused
         "VECTOR_C": int(n % 4 == 0),
         "BIAS": int(bias is not None),
     }
-    strides = (a.column, a.k, b.column, b.k, a.batch, b.batch, 4 * a.extent, 4 * b.extent)
+    batch = (product.batch, *magic(product.batch))
+    strides = (a.column, a.k, 0, a.batch, b.column, b.k, 0, b.batch, n, 0, m * n, 4 * a.extent, 4 * b.extent)
     added = (bias.node, bias.row, bias.column, bias.alpha, bias.beta) if bias else ()
     builder.launch(
         gemm.GEMM,
         parameters,
         item=item,
         grid=(-(-n // tile.n), -(-m // tile.m), product.batch),
-        arguments=(a.node, b.node, item.node, m, n, product.k, *strides, *added, *prologue.operands, *epilogue.operands),
+        arguments=(a.node, b.node, item.node, m, n, product.k, *batch, *strides, *added, *prologue.operands, *epilogue.operands),
         writes=(item.node,),
         flops=_flops(product, epilogue),
         prelude=prologue.text + epilogue.text,
@@ -159,12 +161,14 @@ def _gemv(
     """`w` is the operand that is a matrix, `x` the one that is a vector."""
     outs, bias, is_row = max(product.m, product.n), product.bias, product.m == 1
     layout = 0 if w.column == 1 else 1
-    added = (bias.node, bias.column if is_row else bias.row, bias.alpha, bias.beta) if bias else ()
+    added = (bias.node, bias.row, bias.column if is_row else bias.row, bias.alpha, bias.beta) if bias else ()
     stride = w.k if layout == 0 else w.column
-    sizes = (outs, product.k, stride, w.batch, x.batch, 4 * w.extent, int(is_row))
+    batch = (product.batch, *magic(product.batch))
+    strides = (stride, 0, w.batch, 0, 1, 0, x.batch, 0, 1, 0, outs, 4 * w.extent, 4 * x.extent)
+    sizes = (outs, 1, product.k, *batch, *strides, int(is_row))
     builder.launch(
         gemm.GEMV,
-        {"LAYOUT": layout, "BIAS": int(bias is not None)},
+        {"LAYOUT": layout, "BIAS": int(bias is not None), "X_ROWS": 1},
         item=item,
         grid=(-(-outs // (64 if layout == 0 else 4)), 1, product.batch),
         arguments=(w.node, x.node, item.node, *sizes, *added, *prologue.operands, *epilogue.operands),

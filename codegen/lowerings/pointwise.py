@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from amdc.codegen.builder import ProgramBuilder
-from amdc.codegen.elementwise import Source, launch_map
+from amdc.codegen.elementwise import launch_map
 from amdc.codegen.expression import dtype_name, statements
-from amdc.codegen.indexing import broadcast_strides
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.views import sources as read_in_place
 from amdc.codegen.operators import flops
 from amdc.codegen.registry import lowers
 from amdc.ir import graph as ir
@@ -20,11 +20,10 @@ def pointwise(item: Item, builder: ProgramBuilder) -> None:
     if len(nodes) == 1 and nodes[0].target in (aten.clone.default, aten._to_copy.default):
         operand = nodes[0].all_input_nodes[0]
         if dtype_name(operand) == dtype_name(nodes[0]):
-            builder.alias(item.node, item.outer.get(operand, operand))
+            builder.same(item.node, item.outer.get(operand, operand), 0)
             return
     operands = list(dict.fromkeys(n for node in nodes for n in node.all_input_nodes if n not in nodes))
-    domain = ir.shape(item.node)
-    sources = [Source(item.outer.get(n, n), dtype_name(n), broadcast_strides(ir.shape(n), domain)) for n in operands]
+    domain, sources = read_in_place(builder, [item.outer.get(n, n) for n in operands], ir.shape(item.node))
 
     def emit(values: list[str]) -> tuple[list[str], str]:
         names = dict(zip(operands, values, strict=True))

@@ -143,5 +143,5 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *x, unsigned x_bytes, const float *w, u
 #endif
         return AMDC_EPILOGUE(value, channel, element);
     };
-    tile.store<VECTOR_C>(amdc_make(y, y_bytes), columns, row_element, finish);
+    tile.store<VECTOR_C>(amdc_make(y, y_bytes), columns, row_element, row_element, finish);
 }

@@ -1,7 +1,9 @@
 // gemm.hip: C = A x B for each of a batch of fp32 matrices, with a bias and a fused prologue (on A) and epilogue.
 //
-// Shapes   A is M x K, B is K x N, C is M x N dense row-major; batch z adds z * batch_a, z * batch_b elements, C is [z][M][N].
-//          A[m][k] lies at m * a_column + k * a_k elements, B[k][n] at n * b_column + k * b_k. What is contiguous picks the layout:
+// Shapes   A is M x K, B is K x N, C is M x N. Batch z is z / inner of an outer and z % inner of an inner dimension, each with a stride of
+//          its own, so that the heads of a [B, S, H, D] tensor are read and written where they lie; a broadcast one has stride 0.
+//          A[m][k] lies at m * a_column + k * a_k elements, B[k][n] at n * b_column + k * b_k, C[m][n] at m * c_row + n; the batch adds
+//          outer * x_outer + inner * x_inner. What is contiguous picks the layout:
 //          LAYOUT_A, LAYOUT_B: 0 columns (m, n) contiguous, in multiples of 4 with 16-byte alignment; 1 columns contiguous; 2 any strides.
 //          bytes_a, bytes_b: from the matrix's first element to the end of its last, in each batch.
 // Fused    AMDC_PROLOGUE(value, k) on A, AMDC_EPILOGUE(value, n, element of C). BIAS 1: alpha * product + beta * bias[m * row + n * column].
@@ -67,8 +69,9 @@ template <class Function> struct Changed : Function {
 };
 
 AMDC_KERNEL void AMDC_SYMBOL(const float *a, unsigned a_bytes, const float *b, unsigned b_bytes, float *c, unsigned c_bytes, unsigned M,
-                             unsigned N, unsigned K, unsigned a_column, unsigned a_k, unsigned b_column, unsigned b_k, unsigned batch_a,
-                             unsigned batch_b, unsigned matrix_a, unsigned matrix_b
+                             unsigned N, unsigned K, unsigned inner, unsigned inner_multiplier, unsigned inner_shift, unsigned a_column,
+                             unsigned a_k, unsigned a_outer, unsigned a_inner, unsigned b_column, unsigned b_k, unsigned b_outer,
+                             unsigned b_inner, unsigned c_row, unsigned c_outer, unsigned c_inner, unsigned matrix_a, unsigned matrix_b
 #if BIAS
                              , const float *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_column, float alpha, float beta
 #endif
@@ -76,8 +79,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *a, unsigned a_bytes, const float *b, u
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
     Panel<TILE_M, LAYOUT_A> panel_a;
     Panel<TILE_N, LAYOUT_B> panel_b;
-    panel_a.start(amdc_make((const char *)a + 4 * z * batch_a, matrix_a), first_m, a_k, a_column, K);
-    panel_b.start(amdc_make((const char *)b + 4 * z * batch_b, matrix_b), first_n, b_k, b_column, K);
+    unsigned outer = __builtin_amdgcn_readfirstlane(amdc_divide(z, inner_multiplier, inner_shift)), in = z - outer * inner;
+    panel_a.start(amdc_make((const char *)a + 4 * (outer * a_outer + in * a_inner), matrix_a), first_m, a_k, a_column, K);
+    panel_b.start(amdc_make((const char *)b + 4 * (outer * b_outer + in * b_inner), matrix_b), first_n, b_k, b_column, K);
     auto prologue = [&](float value, unsigned k) INLINE { return AMDC_PROLOGUE(value, k); };
     Walk<Changed<decltype(prologue)>> walk = {0, K, prologue};
     Tile tile;
@@ -89,6 +93,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *a, unsigned a_bytes, const float *b, u
         unsigned m = first_m + Tile::row(i);
         return m < M ? (z * M + m) * N : NO_ROW;
     };
+    unsigned first_c = outer * c_outer + in * c_inner;
+    auto row_place = [&](int i) INLINE {
+        unsigned m = first_m + Tile::row(i);
+        return m < M ? first_c + m * c_row : NO_ROW;
+    };
     auto finish = [&](float value, int i, int j, unsigned element) INLINE {
 #if BIAS
         unsigned at = (first_m + Tile::row(i)) * bias_row + (first_n + Tile::column(j)) * bias_column;
@@ -96,5 +105,5 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *a, unsigned a_bytes, const float *b, u
 #endif
         return AMDC_EPILOGUE(value, first_n + Tile::column(j), element);
     };
-    tile.store<VECTOR_C>(amdc_make(c, c_bytes), columns, row_element, finish);
+    tile.store<VECTOR_C>(amdc_make(c, c_bytes), columns, row_element, row_place, finish);
 }

@@ -1,19 +1,25 @@
-// gemv.hip: y = W x for each of a batch, fp32, with a bias and a fused prologue (on x) and epilogue. Bound by the reading of W.
+// gemv.hip: y = W x for up to 16 vectors x and each of a batch, fp32, with a bias and a fused prologue (on x) and epilogue. For products
+// with few rows (decoding), which the reading of W bounds: each of its elements is read once for all rows.
 //
-// Shapes   W[o][k] lies at o * w_out + k * w_k elements, x[k] at k, y[o] at o; z adds z * batch_w, z * batch_x and z * outs elements.
+// Shapes   W[o][k] lies at o * w_out + k * w_k elements, x[r][k] at r * x_row + k * x_k, y[r][o] at r * y_row + o * y_out, for r < rows.
+//          Batch z is z / inner of an outer and z % inner of an inner dimension; each adds its own stride.
 //          LAYOUT 0: w_out = 1 (packed): a lane an output, the 4 waves of a work-group take turns at 64 values of k and add up in LDS.
 //          LAYOUT 1: w_k = 1: a wave an output, its lanes take turns at k and add up by DPP.
-//          bytes_w, bytes_x: of one W and one x, to the end of the last element.
-// Fused    AMDC_PROLOGUE(value, k) on x, AMDC_EPILOGUE(value, o * channel_step, element). BIAS 1: alpha * product + beta * bias[o * bias_step].
+//          `w_stride` is the other one of w_out, w_k; matrix_w, matrix_x: bytes of one W and one x, to the end of the last element.
+// Fused    AMDC_PROLOGUE(value, k) on x, AMDC_EPILOGUE(value, o * channel_step, element of the dense [z][r][o]). BIAS 1: alpha * product
+//          + beta * bias[r * bias_row + o * bias_step].
 // Types    fp32 storage and arithmetic with v_mac; the sum over k is cut in 4 (LAYOUT 0) or 64 parts.
 // Launch   256 lanes; grid (ceil(outs / 64), 1, batch) or (ceil(outs / 4), 1, batch).
-// Limits   tensors below 1 GiB.
-// Static   clang 19: LAYOUT 0 27 VGPRs, 9 waves a SIMD, 1 KiB of LDS; LAYOUT 1 37 VGPRs, 6 waves. 16 loads of W under way in a wave.
+// Limits   rows <= X_ROWS; tensors below 1 GiB.
+// Static   clang 19, 1 row: LAYOUT 0 9 waves a SIMD, 1 KiB of LDS; LAYOUT 1 6 waves. 16 loads of W under way in a wave. Per element of W
+//          and row LAYOUT 0 takes a v_readlane and a v_mac, so 16 rows are issued at the rate of 380 GB/s of W on 36 CUs: still bound by DRAM.
+//          LAYOUT 1 reads x again for each output, so it is for 4 rows at most.
 #include "amdc.h"
 #include "amdc_math.h"
 #ifndef LAYOUT
 #define LAYOUT 0
 #define BIAS 0
+#define X_ROWS 1
 #endif
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
@@ -24,52 +30,74 @@
 #define AMDC_PROLOGUE(value, channel) (value)
 #endif
 #define OUTSIDE 0x80000000u
-#define UNROLL 16 // loads under way in a wave
+#define UNROLL (X_ROWS > 4 ? 8 : 16) // loads of W under way in a wave
 
 AMDC_KERNEL void AMDC_SYMBOL(const float *w, unsigned w_bytes, const float *x, unsigned x_bytes, float *y, unsigned y_bytes, unsigned outs,
-                             unsigned K, unsigned w_stride, unsigned batch_w, unsigned batch_x, unsigned matrix_w, unsigned channel_step
+                             unsigned rows, unsigned K, unsigned inner, unsigned inner_multiplier, unsigned inner_shift, unsigned w_stride,
+                             unsigned w_outer, unsigned w_inner, unsigned x_row, unsigned x_k, unsigned x_outer, unsigned x_inner,
+                             unsigned y_row, unsigned y_out, unsigned y_outer, unsigned y_inner, unsigned matrix_w, unsigned matrix_x,
+                             unsigned channel_step
 #if BIAS
-                             , const float *bias, unsigned bias_bytes, unsigned bias_step, float alpha, float beta
+                             , const float *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_step, float alpha, float beta
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     unsigned z = amdc_group_z(), lane = amdc_lane(), wave = amdc_wave();
-    amdc_buffer from_w = amdc_make((const char *)w + 4 * z * batch_w, matrix_w), from_x = amdc_make((const char *)x + 4 * z * batch_x, 4 * K);
-    float sum = 0.0f;
+    unsigned outer = __builtin_amdgcn_readfirstlane(amdc_divide(z, inner_multiplier, inner_shift)), in = z - outer * inner;
+    amdc_buffer from_w = amdc_make((const char *)w + 4 * (outer * w_outer + in * w_inner), matrix_w);
+    amdc_buffer from_x = amdc_make((const char *)x + 4 * (outer * x_outer + in * x_inner), matrix_x);
+    float sum[X_ROWS] = {};
+    auto finish = [&](float value, unsigned r, unsigned o) __attribute__((always_inline)) {
+#if BIAS
+        value = alpha * value + beta * amdc_load_f32(amdc_make(bias, bias_bytes), 4 * (r * bias_row + o * bias_step));
+#endif
+        unsigned at = outer * y_outer + in * y_inner + r * y_row + o * y_out;
+        amdc_store_f32(amdc_make(y, y_bytes), 4 * at, AMDC_EPILOGUE(value, o * channel_step, (z * rows + r) * outs + o));
+    };
 #if LAYOUT == 0
-    AMDC_SHARED static float partial[4][64];
+    AMDC_SHARED static float partial[4][X_ROWS][64];
     unsigned out = amdc_group_x() * 64 + lane;
     for (unsigned chunk = wave * 64; chunk < K; chunk += 256) {
-        float mine = chunk + lane < K ? AMDC_PROLOGUE(amdc_load_f32(from_x, 4 * (chunk + lane)), chunk + lane) : 0.0f;
+        float mine[X_ROWS];
+        for (unsigned r = 0; r < X_ROWS; ++r) {
+            bool inside = chunk + lane < K && r < rows;
+            float value = amdc_load_f32(from_x, inside ? 4 * (r * x_row + (chunk + lane) * x_k) : OUTSIDE);
+            mine[r] = inside ? AMDC_PROLOGUE(value, chunk + lane) : 0.0f;
+        }
         unsigned at = 4 * (chunk * w_stride + out), last = K - chunk < 64 ? K - chunk : 64;
         for (unsigned k = 0; k < last; k += UNROLL) {
-            float row[UNROLL];
-            for (unsigned i = 0; i < UNROLL; ++i) row[i] = amdc_load_f32(from_w, at + 4 * (k + i) * w_stride);
+            float column[UNROLL];
+            for (unsigned i = 0; i < UNROLL; ++i) column[i] = amdc_load_f32(from_w, at + 4 * (k + i) * w_stride);
             for (unsigned i = 0; i < UNROLL; ++i)
-                sum += row[i] * __builtin_bit_cast(float, __builtin_amdgcn_readlane(__builtin_bit_cast(int, mine), k + i));
+                for (unsigned r = 0; r < X_ROWS; ++r)
+                    sum[r] += column[i] * __builtin_bit_cast(float, __builtin_amdgcn_readlane(__builtin_bit_cast(int, mine[r]), k + i));
         }
     }
-    partial[wave][lane] = sum;
+    for (unsigned r = 0; r < X_ROWS; ++r) partial[wave][r][lane] = sum[r];
     amdc_barrier();
-    if (wave != 0) return;
-    sum = partial[0][lane] + partial[1][lane] + (partial[2][lane] + partial[3][lane]);
-    bool writes = out < outs;
+    for (unsigned r = wave; r < rows; r += 4)
+        if (out < outs) finish(partial[0][r][lane] + partial[1][r][lane] + (partial[2][r][lane] + partial[3][r][lane]), r, out);
 #else
     unsigned out = amdc_group_x() * 4 + wave;
-    bool writes = out < outs && lane == 0;
     for (unsigned first = 0; first < K; first += 64 * UNROLL) {
-        float row[UNROLL], value[UNROLL];
+        float row[UNROLL];
         for (unsigned i = 0; i < UNROLL; ++i) {
             unsigned k = first + i * 64 + lane;
-            row[i] = amdc_load_f32(from_w, k < K ? 4 * (out * w_stride + k) : OUTSIDE);
-            value[i] = k < K ? AMDC_PROLOGUE(amdc_load_f32(from_x, 4 * k), k) : 0.0f;
+            row[i] = amdc_load_f32(from_w, k < K && out < outs ? 4 * (out * w_stride + k) : OUTSIDE);
         }
-        for (unsigned i = 0; i < UNROLL; ++i) sum += row[i] * value[i];
+        for (unsigned r = 0; r < X_ROWS; ++r) {
+            float value[UNROLL];
+            for (unsigned i = 0; i < UNROLL; ++i) {
+                unsigned k = first + i * 64 + lane;
+                bool inside = k < K && r < rows;
+                float loaded = amdc_load_f32(from_x, inside ? 4 * (r * x_row + k * x_k) : OUTSIDE);
+                value[i] = inside ? AMDC_PROLOGUE(loaded, k) : 0.0f;
+            }
+            for (unsigned i = 0; i < UNROLL; ++i) sum[r] += row[i] * value[i];
+        }
     }
-    sum = amdc_wave_reduce<amdc_sum>(sum);
+    for (unsigned r = 0; r < X_ROWS; ++r) {
+        float total = amdc_wave_reduce<amdc_sum>(sum[r]);
+        if (r < rows && out < outs && lane == 0) finish(total, r, out);
+    }
 #endif
-    if (!writes) return;
-#if BIAS
-    sum = alpha * sum + beta * amdc_load_f32(amdc_make(bias, bias_bytes), 4 * out * bias_step);
-#endif
-    amdc_store_f32(amdc_make(y, y_bytes), 4 * (z * outs + out), AMDC_EPILOGUE(sum, out * channel_step, z * outs + out));
 }

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amdc.codegen.magic import magic
 from amdc.kernels import gemm, tiles
 from tests.kernels.harness import assert_close, launch, source
 
@@ -34,7 +35,8 @@ def check_gemm(
     row = random.standard_normal(n, np.float32)
     (in_a, a_column, a_k, a_batch, a_size), (in_b, b_column, b_k, b_batch, b_size) = _operand(a, layout_a), _operand(b, layout_b)
     parameters = tile.defines() | {"LAYOUT_A": layout_a, "LAYOUT_B": layout_b, "VECTOR_C": int(n % 4 == 0), "BIAS": int(bias)}
-    arguments = [in_a, in_b, m, n, k, a_column, a_k, b_column, b_k, a_batch, b_batch, 4 * a_size, 4 * b_size]
+    arguments = [in_a, in_b, m, n, k, batch, *magic(batch), a_column, a_k, 0, a_batch, b_column, b_k, 0, b_batch]
+    arguments += [n, 0, m * n, 4 * a_size, 4 * b_size]
     arguments += [row, 0, 1, 0.5, 2.0] if bias else []
     grid = (-(-n // tile.n), -(-m // tile.m), batch)
     result = launch(source(gemm.GEMM, parameters, tile.lanes), grid, arguments, (batch, m, n))
@@ -81,17 +83,18 @@ def test_any_size(tile: tiles.Tile, size: tuple[int, int, int], batch: int, seed
     check_gemm(tile, gemm.COLUMNS, gemm.ROWS, *size, batch=batch, seed=seed)
 
 
-@pytest.mark.parametrize("layout", (0, 1))
+@pytest.mark.parametrize("layout, rows", [(0, 1), (1, 1), (0, 3), (1, 2), (0, 16)])
 @pytest.mark.parametrize("size", [(1, 1), (64, 64), (63, 65), (257, 129), (5, 2053), (1000, 31)])
-def test_gemv(layout: int, size: tuple[int, int]) -> None:
+def test_gemv(layout: int, rows: int, size: tuple[int, int]) -> None:
     outs, k = size
     random = np.random.default_rng(outs)
-    w, x = random.standard_normal((2, outs, k), np.float32), random.standard_normal((2, k), np.float32)
-    bias = random.standard_normal(outs, np.float32)
+    w, x = random.standard_normal((2, outs, k), np.float32), random.standard_normal((2, rows, k), np.float32)
+    bias = random.standard_normal((rows, outs), np.float32)
     memory = np.ascontiguousarray(w.transpose(0, 2, 1)) if layout == 0 else w
-    stride = outs if layout == 0 else k
-    arguments = [memory, x, outs, k, stride, outs * k, k, 4 * outs * k, 1, bias, 1, 1.0, 1.0]
-    kernel = source(gemm.GEMV, {"LAYOUT": layout, "BIAS": 1}, 256)
-    result = launch(kernel, (-(-outs // (64 if layout == 0 else 4)), 1, 2), arguments, (2, outs))
-    exact, absolute = (np.einsum("zok,zk->zo", f(w).astype(np.float64), f(x).astype(np.float64)) for f in (lambda a: a, np.abs))
+    strides = [outs if layout == 0 else k, 0, outs * k, k, 1, 0, rows * k, outs, 1, 0, rows * outs, 4 * outs * k, 4 * rows * k]
+    arguments = [memory, x, outs, rows, k, 2, *magic(2), *strides, 1, bias, outs, 1, 1.0, 1.0]
+    most = next(count for count in gemm.GEMV_ROWS if count >= rows)
+    kernel = source(gemm.GEMV, {"LAYOUT": layout, "BIAS": 1, "X_ROWS": most}, 256)
+    result = launch(kernel, (-(-outs // (64 if layout == 0 else 4)), 1, 2), arguments, (2, rows, outs))
+    exact, absolute = (np.einsum("zok,zrk->zro", f(w).astype(np.float64), f(x).astype(np.float64)) for f in (lambda a: a, np.abs))
     assert_close(result, exact + bias, absolute + np.abs(bias), k, extra=1)
