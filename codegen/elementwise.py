@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from torch.fx import Node
 
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.dtypes import C_TYPES
 from amdc.codegen.expression import load, store
 from amdc.codegen.indexing import Shape, collapse, dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.magic import magic
-from amdc.codegen.operators import C_TYPES
 from amdc.kernels.catalog import ELEMENTWISE
 from amdc.program import ITEM_SIZES, Scalar
 

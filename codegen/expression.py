@@ -2,7 +2,7 @@
 
 A template calls two macros, which the generated prelude defines and whose defaults in the file are the identity:
   AMDC_EPILOGUE_PARAMS                          extra kernel parameters: ", const float *e0, unsigned e0_bytes, ..."
-  AMDC_EPILOGUE(value, channel, offset)         the final float; `channel` is the index along the output's channel dimension,
+  AMDC_EPILOGUE(value, channel, offset)         the final value; `channel` is the index along the output's channel dimension,
                                                 `offset` the linear index of the element in the output
   AMDC_PROLOGUE_PARAMS, AMDC_PROLOGUE(value, channel)     the same for the data operand
 """
@@ -15,31 +15,9 @@ from dataclasses import dataclass
 
 from torch.fx import Node
 
-from amdc.codegen.operators import C_TYPES, flops, write
+from amdc.codegen.dtypes import C_TYPES, NARROW, TAGS
+from amdc.codegen.operators import flops, write
 from amdc.errors import InternalError, ModelError
-
-LOADS = {
-    "float32": "amdc_load_f32({buffer}, 4u * ({index}))",
-    "float16": "amdc_load_f16({buffer}, 2u * ({index}))",
-    "float64": "__builtin_bit_cast(double, amdc_load_u64({buffer}, 8u * ({index})))",
-    "int64": "(long)amdc_load_u64({buffer}, 8u * ({index}))",
-    "int32": "(int)amdc_load_u32({buffer}, 4u * ({index}))",
-    "int16": "(short)amdc_load_u16({buffer}, 2u * ({index}))",
-    "int8": "(signed char)amdc_load_u8({buffer}, {index})",
-    "uint8": "amdc_load_u8({buffer}, {index})",
-    "bool": "(amdc_load_u8({buffer}, {index}) != 0)",
-}
-STORES = {
-    "float32": "amdc_store_f32({buffer}, 4u * ({index}), {value})",
-    "float16": "amdc_store_f16({buffer}, 2u * ({index}), {value})",
-    "float64": "amdc_store_u64({buffer}, 8u * ({index}), __builtin_bit_cast(unsigned long, {value}))",
-    "int64": "amdc_store_u64({buffer}, 8u * ({index}), (unsigned long)({value}))",
-    "int32": "amdc_store_u32({buffer}, 4u * ({index}), (unsigned)({value}))",
-    "int16": "amdc_store_u16({buffer}, 2u * ({index}), (unsigned short)({value}))",
-    "int8": "amdc_store_u8({buffer}, {index}, (unsigned char)({value}))",
-    "uint8": "amdc_store_u8({buffer}, {index}, {value})",
-    "bool": "amdc_store_u8({buffer}, {index}, ({value}) ? 1 : 0)",
-}
 
 
 def dtype_name(node: Node) -> str:
@@ -52,11 +30,11 @@ def dtype_name(node: Node) -> str:
 
 def load(dtype: str, pointer: str, index: str) -> str:
     """C++ that loads one element through a bounds-checked buffer made of `pointer` and `pointer`_bytes."""
-    return LOADS[dtype].format(buffer=f"amdc_make({pointer}, {pointer}_bytes)", index=index)
+    return f"amdc_read<{TAGS[dtype]}>(amdc_make({pointer}, {pointer}_bytes), {index})"
 
 
 def store(dtype: str, pointer: str, index: str, value: str) -> str:
-    return STORES[dtype].format(buffer=f"amdc_make({pointer}, {pointer}_bytes)", index=index, value=value)
+    return f"amdc_write<{TAGS[dtype]}>(amdc_make({pointer}, {pointer}_bytes), {index}, {value})"
 
 
 def statements(nodes: Sequence[Node], names: dict[Node, str]) -> list[str]:
@@ -109,12 +87,11 @@ class FusedExpression:
         if not nodes:
             return FusedExpression("", (), 0, ())
         assert start is not None
-        if dtype_name(nodes[-1]) != "float32":
-            raise InternalError(f"the {role} at '{nodes[-1].name}' ends in {dtype_name(nodes[-1])}; templates pass on float32")
         names: dict[Node, str] = {start: "value"}
         operands: list[Node] = []
         kinds: list[str] = []
-        lines: list[str] = []
+        held = dtype_name(start)
+        lines = [f"    value = amdc_rounded<{TAGS[held]}>(value);"] if role == "epilogue" and held in NARROW else []
         params: list[tuple[str, str]] = []
         for inner in dict.fromkeys(n for node in nodes for n in node.all_input_nodes if n not in nodes and n is not start):
             if inner not in outer:
@@ -134,20 +111,21 @@ class FusedExpression:
                 f"the prologue at '{nodes[-1].name}' has an operand that is neither per channel nor a scalar: {kinds}"
             )
         lines += statements(nodes, names)
-        text = _function(role, lines, names[nodes[-1]], params)
+        types = C_TYPES[held], C_TYPES[dtype_name(nodes[-1])]
+        text = _function(role, lines, names[nodes[-1]], params, types)
         hint = "_".join(str(node.target).split(".")[1] for node in nodes[:3])
         return FusedExpression(text, tuple(operands), sum(map(flops, nodes)), tuple(kinds), hint)
 
 
-def _function(role: str, lines: list[str], result: str, params: list[tuple[str, str]]) -> str:
-    """The inline function of a fused expression and the macros that call it."""
+def _function(role: str, lines: list[str], result: str, params: list[tuple[str, str]], types: tuple[str, str]) -> str:
+    """The inline function of a fused expression and the macros that call it; `types` are those of the value and of the result."""
     upper, flat = role.upper(), [part for pair in params for part in pair]
     passed = "".join(", " + part.split()[-1].lstrip("*") for part in flat)
     takes = ("value", "channel", "offset") if role == "epilogue" else ("value", "channel")
-    parameters = ", ".join(["float value", *(f"unsigned {name}" for name in takes[1:]), *flat])
+    parameters = ", ".join([f"{types[0]} value", *(f"unsigned {name}" for name in takes[1:]), *flat])
     body = "\n".join(lines)
     return (
-        f"AMDC_DEVICE float amdc_{role}({parameters}) {{\n{body}\n    return {result};\n}}\n"
+        f"AMDC_DEVICE {types[1]} amdc_{role}({parameters}) {{\n{body}\n    return {result};\n}}\n"
         f"#define AMDC_{upper}_PARAMS {''.join(', ' + part for part in flat)}\n"
         f"#define AMDC_{upper}({', '.join(takes)}) amdc_{role}({', '.join(takes)}{passed})\n"
     )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
+from amdc.codegen.dtypes import FLOATS
 from amdc.codegen.expression import FusedExpression
 from amdc.errors import InternalError, ModelError
 from amdc.ir import graph as ir
@@ -44,16 +45,16 @@ class Item:
         """The user's name of the (first) node that this item computes."""
         return (self.node.meta.get("source") or (self.node.name,))[0]
 
-    def require_float32(self, *values: Node | None) -> None:
-        """Raises `ModelError` where an operand, or what the item computes, is of another dtype."""
+    def require_floats(self, *values: Node | None) -> None:
+        """Raises `ModelError` where an operand, or what the item computes, is of a dtype that no model computes in."""
         last = self.after[-1] if self.after else self.node
         held = last.meta["val"][0] if isinstance(last.meta["val"], (tuple, list)) else last.meta["val"]
         for dtype in (held.dtype, *(ir.dtype(value) for value in values if value is not None)):
-            if dtype != torch.float32:
+            if str(dtype).removeprefix("torch.") not in FLOATS:
                 operator_name = self.anchor.target if self.anchor is not None else "a fused region"
                 raise ModelError(
                     f"'{self.user_name}' computes {operator_name} in {str(dtype).removeprefix('torch.')}; its kernel is made for "
-                    "float32: convert the model to float32"
+                    f"{', '.join(FLOATS)}: cast to one of them before"
                 )
 
     def epilogue(self, channel_dim: int = 1) -> FusedExpression:

@@ -1,7 +1,7 @@
 """Each point-wise operator as a C++ expression over the values of its operands; functions it calls: kernels/hip/amdc_math.h.
 
 Rules follow PyTorch: operands are converted to the type that the operator computes in, the result to the node's own type.
-float16 values are held as floats, rounded to half after each operator, as eager PyTorch does.
+float16 and bfloat16 values are held as floats, rounded after each operator that makes new ones, as eager PyTorch does.
 """
 
 from __future__ import annotations
@@ -13,21 +13,11 @@ from typing import Any, Literal
 import torch
 from torch.fx import Node
 
-from amdc.errors import InternalError, ModelError
+from amdc.codegen.dtypes import C_TYPES, NARROW, TAGS
+from amdc.errors import InternalError
 
 aten = torch.ops.aten
 
-C_TYPES = {
-    "float32": "float",
-    "float16": "float",
-    "float64": "double",
-    "int64": "long",
-    "int32": "int",
-    "int16": "short",
-    "int8": "signed char",
-    "uint8": "unsigned char",
-    "bool": "bool",
-}
 Compute = Literal[
     "result", "operands", "condition"
 ]  # the type operands are converted to: the node's, their common one, see where
@@ -103,8 +93,8 @@ def _table() -> dict[Any, Rule]:
         aten.isnan.default: Rule("{0} != {0}", "operands"),
         aten.isinf.default: Rule("amdc_isinf({0})", "operands"),
         aten.where.self: Rule("{0} ? {1} : {2}", "condition"),
-        aten._to_copy.default: Rule("{0}", "operands", 0),
-        aten.clone.default: Rule("{0}", "operands", 0),
+        aten._to_copy.default: Rule("{0}", cost=0),
+        aten.clone.default: Rule("{0}", cost=0),
         aten.hardtanh.default: _named("amdc_clamp", 3, cost=2),
         aten.leaky_relu.default: _named("amdc_leaky_relu", 2, cost=2),
         aten.elu.default: _named("amdc_elu", 4, cost=TRANSCENDENTAL),
@@ -113,6 +103,15 @@ def _table() -> dict[Any, Rule]:
 
 
 RULES = _table()
+# Operators whose result is one of their operands' values, or its negative: a narrow float stays exact.
+EXACT = frozenset(
+    getattr(getattr(aten, name), kind)
+    for name, kind in (
+        ("relu", "default"), ("neg", "default"), ("abs", "default"), ("sign", "default"), ("minimum", "default"),
+        ("maximum", "default"), ("floor", "default"), ("ceil", "default"), ("trunc", "default"), ("round", "default"),
+        ("where", "self"), ("clone", "default"),
+    )
+)  # fmt: skip
 
 
 def literal(value: Any, dtype: str) -> str:
@@ -121,7 +120,10 @@ def literal(value: Any, dtype: str) -> str:
     if kind not in ("float", "double"):
         if kind == "bool":
             return "true" if value else "false"
-        return f"({kind}){int(value)}l" if int(value) != -(1 << 63) else "(long)(-9223372036854775807l - 1)"
+        number = int(value)
+        if kind == "amdc_u64":
+            return f"{number % (1 << 64)}ul"
+        return f"({kind}){number}l" if number != -(1 << 63) else "(long)(-9223372036854775807l - 1)"
     suffix = "f" if kind == "float" else ""
     number = float(value) if kind == "double" else float(torch.tensor(float(value), dtype=torch.float32))
     if math.isnan(number):
@@ -156,11 +158,14 @@ def _common(values: list[Any]) -> str:
 def _converted(value: Any, dtype: str, names: dict[Node, str]) -> str:
     if not isinstance(value, Node):
         return literal(value, dtype)
-    if C_TYPES[_dtype(value)] == C_TYPES[dtype]:
+    held, wanted = C_TYPES[_dtype(value)], C_TYPES[dtype]
+    if held == wanted:
         return names[value]
     if dtype == "bool":
         return f"({names[value]} != 0)"
-    return f"({C_TYPES[dtype]}){names[value]}"
+    if held in ("float", "double") and wanted not in ("float", "double"):
+        return f"amdc_to_integer<{wanted}>({names[value]})"
+    return f"({wanted}){names[value]}"
 
 
 def _special(node: Node, values: list[Any]) -> tuple[Rule, list[Any]] | None:
@@ -210,18 +215,8 @@ def write(node: Node, names: dict[Node, str]) -> str:
     found, values = rule(node)
     result = _dtype(node)
     wanted = result if found.compute == "result" else _common(values) if found.compute == "operands" else "bool"
-    if found.text.startswith("amdc_") and wanted == "float64" and found.cost >= TRANSCENDENTAL:
-        raise ModelError(
-            f"'{node.name}' computes {node.target} in float64; kernels have it in float32: convert the model to float32"
-        )
     kinds = ["bool", result, result] if found.compute == "condition" else [wanted] * len(values)
     text = found.text.format(*(_converted(value, kind, names) for value, kind in zip(values, kinds, strict=False)))
-    if found.compute == "operands" and C_TYPES[wanted] != C_TYPES[result]:
-        text = (
-            f"({text}) != 0"
-            if result == "bool" and "=" not in text and "<" not in text and ">" not in text
-            else f"({C_TYPES[result]})({text})"
-        )
-    if result == "float16":
-        return f"amdc_round_f16({text})"
+    if result in NARROW and node.target not in EXACT:
+        return f"amdc_rounded<{TAGS[result]}>({text})"
     return text

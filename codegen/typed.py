@@ -6,9 +6,9 @@ from typing import Any
 
 from torch._ops import OpOverload
 
+from amdc.codegen.dtypes import C_TYPES
 from amdc.codegen.expression import load, store
 from amdc.codegen.item import Item
-from amdc.codegen.operators import C_TYPES
 from amdc.errors import InternalError
 
 

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from amdc.kernels.template import KernelTemplate, Parameter
 
+FLOAT_TAGS = ("float", "double", "amdc_f16", "amdc_bf16")  # see kernels/hip/amdc_types.h
+TAGS = (
+    *FLOAT_TAGS, "long", "int", "bool", "amdc_i16", "amdc_i8", "amdc_u8", "amdc_u16", "amdc_u32", "amdc_u64",
+    "amdc_e4m3fn", "amdc_e5m2", "amdc_e4m3fnuz", "amdc_e5m2fnuz",
+)  # fmt: skip
+ANY_TYPE, ANY_OUT = Parameter("TYPE", "element type of x", values=TAGS), Parameter("OUT", "element type of a result", values=TAGS)
+FLOAT_TYPE = Parameter("TYPE", "element type of x", values=FLOAT_TAGS)
+
 ELEMENTWISE = KernelTemplate(
     "elementwise",
     "elementwise.hip",
@@ -37,6 +45,8 @@ POOL = KernelTemplate(
         Parameter("KW", "window width", 1, 1024),
         Parameter("MODE", "0 max, 1 average that counts padding, 2 average that does not", values=(0, 1, 2)),
         Parameter("INDICES", "1: also write where each maximum lies", values=(0, 1)),
+        ANY_TYPE,
+        ANY_OUT,
     ),
 )
 ROW_LANES = Parameter("ROW_LANES", "lanes that share a row", values=(64, 256))
@@ -44,8 +54,8 @@ _OPS = ("SUM", "MEAN", "MAX", "MIN", "PROD", "VAR")
 REDUCE_ROWS = KernelTemplate(
     "reduce_rows",
     "reduce_rows.hip",
-    "a reduction of contiguous rows of floats",
-    (Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)), ROW_LANES),
+    "a reduction of contiguous rows of floats of any width",
+    (Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)), ROW_LANES, FLOAT_TYPE, ANY_OUT),
 )
 REDUCE_COLUMNS = KernelTemplate(
     "reduce_columns",
@@ -53,13 +63,17 @@ REDUCE_COLUMNS = KernelTemplate(
     "a reduction along one dimension, one lane a result",
     (
         Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in (*_OPS, "ARGMAX", "ARGMIN", "ANY", "ALL"))),
-        Parameter("TYPE", "C type of an element", values=("float", "int", "long", "bool")),
-        Parameter("RESULT", "C type of a result", values=("float", "int", "long", "bool")),
+        ANY_TYPE,
+        ANY_OUT,
     ),
 )
 LOG = Parameter("LOG", "1: the logarithm of softmax", values=(0, 1))
-SOFTMAX_ROWS = KernelTemplate("softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, ROW_LANES))
-SOFTMAX_COLUMNS = KernelTemplate("softmax_columns", "softmax_columns.hip", "softmax over an outer dimension", (LOG,))
+SOFTMAX_ROWS = KernelTemplate(
+    "softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, ROW_LANES, FLOAT_TYPE, ANY_OUT)
+)
+SOFTMAX_COLUMNS = KernelTemplate(
+    "softmax_columns", "softmax_columns.hip", "softmax over an outer dimension", (LOG, FLOAT_TYPE, ANY_OUT)
+)
 NORMALIZE_ROWS = KernelTemplate(
     "normalize_rows",
     "normalize_rows.hip",
@@ -69,6 +83,10 @@ NORMALIZE_ROWS = KernelTemplate(
         Parameter("AFFINE", "0 plain, 1 with gamma, 2 with gamma and beta", values=(0, 1, 2)),
         Parameter("PER_CHANNEL", "1: gamma and beta per channel (group norm)", values=(0, 1)),
         Parameter("STATISTICS", "1: also write mean and reciprocal deviation", values=(0, 1)),
+        FLOAT_TYPE,
+        Parameter("WEIGHT", "element type of gamma and beta", values=FLOAT_TAGS),
+        ANY_OUT,
+        Parameter("STATISTIC", "element type of mean and deviation", values=FLOAT_TAGS),
     ),
 )
 LRN = KernelTemplate(
@@ -78,6 +96,7 @@ LRN = KernelTemplate(
     (
         Parameter("SIZE", "channels in the window", 1, 1024),
         Parameter("POWER", "1: beta is 0.75, by square roots", values=(0, 1)),
+        FLOAT_TYPE,
     ),
 )
 RESIZE = KernelTemplate(
@@ -87,6 +106,8 @@ RESIZE = KernelTemplate(
     (
         Parameter("TAPS0", "input rows of one output", 1, 4096),
         Parameter("TAPS1", "input columns of one output", 1, 4096),
-        Parameter("NEAREST", "1: no weights, dwords of any dtype", values=(0, 1)),
+        Parameter("NEAREST", "1: no weights", values=(0, 1)),
+        ANY_TYPE,
+        ANY_OUT,
     ),
 )

@@ -9,7 +9,9 @@ from torch.fx import Node
 
 import amdc.ir.ops  # noqa: F401  (registers torch.ops.amdc)
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.dtypes import C_TYPES, TAGS
 from amdc.codegen.elementwise import Source, launch_map
+from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.reduction import row_grid, row_lanes
@@ -28,18 +30,20 @@ BLOCK = 256
 def batch_norm(item: Item, builder: ProgramBuilder) -> None:
     """(x, weight, bias, mean, variance, momentum, epsilon): a map with operands per channel."""
     x, weight, bias, mean, variance, _, epsilon = item.args
-    item.require_float32(x, weight, bias, mean, variance)
+    item.require_floats(x, weight, bias, mean, variance)
     if item.used - {0}:
         raise ModelError(f"'{item.user_name}': the saved statistics of a batch norm have no kernel")
     shape = ir.shape(x)
     per_channel = tuple(int(dim == 1) for dim in range(len(shape)))
     parts = {"x": x, "mean": mean, "variance": variance, "weight": weight, "bias": bias}
     given = {name: node for name, node in parts.items() if node is not None}
-    sources = [Source(n, "float32", dense_strides(shape) if name == "x" else per_channel) for name, n in given.items()]
+    sources = [Source(n, dtype_name(n), dense_strides(shape) if name == "x" else per_channel) for name, n in given.items()]
 
     def emit(values: list[str]) -> tuple[list[str], str]:
         names = dict(zip(given, values, strict=True))
-        scale = f"    float scale = amdc_rsqrt({names['variance']} + {literal(epsilon, 'float32')});"
+        real = C_TYPES[dtype_name(x)]
+        added = literal(epsilon, "float64" if real == "double" else "float32")
+        scale = f"    {real} scale = amdc_rsqrt(({real}){names['variance']} + {added});"
         gain = f" * {names['weight']}" if "weight" in names else ""
         shift = f" + {names['bias']}" if "bias" in names else ""
         return [scale], f"({names['x']} - {names['mean']}) * (scale{gain}){shift}"
@@ -59,19 +63,30 @@ def _normalize(
     per_channel: int,
 ) -> None:
     """Rows of x's elements; `per_channel` elements of a row share a channel (0: each has its own, as in layer norm)."""
-    item.require_float32(item.args[0], weight, bias)
+    item.require_floats(item.args[0], weight, bias)
     x, y = item.args[0], builder.place(item.node)
     length, lanes = y.numel // rows, row_lanes(rows, y.numel // rows)
     statistics = bool(item.used & {1, 2})
     saved: list[Place] = [builder.place(item.node, index) for index in (1, 2)] if statistics else [y, y]
     affine = 0 if weight is None else 1 if bias is None else 2
+    if weight is not None and bias is not None and dtype_name(weight) != dtype_name(bias):
+        raise ModelError(f"'{item.user_name}': weight and bias of a normalisation are of one dtype in its kernel")
     if weight is None and bias is not None:
         raise ModelError(f"'{item.user_name}': a normalisation with a bias but no weight has no kernel")
     channels = length // per_channel if per_channel else 1
     operands: list[Operand] = [y, x, weight if weight is not None else x, bias if bias is not None else x, *saved]
     builder.launch(
         NORMALIZE_ROWS,
-        {"ROW_LANES": lanes, "AFFINE": affine, "PER_CHANNEL": int(per_channel > 0), "STATISTICS": int(statistics)},
+        {
+            "ROW_LANES": lanes,
+            "AFFINE": affine,
+            "PER_CHANNEL": int(per_channel > 0),
+            "STATISTICS": int(statistics),
+            "TYPE": TAGS[dtype_name(x)],
+            "WEIGHT": TAGS[dtype_name(weight if weight is not None else x)],
+            "OUT": TAGS[y.dtype],
+            "STATISTIC": TAGS[saved[0].dtype],
+        },
         item=item,
         grid=row_grid(rows, lanes),
         arguments=[*operands, rows, length, float(epsilon), groups, *magic(groups), channels, *magic(max(1, per_channel))],
@@ -99,12 +114,12 @@ def group_norm(item: Item, builder: ProgramBuilder) -> None:
 def lrn(item: Item, builder: ProgramBuilder) -> None:
     """(x, size, alpha, beta, bias); see amdc.ir.ops."""
     x, size, alpha, beta, bias = item.args
-    item.require_float32(x)
+    item.require_floats(x)
     y, shape = builder.place(item.node), ir.shape(x)
     plane = math.prod(shape[2:])
     builder.launch(
         LRN,
-        {"SIZE": size, "POWER": int(beta == 0.75)},
+        {"SIZE": size, "POWER": int(beta == 0.75), "TYPE": TAGS[y.dtype]},
         item=item,
         grid=(-(-y.numel // BLOCK), 1, 1),
         arguments=[

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.dtypes import TAGS
 from amdc.codegen.item import Item
 from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
@@ -36,7 +37,6 @@ def pool(
 ) -> None:
     """One launch of pool.hip. The lists hold one number a pooled dimension; the dimensions before them are batch and channels."""
     x, rank = item.args[0], len(kernel)
-    item.require_float32(x)
     grown = 3 - rank
     sizes, outs = [1] * grown + list(ir.shape(x)[-rank:]), [1] * grown + list(item.shape[-rank:])
     axes: list[Operand] = []
@@ -50,7 +50,13 @@ def pool(
     taps = window["KD"] * window["KH"] * window["KW"]
     builder.launch(
         POOL,
-        {**window, "MODE": mode, "INDICES": int(indices is not None)},
+        {
+            **window,
+            "MODE": mode,
+            "INDICES": int(indices is not None),
+            "TYPE": TAGS[builder.place(x).dtype],
+            "OUT": TAGS[y.dtype],
+        },
         item=item,
         grid=(-(-y.numel // BLOCK), 1, 1),
         arguments=[y, x, indices or y, y.numel, channels, *magic(channels), divisor, *axes, *epilogue.operands],

@@ -9,12 +9,12 @@ from typing import Any
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.dtypes import FLOATS, TAGS
 from amdc.codegen.elementwise import Source, launch_copy
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.magic import magic
-from amdc.codegen.operators import C_TYPES
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
@@ -24,7 +24,6 @@ from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS
 BLOCK = 256
 LONG_ROW = 1024  # from here on, and where few rows would leave most of the card idle, a work-group shares a row
 FEW_ROWS = 512
-REDUCED = ("float32", "int32", "int64", "bool")
 
 
 @dataclass(frozen=True)
@@ -69,13 +68,10 @@ def row_grid(rows: int, lanes: int) -> tuple[int, int, int]:
 def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, correction: int = 0) -> None:
     """out = op over `dims` of the item's first operand."""
     found = gather_dims(item, builder, item.args[0], dims)
-    for dtype in (found.dtype, out.dtype):
-        if dtype not in REDUCED:
-            raise ModelError(f"'{item.user_name}' reduces {dtype}; kernels reduce {', '.join(REDUCED)}")
     if found.length == 0:
         raise ModelError(f"'{item.user_name}' reduces an empty tensor; kernels reduce one element or more")
     cost = found.outer * found.length * found.inner * (3 if op == "VAR" else 1)
-    if found.inner == 1 and found.dtype == out.dtype == "float32" and op not in ("ARGMAX", "ARGMIN"):
+    if found.inner == 1 and found.dtype in FLOATS and out.dtype in FLOATS and op not in ("ARGMAX", "ARGMIN", "ANY", "ALL"):
         _rows(item, builder, op, found, out, correction, cost)
         return
     if item.after:
@@ -83,7 +79,7 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
     columns = found.outer * found.inner
     builder.launch(
         REDUCE_COLUMNS,
-        {"OP": f"OP_{op}", "TYPE": C_TYPES[found.dtype], "RESULT": C_TYPES[out.dtype]},
+        {"OP": f"OP_{op}", "TYPE": TAGS[found.dtype], "OUT": TAGS[out.dtype]},
         item=item,
         grid=(-(-columns // BLOCK), 1, 1),
         arguments=[out, found.x, columns, found.length, found.inner, *magic(found.inner), correction],
@@ -102,7 +98,7 @@ def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: P
         raise ModelError(f"'{item.user_name}': a per-channel epilogue needs one result a channel")
     builder.launch(
         REDUCE_ROWS,
-        {"OP": f"OP_{op}", "ROW_LANES": lanes},
+        {"OP": f"OP_{op}", "ROW_LANES": lanes, "TYPE": TAGS[found.dtype], "OUT": TAGS[out.dtype]},
         item=item,
         grid=row_grid(rows, lanes),
         arguments=[out, found.x, rows, found.length, correction, channels, *magic(channels), *epilogue.operands],

@@ -10,6 +10,7 @@ import torch
 from torch.fx import Node
 
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.dtypes import FLOATS, TAGS
 from amdc.codegen.indexing import Shape
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.reduction import reduce
@@ -61,8 +62,8 @@ def apply_taps(item: Item, builder: ProgramBuilder, taps: dict[int, Taps], neare
     """Resize the item's first operand along each dimension of `taps`."""
     x = item.args[0]
     place = builder.place(x)
-    if ITEM_SIZES[place.dtype] != 4 or (not nearest and place.dtype != "float32"):
-        raise ModelError(f"'{item.user_name}': resize is made for float32 (nearest: any dtype of 4 bytes), not {place.dtype}")
+    if not nearest and place.dtype not in FLOATS:
+        raise ModelError(f"'{item.user_name}': resize interpolates {', '.join(FLOATS)}, not {place.dtype}: cast it before")
     groups = pairs(sorted(taps))
     if not groups:
         builder.alias(item.node, x)
@@ -108,7 +109,7 @@ def _launch(
     extra: list[Node] = list(epilogue.operands) if epilogue else []
     builder.launch(
         RESIZE,
-        {"TAPS0": counts[0], "TAPS1": counts[1], "NEAREST": int(nearest)},
+        {"TAPS0": counts[0], "TAPS1": counts[1], "NEAREST": int(nearest), "TYPE": TAGS[source.dtype], "OUT": TAGS[target.dtype]},
         item=item,
         grid=(-(-target.numel // BLOCK), 1, 1),
         arguments=[target, source, *tables, *numbers, channels, *magic(channels), extrapolation, *extra],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.dtypes import TAGS
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.reduction import row_grid, row_lanes
 from amdc.codegen.magic import magic
@@ -20,21 +21,22 @@ BLOCK = 256
 
 @lowers(aten._softmax.default, aten.softmax.int, aten._log_softmax.default, aten.log_softmax.int)
 def softmax(item: Item, builder: ProgramBuilder) -> None:
-    """(x, dim, ...): fp32 only."""
+    """(x, dim, ...), of floats of any width."""
     assert item.anchor is not None
     x, shape = item.args[0], ir.shape(item.args[0])
     y = builder.place(item.node)
-    item.require_float32(x)
+    item.require_floats(x)
     dim = item.args[1] % max(1, len(shape))
     length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1)
     log = int("log" in str(item.anchor.target))
+    types = {"LOG": log, "TYPE": TAGS[builder.place(x).dtype], "OUT": TAGS[y.dtype]}
     flops = y.numel * (2 * TRANSCENDENTAL + 4)
     if inner == 1:
         rows, epilogue = y.numel // length, item.epilogue(-1)
         lanes = row_lanes(rows, length)
         builder.launch(
             SOFTMAX_ROWS,
-            {"LOG": log, "ROW_LANES": lanes},
+            {**types, "ROW_LANES": lanes},
             item=item,
             grid=row_grid(rows, lanes),
             arguments=[y, x, rows, length, *epilogue.operands],
@@ -48,7 +50,7 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
     columns = y.numel // length
     builder.launch(
         SOFTMAX_COLUMNS,
-        {"LOG": log},
+        types,
         item=item,
         grid=(-(-columns // BLOCK), 1, 1),
         arguments=[y, x, columns, length, inner, *magic(inner)],

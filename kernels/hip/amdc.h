@@ -68,16 +68,6 @@ AMDC_DEVICE void amdc_store_u64(amdc_buffer b, unsigned offset, unsigned long va
     amdc_store_u32(b, offset + 4, (unsigned)(value >> 32));
 }
 
-// --- element `index` of a tensor of any of four types ---
-AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, float *value) { *value = amdc_load_f32(b, index * 4u); }
-AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, int *value) { *value = (int)amdc_load_u32(b, index * 4u); }
-AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, long *value) { *value = (long)amdc_load_u64(b, index * 8u); }
-AMDC_DEVICE void amdc_get(amdc_buffer b, unsigned index, bool *value) { *value = amdc_load_u8(b, index) != 0; }
-AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, float value) { amdc_store_f32(b, index * 4u, value); }
-AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, int value) { amdc_store_u32(b, index * 4u, (unsigned)value); }
-AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, long value) { amdc_store_u64(b, index * 8u, (unsigned long)value); }
-AMDC_DEVICE void amdc_put(amdc_buffer b, unsigned index, bool value) { amdc_store_u8(b, index, value); }
-
 // --- where a lane stands ---
 AMDC_DEVICE unsigned amdc_lane() { return __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, 0u)); }
 AMDC_DEVICE unsigned amdc_thread() { return __builtin_amdgcn_workitem_id_x(); }
@@ -100,32 +90,50 @@ AMDC_DEVICE void amdc_barrier() {
 }
 
 // --- reductions over the 64 lanes of a wave, by DPP: no LDS, 6 steps. All lanes must be active. The result is in every lane. ---
-struct amdc_sum { static constexpr float identity = 0.0f; __attribute__((device, always_inline)) static float of(float a, float b) { return a + b; } };
-struct amdc_product { static constexpr float identity = 1.0f; __attribute__((device, always_inline)) static float of(float a, float b) { return a * b; } };
+// V is float or double.
+#define AMDC_MEMBER __attribute__((device, always_inline)) static
+struct amdc_sum { static constexpr float identity = 0.0f; template <class V> AMDC_MEMBER V of(V a, V b) { return a + b; } };
+struct amdc_product { static constexpr float identity = 1.0f; template <class V> AMDC_MEMBER V of(V a, V b) { return a * b; } };
 struct amdc_max {
     static constexpr float identity = -__builtin_inff();
-    __attribute__((device, always_inline)) static float of(float a, float b) { return a != a ? a : b > a || b != b ? b : a; } // NaN wins, as in PyTorch
+    template <class V> AMDC_MEMBER V of(V a, V b) { return a != a ? a : b > a || b != b ? b : a; } // NaN wins, as in PyTorch
 };
 struct amdc_min {
     static constexpr float identity = __builtin_inff();
-    __attribute__((device, always_inline)) static float of(float a, float b) { return a != a ? a : b < a || b != b ? b : a; }
+    template <class V> AMDC_MEMBER V of(V a, V b) { return a != a ? a : b < a || b != b ? b : a; }
 };
-// One step: the value of the lane that DPP control CONTROL selects; the identity where there is none or ROWS masks it out.
-template <class Op, int CONTROL, int ROWS> AMDC_DEVICE float amdc_step(float x) {
-    int other = __builtin_amdgcn_update_dpp(__builtin_bit_cast(int, (float)Op::identity), __builtin_bit_cast(int, x), CONTROL, ROWS, 0xf, false);
-    return Op::of(x, __builtin_bit_cast(float, other));
+// The value of the lane that DPP control CONTROL selects; `otherwise` where there is none or ROWS masks it out.
+template <int CONTROL, int ROWS> AMDC_DEVICE float amdc_other(float x, float otherwise) {
+    int other = __builtin_amdgcn_update_dpp(__builtin_bit_cast(int, otherwise), __builtin_bit_cast(int, x), CONTROL, ROWS, 0xf, false);
+    return __builtin_bit_cast(float, other);
 }
-template <class Op> AMDC_DEVICE float amdc_wave_reduce(float x) {
+typedef float amdc_f2 __attribute__((ext_vector_type(2))); // the halves of a double
+template <int CONTROL, int ROWS> AMDC_DEVICE double amdc_other(double x, double otherwise) {
+    amdc_f2 from = __builtin_bit_cast(amdc_f2, x), instead = __builtin_bit_cast(amdc_f2, otherwise);
+    amdc_f2 other = {amdc_other<CONTROL, ROWS>(from.x, instead.x), amdc_other<CONTROL, ROWS>(from.y, instead.y)};
+    return __builtin_bit_cast(double, other);
+}
+AMDC_DEVICE float amdc_of_lane(float x, int lane) {
+    return __builtin_bit_cast(float, __builtin_amdgcn_readlane(__builtin_bit_cast(int, x), lane));
+}
+AMDC_DEVICE double amdc_of_lane(double x, int lane) {
+    amdc_f2 from = __builtin_bit_cast(amdc_f2, x), other = {amdc_of_lane(from.x, lane), amdc_of_lane(from.y, lane)};
+    return __builtin_bit_cast(double, other);
+}
+template <class Op, int CONTROL, int ROWS, class V> AMDC_DEVICE V amdc_step(V x) {
+    return Op::of(x, amdc_other<CONTROL, ROWS>(x, (V)Op::identity));
+}
+template <class Op, class V> AMDC_DEVICE V amdc_wave_reduce(V x) {
     x = amdc_step<Op, 0x111, 0xf>(x); // row_shr:1 .. row_shr:8: lane 15 of each row of 16 has the row's result
     x = amdc_step<Op, 0x112, 0xf>(x);
     x = amdc_step<Op, 0x114, 0xf>(x);
     x = amdc_step<Op, 0x118, 0xf>(x);
     x = amdc_step<Op, 0x142, 0xa>(x); // row_bcast:15 into rows 1 and 3
     x = amdc_step<Op, 0x143, 0xc>(x); // row_bcast:31 into rows 2 and 3: lane 63 has the wave's result
-    return __builtin_bit_cast(float, __builtin_amdgcn_readlane(__builtin_bit_cast(int, x), 63));
+    return amdc_of_lane(x, 63);
 }
-// Over the work-group of AMDC_BLOCK lanes; `scratch` holds one float a wave. Ends with a barrier, so `scratch` may be used again.
-template <class Op> AMDC_DEVICE float amdc_block_reduce(float x, float *scratch) {
+// Over the work-group of AMDC_BLOCK lanes; `scratch` holds one V a wave. Ends with a barrier, so `scratch` may be used again.
+template <class Op, class V> AMDC_DEVICE V amdc_block_reduce(V x, V *scratch) {
     x = amdc_wave_reduce<Op>(x);
     if (amdc_lane() == 0) scratch[amdc_wave()] = x;
     amdc_barrier();

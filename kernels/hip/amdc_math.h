@@ -232,10 +232,4 @@ AMDC_DEVICE float amdc_gelu_tanh(float x) { return 0.5f * x * (1.0f + amdc_tanh(
 AMDC_DEVICE unsigned amdc_wrap(long index, unsigned extent) { return (unsigned)index + (index < 0 ? extent : 0u); }
 AMDC_DEVICE unsigned amdc_wrap(int index, unsigned extent) { return (unsigned)index + (index < 0 ? extent : 0u); }
 
-AMDC_DEVICE float amdc_round_f16(float x) { return (float)(_Float16)x; }
-AMDC_DEVICE float amdc_load_f16(amdc_buffer b, unsigned offset) { return (float)__builtin_bit_cast(_Float16, amdc_load_u16(b, offset)); }
-AMDC_DEVICE void amdc_store_f16(amdc_buffer b, unsigned offset, float value) {
-    amdc_store_u16(b, offset, __builtin_bit_cast(unsigned short, (_Float16)value));
-}
-
 #endif // AMDC_MATH_H

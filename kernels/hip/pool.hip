@@ -1,6 +1,7 @@
-// pool: max or average pooling of x [planes, D, H, W] (planes = batch * channels) to out [planes, OD, OH, OW], fp32, one to three
+// pool: max or average pooling of x [planes, D, H, W] (planes = batch * channels) to out [planes, OD, OH, OW], one to three
 // dimensions (unused ones have extent and window 1), with a fused epilogue.
 //
+//   TYPE, OUT  any (amdc_types.h): what x and out hold; averages are made in the type that computes TYPE
 //   MODE 0 max: padding never wins, NaN does; INDICES 1 also writes where each maximum lies in its plane, as int64 (PyTorch's)
 //   MODE 1 average over the window's cells inside the padded plane; MODE 2 over those inside the plane; `divisor` > 0 replaces both
 //   KD KH KW the window, unrolled; strides, pads and dilations are run-time arguments; pads may differ by side (only the leading
@@ -8,12 +9,16 @@
 // Work-group 256, one output a lane, no LDS: neighbouring windows meet in L1. A cell outside the plane is read out of the buffer's
 // range (0) and then replaced, so no lane branches inside the window.
 #include "amdc.h"
+#include "amdc_types.h"
+#include "amdc_math.h"
 #ifndef KW
 #define KD 1
 #define KH 3
 #define KW 3
 #define MODE 0
 #define INDICES 0
+#define TYPE float
+#define OUT float
 #endif
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
@@ -23,6 +28,7 @@
     unsigned pad_##a, unsigned behind_##a, unsigned dilation_##a
 #define OUTSIDE 0x80000000u // beyond every buffer: they are smaller than 2 GiB
 
+typedef amdc_value<TYPE> Value;
 // The cells that an average counts along one dimension.
 AMDC_DEVICE int amdc_counted(int first, int window, int size, int behind) {
     int last = first + window;
@@ -36,7 +42,7 @@ AMDC_DEVICE int amdc_counted(int first, int window, int size, int behind) {
 }
 
 AMDC_KERNEL void AMDC_SYMBOL(
-    float *out, unsigned out_bytes, const float *x, unsigned x_bytes, long *indices, unsigned indices_bytes, unsigned count,
+    void *out, unsigned out_bytes, const void *x, unsigned x_bytes, long *indices, unsigned indices_bytes, unsigned count,
     unsigned channels, unsigned multiplier_c, unsigned shift_c, unsigned divisor, AMDC_AXIS(d), AMDC_AXIS(h), AMDC_AXIS(w) AMDC_EPILOGUE_PARAMS) {
     unsigned index = amdc_group_x() * AMDC_BLOCK + amdc_thread();
     if (index >= count) return;
@@ -45,7 +51,7 @@ AMDC_KERNEL void AMDC_SYMBOL(
     unsigned plane = amdc_divide(r, multiplier_d, shift_d), od = r - plane * out_d;
     int first_d = (int)(od * stride_d) - (int)pad_d, first_h = (int)(oh * stride_h) - (int)pad_h, first_w = (int)(ow * stride_w) - (int)pad_w;
     amdc_buffer source = amdc_make(x, x_bytes);
-    float value = MODE == 0 ? -__builtin_inff() : 0.0f;
+    Value value = MODE == 0 ? amdc_least<Value>() : (Value)0;
     unsigned best = 0;
 #pragma unroll
     for (unsigned kd = 0; kd < KD; ++kd) {
@@ -59,7 +65,7 @@ AMDC_KERNEL void AMDC_SYMBOL(
                 unsigned cell_w = (unsigned)first_w + kw * dilation_w, cell = row + cell_w;
                 bool inside = row_inside && cell_w < size_w;
                 unsigned place = plane * (size_d * size_h * size_w) + cell;
-                float next = amdc_load_f32(source, inside ? place * 4u : OUTSIDE);
+                Value next = amdc_load<TYPE>(source, inside ? place * amdc_size<TYPE> : OUTSIDE);
 #if MODE == 0
                 bool wins = inside && (next > value || next != next);
                 value = wins ? next : value;
@@ -73,10 +79,10 @@ AMDC_KERNEL void AMDC_SYMBOL(
 #if MODE != 0
     int cells = amdc_counted(first_d, KD, (int)size_d, (int)behind_d) * amdc_counted(first_h, KH, (int)size_h, (int)behind_h) *
                 amdc_counted(first_w, KW, (int)size_w, (int)behind_w);
-    value /= (float)(divisor ? (int)divisor : cells);
+    value /= (Value)(divisor ? (int)divisor : cells);
 #endif
     unsigned channel = plane - amdc_divide(plane, multiplier_c, shift_c) * channels;
-    amdc_store_f32(amdc_make(out, out_bytes), index * 4u, AMDC_EPILOGUE(value, channel, index));
+    amdc_write<OUT>(amdc_make(out, out_bytes), index, AMDC_EPILOGUE(value, channel, index));
 #if INDICES
     amdc_store_u64(amdc_make(indices, indices_bytes), index * 8u, best);
 #endif

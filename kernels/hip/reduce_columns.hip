@@ -1,9 +1,11 @@
-// reduce_columns: out[o, i] = OP over k of x[o, k, i], k = 0 .. length-1; any of the dtypes below; also rows (inner 1) of integers.
+// reduce_columns: out[o, i] = OP over k of x[o, k, i], k = 0 .. length-1; any dtype; also rows (inner 1) of integers.
 //
 //   OP   OP_SUM OP_MEAN OP_MAX OP_MIN OP_PROD OP_VAR OP_ARGMAX OP_ARGMIN OP_ANY OP_ALL
-//   TYPE float, int, long or bool: what x holds; the result has RESULT (long for ARG*: the first place of the extreme value)
+//   TYPE, OUT  any (amdc_types.h): what x and out hold (ARG*: long, the first place of the extreme value; ANY, ALL: bool). Sums and
+//        products are made in the type that computes OUT.
 // Work-group 256, one column a lane, no LDS: neighbouring lanes read neighbouring addresses where inner > 1.
 #include "amdc.h"
+#include "amdc_types.h"
 #include "amdc_math.h"
 #define OP_SUM 0
 #define OP_MEAN 1
@@ -18,10 +20,12 @@
 #ifndef OP
 #define OP OP_MEAN
 #define TYPE float
-#define RESULT float
+#define OUT float
 #endif
+typedef amdc_value<TYPE> Value;
+typedef amdc_value<OUT> Result;
 // Whether `next` replaces `best` as the extreme; a NaN replaces all but a NaN.
-AMDC_DEVICE bool amdc_wins(TYPE next, TYPE best) {
+AMDC_DEVICE bool amdc_wins(Value next, Value best) {
     bool nan = next != next && best == best;
 #if OP == OP_MAX || OP == OP_ARGMAX
     return next > best || nan;
@@ -38,21 +42,19 @@ AMDC_KERNEL void AMDC_SYMBOL(
     unsigned outer = amdc_divide(column, multiplier, shift);
     unsigned start = outer * length * inner + (column - outer * inner);
     amdc_buffer source = amdc_make(x, x_bytes);
-    TYPE value;
-    amdc_get(source, start, &value);
+    Value value = amdc_read<TYPE>(source, start);
     unsigned place = 0;
-    RESULT result = (RESULT)value;
+    Result result = (Result)value;
     for (unsigned k = 1; k < length; ++k) {
-        TYPE next;
-        amdc_get(source, start + k * inner, &next);
+        Value next = amdc_read<TYPE>(source, start + k * inner);
 #if OP == OP_SUM || OP == OP_MEAN || OP == OP_VAR
-        result += (RESULT)next;
+        result += (Result)next;
 #elif OP == OP_PROD
-        result *= (RESULT)next;
+        result *= (Result)next;
 #elif OP == OP_ANY
-        result = result | (RESULT)next;
+        result = result | (Result)next;
 #elif OP == OP_ALL
-        result = result & (RESULT)next;
+        result = result & (Result)next;
 #else
         bool wins = amdc_wins(next, value);
         value = wins ? next : value;
@@ -60,19 +62,18 @@ AMDC_KERNEL void AMDC_SYMBOL(
 #endif
     }
 #if OP == OP_MEAN
-    result /= (RESULT)length;
+    result /= (Result)length;
 #elif OP == OP_MAX || OP == OP_MIN
-    result = (RESULT)value;
+    result = (Result)value;
 #elif OP == OP_ARGMAX || OP == OP_ARGMIN
-    result = (RESULT)place;
+    result = (Result)place;
 #elif OP == OP_VAR
-    RESULT mean = result / (RESULT)length, squares = 0;
+    Result mean = result / (Result)length, squares = 0;
     for (unsigned k = 0; k < length; ++k) {
-        TYPE next;
-        amdc_get(source, start + k * inner, &next);
-        squares += (next - mean) * (next - mean);
+        Result distance = (Result)amdc_read<TYPE>(source, start + k * inner) - mean;
+        squares += distance * distance;
     }
-    result = squares / (RESULT)((int)length - (int)correction);
+    result = squares / (Result)((int)length - (int)correction);
 #endif
-    amdc_put(amdc_make(out, out_bytes), column, result);
+    amdc_write<OUT>(amdc_make(out, out_bytes), column, result);
 }

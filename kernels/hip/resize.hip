@@ -4,20 +4,26 @@
 //   x [outer, in0, in1, inner], out [outer, out0, out1, inner]; index tables int32 [TAPS, out], weight tables fp32 of the same shape
 //   (taps outermost: neighbouring lanes read neighbouring dwords)
 //   TAPS0 TAPS1  taps a dimension: 1 nearest, 2 linear, 4 cubic, more when antialiased; a dimension that stays has one tap
-//   NEAREST 1    moves dwords of any dtype and reads no weights
+//   TYPE OUT     any (amdc_types.h): what x and out hold; weighted sums are made in the type that computes TYPE, a float of any width
+//   NEAREST 1    moves elements and reads no weights
 //   A negative index marks an output position outside of the input: it takes `extrapolation`.
 // Work-group 256, one output a lane, no LDS: the tables and the neighbourhood come from the caches. One launch does both
 // dimensions, so no intermediate tensor is written.
 #include "amdc.h"
+#include "amdc_types.h"
+#include "amdc_math.h"
 #ifndef TAPS0
 #define TAPS0 2
 #define TAPS1 2
 #define NEAREST 0
+#define TYPE float
+#define OUT float
 #endif
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
 #define AMDC_EPILOGUE(value, channel, offset) (value)
 #endif
+typedef amdc_value<TYPE> Real;
 
 AMDC_KERNEL void AMDC_SYMBOL(
     void *out, unsigned out_bytes, const void *x, unsigned x_bytes, const int *indices0, unsigned indices0_bytes, const float *weights0,
@@ -33,11 +39,11 @@ AMDC_KERNEL void AMDC_SYMBOL(
     amdc_buffer source = amdc_make(x, x_bytes), table0 = amdc_make(indices0, indices0_bytes), table1 = amdc_make(indices1, indices1_bytes);
 #if NEAREST
     int row = (int)amdc_load_u32(table0, a * 4u), column = (int)amdc_load_u32(table1, b * 4u);
-    unsigned found = amdc_load_u32(source, (((o * in0 + (unsigned)row) * in1 + (unsigned)column) * inner + i) * 4u);
+    Real found = amdc_read<TYPE>(source, ((o * in0 + (unsigned)row) * in1 + (unsigned)column) * inner + i);
     bool outside = row < 0 || column < 0;
-    amdc_store_u32(amdc_make(out, out_bytes), index * 4u, outside ? __builtin_bit_cast(unsigned, extrapolation) : found);
+    amdc_write<OUT>(amdc_make(out, out_bytes), index, outside ? (Real)extrapolation : found);
 #else
-    float columns_weight[TAPS1], value = 0.0f;
+    Real columns_weight[TAPS1], value = 0;
     unsigned columns[TAPS1];
     bool outside = false;
 #pragma unroll
@@ -50,15 +56,15 @@ AMDC_KERNEL void AMDC_SYMBOL(
     for (unsigned s = 0; s < TAPS0; ++s) {
         unsigned row = amdc_load_u32(table0, (s * out0 + a) * 4u);
         outside = outside || (int)row < 0;
-        float sum = 0.0f;
+        Real sum = 0;
 #pragma unroll
         for (unsigned t = 0; t < TAPS1; ++t) {
-            sum += columns_weight[t] * amdc_load_f32(source, (((o * in0 + row) * in1 + columns[t]) * inner + i) * 4u);
+            sum += columns_weight[t] * amdc_read<TYPE>(source, ((o * in0 + row) * in1 + columns[t]) * inner + i);
         }
         value += sum * amdc_load_f32(amdc_make(weights0, weights0_bytes), (s * out0 + a) * 4u);
     }
-    value = outside ? extrapolation : value;
+    value = outside ? (Real)extrapolation : value;
     unsigned channel = o - amdc_divide(o, multiplier_c, shift_c) * channels;
-    amdc_store_f32(amdc_make(out, out_bytes), index * 4u, AMDC_EPILOGUE(value, channel, index));
+    amdc_write<OUT>(amdc_make(out, out_bytes), index, AMDC_EPILOGUE(value, channel, index));
 #endif
 }

@@ -102,17 +102,8 @@ def test_running_sums_and_variance_with_mean() -> None:
     check(lambda x: torch.cumsum(x, 1), sample((2, 40), torch.int64))
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.uint8])
-def test_dtypes_without_a_kernel_are_refused(dtype: torch.dtype) -> None:
-    """Rather than read as if they were float32."""
-    x = sample((1, 2, 4, 4), dtype)
-    functions: list[Callable[[torch.Tensor], torch.Tensor]] = [
-        lambda x: aten.amax.default(x, [1]),
-        lambda x: aten.max_pool2d_with_indices.default(x, [2, 2])[0],
-    ]
-    if dtype.is_floating_point:
-        functions += [lambda x: aten._softmax.default(x, 1, False), lambda x: torch.ops.amdc.lrn.default(x, 3, 1.0, 0.75, 1.0)]
-        functions += [lambda x: aten.mean.dim(x, [1]), lambda x: aten.upsample_bilinear2d.default(x, [8, 8], False)]
-    for function in functions:
-        with pytest.raises(ModelError, match="float32"):
-            lower(trace_as_written(function, x), target("gfx803"))
+def test_interpolating_integers_is_refused() -> None:
+    """Rather than rounded in another way than PyTorch's."""
+    with pytest.raises(ModelError, match="interpolates float32"):
+        graph = trace_as_written(lambda x: aten.upsample_bilinear2d.default(x, [8, 8], False), sample((1, 2, 4, 4), torch.uint8))
+        lower(graph, target("gfx803"))
