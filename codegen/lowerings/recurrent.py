@@ -1,0 +1,132 @@
+"""Recurrent layers: a whole sequence in one launch where a work-group can feed itself, else a launch a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.elementwise import Source, launch_copy
+from amdc.codegen.expression import dtype_name
+from amdc.codegen.item import Item
+from amdc.codegen.operators import literal
+from amdc.codegen.registry import lowers
+from amdc.codegen.typed import access, arguments
+from amdc.errors import ModelError
+from amdc.ir import graph as ir
+from amdc.ir.ops import recurrent as ops
+from amdc.kernels.recurrent import LARGEST, RECURRENT
+from amdc.kernels.template import Value
+
+BLOCK = 256
+# A work-group reads its weights at 64 bytes a clock; a launch costs some 40 us (GFX803.md: 26-43 us), 50,000 clocks at 1.25 GHz.
+WHOLE_WEIGHTS = 50_000 * 64 // 4
+
+ACTIVATIONS = {
+    "Affine": "{alpha} * {x} + {beta}",
+    "Elu": "amdc_elu({x}, {alpha}, 1.0f, 1.0f)",
+    "HardSigmoid": "amdc_clamp({alpha} * {x} + {beta}, 0.0f, 1.0f)",
+    "LeakyRelu": "amdc_leaky_relu({x}, {alpha})",
+    "Relu": "amdc_relu({x})",
+    "ScaledTanh": "{alpha} * amdc_tanh({beta} * {x})",
+    "Sigmoid": "amdc_sigmoid({x})",
+    "Softplus": "amdc_softplus({x}, 1.0f, 20.0f)",
+    "Softsign": "{x} / (1.0f + amdc_abs({x}))",
+    "Tanh": "amdc_tanh({x})",
+    "ThresholdedRelu": "({x} > {alpha} ? {x} : 0.0f)",
+}
+
+
+def functions(given: dict[str, Any]) -> str:
+    """The macros AMDC_F, AMDC_G and AMDC_H of the gates' functions, as the operator's arguments say them."""
+    clip, lines = given["clip"], []
+    rows = zip(given["activations"].split(","), given["alphas"], given["betas"], strict=True)
+    for letter, (name, alpha, beta) in zip("FGH", rows, strict=False):
+        text = ACTIVATIONS[name].format(x="x", alpha=literal(alpha, "float32"), beta=literal(beta, "float32"))
+        bound = literal(clip, "float32")
+        clipped = f"    x = amdc_clamp(x, -{bound}, {bound});\n" if clip > 0 else ""
+        lines.append(f"AMDC_DEVICE float amdc_gate_{letter}(float x) {{\n{clipped}    return {text};\n}}")
+        lines.append(f"#define AMDC_{letter}(x) amdc_gate_{letter}(x)")
+    return "\n".join([*lines, ""])
+
+
+def _transposed(item: Item, builder: ProgramBuilder, weight: Node) -> Place:
+    """The weight [G*H, H] as [H, G*H]: a constant of the bundle where it is one of the model, else a copy in each run."""
+    rows, columns = ir.shape(weight)
+    if weight.op == "get_attr" and ir.dtype(weight) == torch.float32:
+        held = ir.constant(item.graph, weight).detach().t().contiguous().numpy()
+        return builder.constant(f"{weight.target}.transposed", held)
+    dtype = dtype_name(weight)
+    scratch = builder.scratch(f"{item.node.name}.weight", builder.place(weight).nbytes)
+    place = Place(scratch.buffer, dtype, (columns, rows))
+    launch_copy(builder, item, place.shape, Source(weight, dtype, (1, columns)), place)
+    return place
+
+
+def _check(item: Item, hidden: int, *values: Node | None) -> None:
+    for value in values:
+        if value is not None and ir.dtype(value) not in (torch.float32, torch.float16, torch.bfloat16):
+            raise ModelError(
+                f"'{item.user_name}' is a recurrent layer in {dtype_name(value)}; its kernel computes in float32: convert it"
+            )
+    if hidden > LARGEST:
+        raise ModelError(f"'{item.user_name}' has {hidden} hidden units; the kernel's state in LDS holds at most {LARGEST}")
+
+
+def _recurrent(item: Item, builder: ProgramBuilder, cell: int) -> None:
+    """Launch all steps of a layer with `cell` gates."""
+    given, out = arguments(item), builder.place(item.node)
+    gates, weight, state, lengths = given["gates"], given["weight"], given["state"], given["lengths"]
+    bias, peep = given.get("hidden_bias"), given.get("peepholes")
+    steps, batch, hidden = ir.shape(gates)[0], ir.shape(gates)[1], ir.shape(weight)[1]
+    _check(item, hidden, gates, weight, state, bias, peep)
+    if out.numel == 0:
+        return
+    reset_first = cell == 3 and not given["linear_before_reset"]
+    whole = reset_first or steps == 1 or cell * hidden * hidden <= WHOLE_WEIGHTS
+    stepwise = not whole or (steps == 1 and not reset_first)
+    split = 4 if stepwise or hidden <= 64 else 2 if hidden <= 128 else 1
+    place = _transposed(item, builder, weight)
+    flags = {
+        "STEP": stepwise,
+        "RESET_FIRST": reset_first,
+        "COUPLED": given.get("coupled", False),
+        "HIDDEN_BIAS": bias is not None,
+        "PEEPHOLES": peep is not None,
+        "LENGTHS": lengths is not None,
+        "REVERSE": given["reverse"],
+    }
+    parameters: dict[str, Value] = {"CELL": cell, "H": hidden, "KSPLIT": split} | {key: int(flag) for key, flag in flags.items()}
+    tensors = {"out": out, "gates": gates, "weight": place, "state": state, "bias": bias, "peep": peep, "lengths": lengths}
+    operands: list[Operand] = [state if value is None else value for value in tensors.values()]
+    dtypes = {key: builder.place(value).dtype for key, value in tensors.items() if value is not None}
+    for first in range(steps if stepwise else 1):
+        builder.launch(
+            RECURRENT,
+            parameters,
+            item=item,
+            grid=(-(-hidden * split // BLOCK) if stepwise else 1, batch, 1),
+            arguments=[*operands, batch, steps, first],
+            writes=[out],
+            flops=2 * batch * cell * hidden * hidden * (1 if stepwise else steps),
+            prelude=access(**dtypes) + functions(given),
+            hint={1: "rnn", 3: "gru", 4: "lstm"}[cell],
+        )
+
+
+@lowers(ops.rnn)
+def rnn(item: Item, builder: ProgramBuilder) -> None:
+    """See amdc/ir/ops/recurrent.py, here and below."""
+    _recurrent(item, builder, 1)
+
+
+@lowers(ops.gru)
+def gru(item: Item, builder: ProgramBuilder) -> None:
+    _recurrent(item, builder, 3)
+
+
+@lowers(ops.lstm)
+def lstm(item: Item, builder: ProgramBuilder) -> None:
+    _recurrent(item, builder, 4)
