@@ -24,7 +24,8 @@ if (_CHECKOUT / "setup.py").is_file() and (_CHECKOUT / "passes").is_dir():
 
 
 def compile(model: Any, arch: str = "gfx803", opt_level: int = 2, **options: Any) -> Bundle:
-    """Compile an ONNX model (a path, bytes, or an `onnx.ModelProto`) into a `Bundle`.
+    """Compile a model into a `Bundle`: an ONNX model (a path, bytes, or an `onnx.ModelProto`), a PyTorch module in evaluation
+    mode (with `example_inputs=`: a tuple, a dict of keyword arguments, or a tensor), an `ExportedProgram` or its file (.pt2).
 
     `options` are the fields of `amdc.compiler.CompileOptions`. Raises `ModelError`, `UsageError` or `ToolchainError`.
     """

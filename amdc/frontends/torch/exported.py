@@ -30,7 +30,7 @@ def import_exported(
 ) -> Graph:
     """The Graph of an ExportedProgram: core ATen and amdc:: operators with static shapes (contract: amdc.ir.graph).
 
-    `shapes` gives whole input shapes by input name, `bindings` single symbolic dimensions by symbol; every symbolic dimension must
+    `shapes` gives whole input shapes by input name, `bindings` single symbolic dimensions by symbol; each of these must
     get a size. Parameters and buffers stay where they are in memory. Buffers that the program changes are states.
     `meta` of the Graph: inputs, outputs, constants (attribute -> user name), model, and where there are states: states (pairs of
     input and output names) and state_values (input name -> the tensor that it starts with).

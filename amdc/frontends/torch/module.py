@@ -31,8 +31,8 @@ def import_module(
 
     `example_inputs`: a tuple of positional arguments, a dict of keyword arguments, or a single tensor; nested tuples, dicts and
     registered containers may hold tensors too. Values that are no tensors are fixed. `dynamic_shapes` names dimensions
-    ({"input_ids": {1: "S"}}, or torch.export.Dim instead of "S"), and `bindings` gives the sizes of these names; `shapes` replaces
-    whole shapes. One Graph has static shapes: import once a binding.
+    ({"input_ids": {1: "S"}}, or a torch.export.Dim instead of "S"), and `bindings` gives the sizes of these names; `shapes`
+    replaces whole shapes. One Graph has static shapes: import once a binding.
     Raises ModelError where the module cannot be exported or compiled, UsageError for unusable examples, names and sizes.
     """
     name = type(model).__name__
@@ -78,8 +78,8 @@ class _Seen:
     def names(self, model: str) -> tuple[str, ...]:
         if self.strange:
             raise ModelError(
-                f"{model} returns {', '.join(self.strange)}: tensors inside it are out of reach. Return tensors, tuples or dicts, or "
-                "register the type with torch.utils._pytree.register_pytree_node"
+                f"{model} returns {', '.join(self.strange)}: tensors inside it are out of reach. Return tensors, tuples or "
+                "dicts, or register the type with torch.utils._pytree.register_pytree_node"
             )
         assert self.spec is not None
         return tuple(name for name, held in zip(output_names(self.spec), self.is_tensor, strict=True) if held)

@@ -21,8 +21,8 @@ class Symbols:
     def bind(
         inputs: Mapping[str, Sequence[int | torch.SymInt]], shapes: Mapping[str, tuple[int, ...]], bindings: Mapping[str, int]
     ) -> Symbols:
-        """Sizes from whole input shapes and from single bindings. Raises UsageError for names that do not exist, shapes that do not
-        fit, and dimensions that stay open."""
+        """Sizes from whole input shapes and from single bindings. Raises UsageError for names that do not exist, shapes that do
+        not fit, and dimensions that stay open."""
         unknown = sorted(set(shapes) - set(inputs))
         if unknown:
             raise UsageError(f"no such input: {', '.join(unknown)}; inputs: {', '.join(inputs)}")
