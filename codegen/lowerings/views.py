@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from torch.fx import Node
 
@@ -13,13 +12,14 @@ from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.registry import lowers
 from amdc.codegen.strided_view import Layout, StridedView, common_atoms
+from amdc.codegen.view_operators import PARTS, REORDERINGS, RESHAPES, change, output_layout
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
 from amdc.program import ITEM_SIZES
 
 
-def give(item: Item, builder: ProgramBuilder, x: Node, change: Callable[[Layout], Layout | None], index: int = 0) -> None:
-    """Let output `index` hold x's elements as `change` lays them out: the same memory where they lie densely there, a view where
+def give(item: Item, builder: ProgramBuilder, x: Node, lay_out: Callable[[Layout], Layout | None], index: int = 0) -> None:
+    """Let output `index` hold x's elements as `lay_out` says: the same memory where they lie densely there, a view where
     kernels may read it in place. Where the layout of x itself cannot be changed so, x is copied first."""
     value = item.node.meta["val"]
     value = value[index] if isinstance(value, (tuple, list)) else value
@@ -28,10 +28,10 @@ def give(item: Item, builder: ProgramBuilder, x: Node, change: Callable[[Layout]
         builder.place(item.node, index)
         return
     view = builder.view(x)
-    layout = change(view.layout)
+    layout = lay_out(view.layout)
     if layout is None:
         view = StridedView(builder.place(x), Layout.dense(ir.shape(x)))
-        layout = change(view.layout)
+        layout = lay_out(view.layout)
     assert layout is not None and layout.shape == shape, f"{item.node}: {layout} instead of {shape}"
     if layout.is_dense and not builder.is_placed(item.node, index):
         builder.alias(item.node, view.base, layout.offset * ITEM_SIZES[view.base.dtype], index)
@@ -48,76 +48,20 @@ def copy(item: Item, builder: ProgramBuilder, view: StridedView, to: Place) -> N
     launch_copy(builder, item, domain, Source(view.base, view.base.dtype, strides, view.layout.offset), to)
 
 
-@lowers(
-    aten.view.default,
-    aten.reshape.default,
-    aten._unsafe_view.default,
-    aten._reshape_alias.default,
-    aten.unsqueeze.default,
-    aten.squeeze.default,
-    aten.squeeze.dim,
-    aten.squeeze.dims,
-    aten.flatten.using_ints,
-    aten.detach.default,
-    aten.alias.default,
-    aten.contiguous.default,
-    aten.lift_fresh_copy.default,
-)
+def place_result(item: Item, builder: ProgramBuilder) -> StridedView:
+    """Where a kernel that writes through strides puts its result: in the order that the operators behind it rearrange it to."""
+    wanted = None if builder.opt_level == 0 or builder.is_placed(item.node) else output_layout(item.node)
+    if wanted is None:
+        return builder.view(builder.place(item.node))
+    place = builder.activation(item.node.name, dtype_name(item.node), ir.shape(item.node))
+    builder.defer(item.node, 0, StridedView(place, wanted), lambda to, found: copy(item, builder, found, to))
+    return StridedView(place, wanted)
+
+
+@lowers(*RESHAPES, *REORDERINGS, *PARTS)
 def view(item: Item, builder: ProgramBuilder) -> None:
-    """The same elements in the same order."""
-    give(item, builder, item.args[0], lambda layout: layout.reshape(item.shape))
-
-
-@lowers(aten.permute.default, aten.transpose.int, aten.t.default)
-def permute(item: Item, builder: ProgramBuilder) -> None:
-    x, *rest = item.args
-    rank = len(ir.shape(x))
-    order = list(range(rank))
-    if item.anchor is not None and item.anchor.target is aten.permute.default:
-        order = [dim % rank for dim in rest[0]]
-    elif rank > 1:
-        first, second = rest or (0, 1)
-        order[first], order[second] = order[second], order[first]
-    give(item, builder, x, lambda layout: layout.permute(order))
-
-
-@lowers(aten.expand.default, aten.broadcast_to.default)
-def expand(item: Item, builder: ProgramBuilder) -> None:
-    give(item, builder, item.args[0], lambda layout: layout.expand(item.shape))
-
-
-def slice_bounds(args: tuple[Any, ...], extent: int) -> tuple[int, int]:
-    """The first index and the step of aten.slice's arguments, clamped as PyTorch does."""
-    start = args[2] if len(args) > 2 and args[2] is not None else 0
-    step = args[4] if len(args) > 4 else 1
-    return min(max(start + extent if start < 0 else start, 0), extent), step
-
-
-@lowers(aten.slice.Tensor)
-def slice_(item: Item, builder: ProgramBuilder) -> None:
-    x = item.args[0]
-    dim = (item.args[1] if len(item.args) > 1 else 0) % len(ir.shape(x))
-    start, step = slice_bounds(item.args, ir.shape(x)[dim])
-    give(item, builder, x, lambda layout: layout.slice(dim, start, item.shape[dim], step))
-
-
-@lowers(aten.select.int)
-def select(item: Item, builder: ProgramBuilder) -> None:
-    x, dim, index = item.args
-    dim %= len(ir.shape(x))
-    give(item, builder, x, lambda layout: layout.select(dim, index % ir.shape(x)[dim]))
-
-
-@lowers(aten.flip.default)
-def flip(item: Item, builder: ProgramBuilder) -> None:
-    x, dims = item.args
-
-    def flipped(layout: Layout) -> Layout:
-        for dim in {dim % len(layout.axes) for dim in dims}:
-            layout = layout.flip(dim)
-        return layout
-
-    give(item, builder, x, flipped)
+    assert item.anchor is not None
+    give(item, builder, item.args[0], change(item.anchor))
 
 
 @lowers(aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
