@@ -172,6 +172,10 @@ class ProgramBuilder:
             self.constants[self._named[name].buffer] = np.ascontiguousarray(array).reshape(array.shape)
         return self._named[name]
 
+    def named_constants(self) -> dict[str, str]:
+        """The buffer of each constant, by the name it was asked for."""
+        return {name: place.buffer for name, place in self._named.items()}
+
     def _unique(self, hint: str) -> str:
         name, count = hint, 0
         while name in self._buffers:

@@ -35,11 +35,13 @@ class LoweringOptions:
 
 @dataclass(frozen=True)
 class Lowered:
-    """`sources` maps `Kernel.code` to what is to be compiled; `constants` maps constant buffers to their contents."""
+    """`sources` maps `Kernel.code` to what is to be compiled; `constants` maps constant buffers to their contents; `named` maps
+    the Graph's constants that lie in the arena to their buffers."""
 
     program: Program
     sources: dict[str, KernelSource]
     constants: dict[str, np.ndarray]
+    named: dict[str, str]
 
 
 def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = None) -> Lowered:
@@ -67,7 +69,7 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
             function(by_node[node], builder)
     outputs = [own_place(graph, builder, node) for node in user_outputs(graph)]
     store_states(graph, builder)
-    return Lowered(builder.finish(outputs), builder.sources, builder.constants)
+    return Lowered(builder.finish(outputs), builder.sources, builder.constants, builder.named_constants())
 
 
 def own_place(graph: ir.Graph, builder: ProgramBuilder, node: Node) -> Place:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from amdc.bundle import MAIN, Bundle, GraphText
+from amdc.bundle import Bundle
 from amdc.code_object import CodeObject, waves_per_simd
+from amdc.compiler.bindings import expand
+from amdc.compiler.buckets import find_buckets
 from amdc.compiler.options import CompileOptions
 from amdc.errors import UsageError
 from amdc.program import Kernel, Program
@@ -19,18 +22,12 @@ if TYPE_CHECKING:
     from amdc.pass_manager import PassTime
 
 
-def build_graph(model: Any, options: CompileOptions) -> Graph:
-    """Import a model and run the passes of the optimisation level over it. What `print_before`, `print_after`
-    and `pass_times` ask for goes to stderr."""
-    from amdc.frontends.onnx import import_model
+def optimise(graph: Graph, options: CompileOptions) -> None:
+    """Run the passes of the optimisation level over a graph. What `print_before`, `print_after` and `pass_times` ask for goes to
+    stderr."""
     from amdc.pass_manager import PassContext, PassTime, run_pipeline
-    from amdc.passes.pipeline import cleanup_for, known_passes, passes_for
+    from amdc.passes.pipeline import cleanup_for, passes_for
 
-    unknown = sorted({*options.print_before, *options.print_after} - set(known_passes()) - {"all"})
-    if unknown:
-        raise UsageError(f"no such pass: {', '.join(unknown)}; passes: all, {', '.join(known_passes())}")
-    options.progress("import", 0, 1, model if isinstance(model, str) else getattr(model, "name", "model"))
-    graph = import_model(model, dict(options.shapes), dict(options.bindings))
     passes, times = passes_for(options.opt_level), list[PassTime]()
     run_pipeline(
         graph,
@@ -47,7 +44,15 @@ def build_graph(model: Any, options: CompileOptions) -> Graph:
     )
     if options.pass_times:
         print_pass_times(times)
-    return graph
+
+
+def check_pass_names(options: CompileOptions) -> None:
+    """Raises `UsageError` for a pass to print that does not exist."""
+    from amdc.passes.pipeline import known_passes
+
+    unknown = sorted({*options.print_before, *options.print_after} - set(known_passes()) - {"all"})
+    if unknown:
+        raise UsageError(f"no such pass: {', '.join(unknown)}; passes: all, {', '.join(known_passes())}")
 
 
 def print_pass_times(times: list[PassTime]) -> None:
@@ -58,31 +63,51 @@ def print_pass_times(times: list[PassTime]) -> None:
 
 
 def compile_model(model: Any, options: CompileOptions) -> Bundle:
-    """Compile a model (path, bytes or onnx.ModelProto) into a Bundle. Raises ModelError, UsageError or ToolchainError."""
-    from amdc.codegen.lowering import LoweringOptions, lower
-    from amdc.codegen.toolchain import find_toolchain
-    from amdc.ir.printer import to_text
+    """Compile a model (path, bytes, onnx.ModelProto, torch.nn.Module or ExportedProgram) into a Bundle, with a program for each
+    combination of bindings. Raises ModelError, UsageError or ToolchainError."""
+    from amdc.frontends import import_any, model_name
 
     started = time.perf_counter()
+    bindings = expand(options.shapes, options.bindings, options.buckets)
+    options.progress("import", 0, len(bindings), model_name(model))
+
+    def load(shapes: Mapping[str, tuple[int, ...]], symbols: Mapping[str, int]) -> Graph:
+        return import_any(model, shapes, symbols, options.example_inputs, options.dynamic_shapes)
+
+    buckets = find_buckets(load, options)
+    graphs = ((binding.key, load(binding.shapes, binding.symbols)) for binding in bindings)
+    bundle = compile_graphs(graphs, options)
+    return dataclasses.replace(bundle, buckets=buckets, compile_seconds=time.perf_counter() - started)
+
+
+def compile_graphs(graphs: Iterable[tuple[str, Graph]], options: CompileOptions) -> Bundle:
+    """Compile imported graphs, given with their programs' keys, into a Bundle. One graph at a time is held."""
+    from amdc.codegen.lowering import LoweringOptions, lower
+    from amdc.codegen.toolchain import find_toolchain
+    from amdc.compiler.link import Linker
+
     hardware = target(options.arch)
     toolchain = find_toolchain()
-    graph = build_graph(model, options)
-    options.progress("lower", 0, 1, f"{len(graph.graph.nodes)} nodes")
-    lowered = lower(graph, hardware, LoweringOptions(options.opt_level))
+    check_pass_names(options)
+    linker = Linker()
+    for key, graph in graphs:
+        optimise(graph, options)
+        options.progress("lower", 0, 1, f"{key}: {len(graph.graph.nodes)} nodes")
+        linker.add(key, graph, lower(graph, hardware, LoweringOptions(options.opt_level)))
     code = toolchain.compile_all(
-        lowered.sources.values(),
+        linker.sources.values(),
         options.arch,
         options.jobs,
         lambda done, total, source: options.progress("kernels", done, total, source.symbol),
     )
+    settled = {"shapes": dict(options.shapes), "bindings": dict(options.bindings), "buckets": dict(options.buckets)}
     return Bundle(
-        programs={MAIN: with_resources(lowered.program, code, hardware)},
+        programs={key: with_resources(program, code, hardware) for key, program in linker.programs().items()},
         code=code,
-        constants=lowered.constants,
-        graphs={MAIN: GraphText(to_text(graph))},
-        sources={key: source.text for key, source in lowered.sources.items()} if options.keep_source else None,
-        options={"opt_level": options.opt_level, "shapes": dict(options.shapes), "bindings": dict(options.bindings)},
-        compile_seconds=time.perf_counter() - started,
+        constants=linker.constants,
+        graphs=linker.graphs,
+        sources={key: source.text for key, source in linker.sources.items()} if options.keep_source else None,
+        options={"opt_level": options.opt_level, **settled},
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from amdc.errors import UsageError
 
@@ -17,13 +18,19 @@ def silent(stage: str, done: int, total: int, what: str) -> None:
 
 @dataclass(frozen=True)
 class CompileOptions:
-    """`shapes` binds whole inputs ({"x": (1, 3, 224, 224)}), `bindings` single symbols ({"N": 1}). The pass manager's options
-    (`print_before`, `print_after`, `dump`, `bisect_limit`) mean what the command line's flags of the same name mean."""
+    """`shapes` binds whole inputs ({"x": (1, 3, 224, 224)}); an extent may be a symbol ({"x": ("N", 3, 224, 224)}). `bindings`
+    binds symbols, the model's own and those of `shapes`: {"N": 1}, or {"N": (1, 8)} for a program each; several symbols give all
+    combinations. `buckets` ({"S": (32, 64)}) are sizes to which a session pads its inputs with zeros along a symbol: right only
+    for models that mask their padding by an input. The pass manager's options (`print_before`, `print_after`, `dump`,
+    `bisect_limit`) mean what the command line's flags of the same name mean."""
 
     arch: str = "gfx803"
     opt_level: int = 2
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    bindings: Mapping[str, int] = field(default_factory=dict)
+    shapes: Mapping[str, Sequence[int | str]] = field(default_factory=dict)
+    bindings: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
+    buckets: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    example_inputs: Any = None
+    dynamic_shapes: Mapping[str, Mapping[int, Any]] | None = None
     jobs: int | None = None
     keep_source: bool = False
     print_before: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ A Graph is a `torch.fx.GraphModule` whose nodes are
 Every node but output has `meta["val"]`: a FakeTensor (static shape, dtype), or a tuple of them.
 The graph's `meta["states"]`, if there: (input name, output name) pairs. Such an input is no input of the user's: a session
 keeps it from run to run, and the output of that name is its next value (a key-value cache, a mutated buffer). The graph's
-`meta["initial"]`, if there, holds tensors that states start as, by input name; the others start as zeros.
+`meta["state_values"]`, if there, holds the tensors that states start as, by input name; the others start as zeros.
 `meta["source"]`: a tuple of the user's node names that this node computes (empty for what passes invented).
 `meta["value"]`: the user's name of the tensor this node holds, or None. A pass that replaces a node by one that holds the same
 tensor keeps both with `replace(old, new)`; so a deviation can be traced back to the user's model at every optimisation level.
