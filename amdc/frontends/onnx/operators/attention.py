@@ -117,7 +117,7 @@ def attention(
     factor = 1 / math.sqrt(q.shape[3]) if scale is None else scale
     plain_causal = bool(is_causal) and mask is seen and not isinstance(offset, Tensor) and offset == columns - rows
     unbounded = left_window_size < 0 and right_window_size < 0 and nonpad_kv_seqlen is None
-    if output_count < 4 and q.dtype == torch.float32 and softmax_precision in (None, 1):
+    if output_count < 4 and q.dtype != torch.float64 and softmax_precision in (None, 1):
         causal = plain_causal and unbounded
         result = scaled_attention(q, k, v, None if causal else mask, factor, causal, softcap)
         stages: tuple[Tensor, ...] = ()

@@ -35,7 +35,11 @@ def linear_attention(
     Gated delta rule: Yang et al. 2024. Computed in float32; the steps are written out one by one.
     """
     steps = query.shape[1]
-    if update_rule not in RULES or (decay is not None) != ("gated" in update_rule) or (beta is not None) != ("delta" in update_rule):
+    if (
+        update_rule not in RULES
+        or (decay is not None) != ("gated" in update_rule)
+        or (beta is not None) != ("delta" in update_rule)
+    ):
         raise NotSupported(f"update_rule '{update_rule}' does not go with the inputs given")
     if steps > LONGEST:
         raise NotSupported(f"{steps} steps are more than the {LONGEST} that amdc writes out")
@@ -83,7 +87,7 @@ def causal_conv_with_state(
 def tensor_scatter(
     past_cache: Tensor, update: Tensor, write_indices: Tensor | None = None, /, *, axis: int = -2, mode: str = "linear"
 ) -> Tensor:
-    """The cache with the update written along `axis` from write_indices[batch] on; circular: past the end goes on at the start."""
+    """The cache with the update written along `axis` from write_indices[batch] on; circular: past the end, at the start."""
     dim, steps = axis % past_cache.dim(), update.shape[axis]
     starts = torch.zeros(past_cache.shape[0], dtype=torch.int64) if write_indices is None else write_indices.to(torch.int64)
     rows = starts.unsqueeze(1) + torch.arange(steps)[None, :]
