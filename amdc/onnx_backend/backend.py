@@ -10,6 +10,7 @@ import onnx
 from onnx.backend.base import Backend, BackendRep
 
 from amdc.errors import InputError
+from amdc.frontends.onnx.importer import NeedsConstants
 from amdc.frontends.onnx.inputs import model_inputs
 from amdc.onnx_backend.programs import HostProgram, SimProgram
 
@@ -17,21 +18,36 @@ Inputs = Sequence[Any] | Mapping[str, Any]
 
 
 class PreparedModel(BackendRep):
-    """A model that compiles itself for each new set of input shapes."""
+    """A model that compiles itself for each new set of input shapes.
+
+    Where the model uses inputs as shapes or as operators' parameters, it is compiled for their values too (`specialize_inputs` of
+    `import_model`): for scalars and vectors alone, and only for those without which it cannot be compiled. Every run looks up
+    the program for the values that it is given.
+    """
 
     def __init__(self, model: onnx.ModelProto, program: type[HostProgram] | type[SimProgram]) -> None:
         self._model = model
         self._program = program
         self._names = [value.name for value in model_inputs(model)]
+        self._specialized: set[str] = set()  # inputs that are shapes or parameters
         self._compiled: dict[Any, HostProgram | SimProgram] = {}
 
     def run(self, inputs: Inputs, **_: Any) -> tuple[Any, ...]:
         """The outputs in the model's order, as arrays of its own dtypes. Raises AmdcError where the model cannot be compiled."""
         given = self._by_name(inputs)
         shapes = {name: array.shape for name, array in given.items()}
-        key = tuple(shapes.items())
-        if key not in self._compiled:
-            self._compiled[key] = self._program(self._model, shapes)
+        values = {name: given[name] for name in sorted(self._specialized)}
+        key = (*shapes.items(), *((name, array.tobytes()) for name, array in values.items()))
+        if key in self._compiled:
+            return self._compiled[key].run(given)
+        try:
+            self._compiled[key] = self._program(self._model, shapes, values)
+        except NeedsConstants as problem:
+            new = {name for name in problem.inputs if given[name].ndim <= 1} - self._specialized
+            if not new:
+                raise
+            self._specialized |= new
+            return self.run(inputs)
         return self._compiled[key].run(given)
 
     def _by_name(self, inputs: Inputs) -> dict[str, np.ndarray]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import onnx
 
 from amdc.errors import ModelError
+from amdc.frontends.onnx.control_flow import OPERATORS as CONTROL_FLOW
+from amdc.frontends.onnx.control_flow import subgraphs
 from amdc.frontends.onnx.elements import HELD, element_name
+from amdc.frontends.onnx.functions import has_function
 from amdc.frontends.onnx.load import Model
 from amdc.frontends.onnx.registry import NEWEST_OPSET, OLDEST_OPSET, find_operator, newer_opset
 from amdc.frontends.onnx.structure import structure_problems
 
 SHOWN = 12  # rows of a table that fit on a screen with the rest
-CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
+TENSORLESS = ("Sequence", "Optional", "String", "Regex", "ConcatFromSequence", "SplitToSequence")  # starts of operators' names
 
 
 def opsets(proto: onnx.ModelProto) -> dict[str, int]:
@@ -61,12 +65,29 @@ def _check_opset(model: Model) -> None:
 
 def _check_operators(model: Model) -> None:
     versions, missing = opsets(model.proto), defaultdict(list)
-    for index, node in enumerate(model.proto.graph.node):
-        version = versions.get(node.domain, 0)
-        if find_operator(node.domain, node.op_type, version) is None:
-            missing[node.domain, node.op_type].append(node_label(node, index))
+    for node, label in all_nodes(model.proto.graph):
+        if not is_known(node, versions.get(node.domain, 0)):
+            missing[node.domain, node.op_type].append(label)
     if missing:
         raise ModelError(_table(model.name, missing, versions))
+
+
+def all_nodes(graph: onnx.GraphProto, outer: str = "") -> Iterator[tuple[onnx.NodeProto, str]]:
+    """Every node with its label, those of subgraphs too."""
+    for index, node in enumerate(graph.node):
+        label = outer + node_label(node, index)
+        yield node, label
+        for inner in subgraphs(node):
+            yield from all_nodes(inner, f"{label}/")
+
+
+def is_known(node: onnx.NodeProto, version: int) -> bool:
+    """Whether the import has a meaning for a node: control flow, an operator of its own, or the specification's function."""
+    if node.domain in ("", "ai.onnx") and node.op_type in CONTROL_FLOW:
+        return True
+    if find_operator(node.domain, node.op_type, version) is not None:
+        return True
+    return not node.op_type.startswith(TENSORLESS) and has_function(node.domain, node.op_type, version)
 
 
 def _table(name: str, missing: dict[tuple[str, str], list[str]], versions: dict[str, int]) -> str:
@@ -87,8 +108,8 @@ def _advice(missing: dict[tuple[str, str], list[str]], versions: dict[str, int])
         since = newer_opset(domain, op, versions.get(domain, 0))
         if since:
             advice.append(f"  {op}: part of opset {since}, but the model imports opset {versions.get(domain, 0)}")
-    if any(op in CONTROL_FLOW for _, op in missing):
-        advice.append("  Control flow: export the model with fixed conditions, or simplify it first")
+    if any(op.startswith(TENSORLESS) for _, op in missing):
+        advice.append("  Sequences, optionals and strings: only tensors are supported; compute on them outside of the model")
     if any(domain not in ("", "ai.onnx") for domain, _ in missing):
         advice.append("  Operators of other domains: export without contrib operators")
     return advice[:SHOWN]
@@ -101,6 +122,8 @@ def _node_problems(proto: onnx.ModelProto) -> list[str]:
     context.opset_imports = opsets(proto)
     problems = []
     for index, node in enumerate(proto.graph.node):
+        if subgraphs(node):  # the checker of single nodes does not see the values outside
+            continue
         checked = node
         if node.domain == "ai.onnx":  # the checker knows the default domain only by its short name
             checked = onnx.NodeProto()
@@ -126,9 +149,6 @@ def _type_problems(proto: onnx.ModelProto) -> list[str]:
     for tensor in proto.graph.initializer:
         if tensor.data_type not in HELD:
             problems.append(_dtype_problem(f"initializer '{tensor.name}'", tensor.data_type))
-    problems += [
-        f"initializer '{t.values.name}' is sparse; only dense tensors are supported" for t in proto.graph.sparse_initializer
-    ]
     return problems
 
 

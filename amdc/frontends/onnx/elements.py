@@ -85,7 +85,7 @@ def to_held(array: np.ndarray, element: int) -> Tensor:
     """A user's array as the tensor that holds it; its own copy."""
     dtype = held_dtype(element, "an input")
     if element in NARROW:
-        return torch.from_numpy(array.astype(_numpy(dtype))).reshape(array.shape)
+        return torch.from_numpy(widened(array, element)).reshape(array.shape)
     if array.dtype.kind == "V" or not hasattr(np, array.dtype.name):  # bfloat16 and float8 are extension dtypes of numpy
         bits = array.copy().reshape(-1).view(f"u{array.dtype.itemsize}")
         return torch.from_numpy(bits).view(dtype).reshape(array.shape)
@@ -96,12 +96,18 @@ def to_user(tensor: Tensor, element: int) -> np.ndarray:
     """The array of ONNX's own dtype (an extension dtype for what numpy lacks) for a tensor that holds values of it."""
     kind = onnx.helper.tensor_dtype_to_np_dtype(element)
     if element in NARROW:
-        return tensor.numpy().astype(kind)
+        return narrowed(tensor.numpy(), element)
     if tensor.dtype in (torch.bfloat16, *(d for d in DTYPES.values() if "float8" in str(d))):
         bits = tensor.contiguous().reshape(-1).view(torch.uint16 if tensor.dtype == torch.bfloat16 else torch.uint8)
         return bits.numpy().view(kind).reshape(tuple(tensor.shape))
     return tensor.numpy()
 
 
-def _numpy(dtype: torch.dtype) -> np.dtype:
-    return np.dtype(str(dtype).removeprefix("torch."))
+def widened(array: np.ndarray, element: int) -> np.ndarray:
+    """A user's array in the dtype in which a session takes it: another one for the narrow types alone."""
+    return array.astype(str(NARROW[element]).removeprefix("torch.")) if element in NARROW else array
+
+
+def narrowed(array: np.ndarray, element: int) -> np.ndarray:
+    """The reverse of `widened`."""
+    return array.astype(onnx.helper.tensor_dtype_to_np_dtype(element)) if element in NARROW else array

@@ -12,39 +12,57 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor
 
 from amdc.errors import ModelError
 from amdc.frontends.onnx.check import check_model, default_opset, node_label, opsets
-from amdc.frontends.onnx.inputs import bind_inputs
+from amdc.frontends.onnx.elements import element_name
+from amdc.frontends.onnx.inputs import BoundInput, bind_inputs
 from amdc.frontends.onnx.load import Model, load_model
-from amdc.frontends.onnx.registry import NotSupported, Operator, find_operator
-from amdc.frontends.onnx.tensors import attribute_value
+from amdc.frontends.onnx.specialize import read_specialized
+from amdc.frontends.onnx.tensors import sparse_tensor
 from amdc.frontends.onnx.tracer import Recorder
+from amdc.frontends.onnx.values import Scope, Value, constant
+from amdc.frontends.onnx.walk import Walk, is_stored
 from amdc.ir.graph import Graph
 
 SHOWN_FAILURES = 8  # what fits on a screen
+
+
+class NeedsConstants(ModelError):
+    """The model cannot be imported because shapes or parameters depend on the values of `inputs`, which could be specialised."""
+
+    def __init__(self, message: str, inputs: frozenset[str]) -> None:
+        super().__init__(message)
+        self.inputs = inputs
 
 
 def import_model(
     model: str | Path | bytes | onnx.ModelProto,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     bindings: Mapping[str, int] | None = None,
+    specialize_inputs: Mapping[str, np.ndarray] | None = None,
 ) -> Graph:
     """The Graph of an ONNX model: core ATen and amdc:: operators with static shapes (contract: amdc.ir.graph).
 
-    `shapes` gives whole input shapes by input name, `bindings` single symbolic dimensions by symbol.
-    `meta` of the Graph: inputs, outputs (user names), constants (attribute -> user name), model (opset, ir_version, producer).
+    `shapes` gives whole input shapes by input name, `bindings` single symbolic dimensions by symbol. `specialize_inputs` gives
+    the values of inputs that decide shapes or operators' parameters (the `shape` of a Reshape, the trip count of a Loop): the
+    Graph is made for these values alone, and who runs it must check that it gets them (`meta["specialized"]`: name -> array).
+    `meta` of the Graph: inputs, outputs (user names), input_types and output_types (ONNX element type names), constants
+    (attribute -> user name), specialized, folded (outputs that are constants because of specialised inputs), model (opset,
+    ir_version, producer).
     Raises ModelError (unreadable, invalid, unsupported) and UsageError (no such file, unknown input, unbound dimension).
     """
     loaded = load_model(model)
     check_model(loaded)
     weights = read_weights(loaded)
-    graph_inputs = bind_inputs(loaded, dict(shapes or {}), dict(bindings or {}))
+    bound = bind_inputs(loaded, dict(shapes or {}), dict(bindings or {}))
+    known = read_specialized(loaded.name, bound, specialize_inputs or {})
     with torch.no_grad(), _quiet("torch._subclasses.fake_tensor"):
-        return _Importer(loaded, weights).run(graph_inputs)
+        return _import(loaded, weights, bound, known)
 
 
 @contextmanager
@@ -59,12 +77,19 @@ def _quiet(logger: str) -> Iterator[None]:
         log.setLevel(level)
 
 
-def read_weights(model: Model) -> dict[str, Tensor]:
-    """The model's initializers by name. Raises ModelError with all that cannot be read."""
+def read_weights(model: Model) -> dict[str, Value]:
+    """The model's initializers by name, sparse ones densified. Raises ModelError with all that cannot be read."""
     weights, problems = {}, []
-    for initializer in model.proto.graph.initializer:
+    graph = model.proto.graph
+    for initializer in graph.initializer:
         try:
-            weights[initializer.name] = model.reader.read_initializer(initializer)
+            weights[initializer.name] = constant(model.reader.read_initializer(initializer), initializer.data_type)
+        except ModelError as problem:
+            problems.append(str(problem))
+    for sparse in graph.sparse_initializer:
+        try:
+            tensor = sparse_tensor(sparse, model.reader, f"initializer '{sparse.values.name}'")
+            weights[sparse.values.name] = constant(tensor, sparse.values.data_type)
         except ModelError as problem:
             problems.append(str(problem))
     if problems:
@@ -73,113 +98,42 @@ def read_weights(model: Model) -> dict[str, Tensor]:
     return weights
 
 
-class _Importer:
-    """The state of one walk: the tensor of each ONNX value, real for constants and traced for the rest."""
-
-    def __init__(self, model: Model, weights: dict[str, Tensor]) -> None:
-        self._model = model
-        self._opsets = opsets(model.proto)
-        self._recorder = Recorder()
-        self._values = dict(weights)
-        self._failures: list[str] = []
-        self._cause: Exception | None = None  # of the first failure
-
-    def run(self, inputs: Mapping[str, tuple[tuple[int, ...], torch.dtype]]) -> Graph:
-        proto = self._model.proto
-        for name, (shape, dtype) in inputs.items():
-            self._values[name] = self._recorder.placeholder(name, shape, dtype)
-        for index, node in enumerate(proto.graph.node):
-            self._import_node(node, index)
-        if self._failures:
-            raise ModelError(_failure_text(self._model.name, self._failures)) from self._cause
-        names = tuple(output.name for output in proto.graph.output)
-        outputs = tuple(self._traced(self._values[name], name) for name in names)
-        return self._recorder.finish(outputs, {"inputs": tuple(inputs), "outputs": names, "model": self._about()})
-
-    def _import_node(self, node: onnx.NodeProto, index: int) -> None:
-        """Evaluate or trace one node; a failure is kept, and the nodes that need its outputs are passed over."""
-        if any(name and name not in self._values for name in node.input):
-            return
-        arguments = [self._values[name] if name else None for name in node.input]
-        try:
-            results = self._call(node, node_label(node, index), arguments)
-        except Exception as problem:  # whatever an operator raises on a bad node is the model's fault, and is shown as such
-            self._cause = self._cause or problem
-            self._failures.append(_describe(node, node_label(node, index), arguments, problem))
-            return
-        for name, result in zip(node.output, results, strict=False):
-            if name:
-                self._values[name] = result
-                self._name_node(result, name)
-
-    def _call(self, node: onnx.NodeProto, label: str, arguments: list[Tensor | None]) -> tuple[Tensor, ...]:
-        operator = find_operator(node.domain, node.op_type, self._opsets[node.domain])
-        assert operator is not None, f"check_model let {node.op_type} pass"
-        keywords = {a.name: attribute_value(a, self._model.reader, f"node '{label}'") for a in node.attribute}
-        if operator.counts_outputs:
-            keywords["output_count"] = len(node.output)
-        inputs = [self._argument(operator, node, i, value) for i, value in enumerate(arguments)]
-        if not any(self._recorder.is_traced(value) and operator.decides(i) for i, value in enumerate(inputs)):
-            results = operator.function(*inputs, **keywords)
-        else:
-            traced = [self._operand(operator, node, i, value) for i, value in enumerate(inputs)]
-            self._recorder.source = (label,)
-            with self._recorder:
-                results = operator.function(*traced, **keywords)
-        results = results if isinstance(results, tuple) else (results,)
-        if any(node.output[len(results) :]):
-            raise NotSupported(f"its output '{next(filter(None, node.output[len(results) :]))}' is not supported")
-        return results
-
-    def _argument(self, operator: Operator, node: onnx.NodeProto, index: int, value: Tensor | None) -> Any:
-        """An input as the operator's function wants it: a tensor, or a Python value where it is static."""
-        name = operator.positional[index] if index < len(operator.positional) else ""
-        if value is None or name not in operator.static:
-            return value
-        if self._recorder.is_traced(value):
-            raise NotSupported(
-                f"its input '{name}' ('{node.input[index]}') must be a constant, but depends on the model's inputs"
-            )
-        return value.tolist()
-
-    def _operand(self, operator: Operator, node: onnx.NodeProto, index: int, value: Any) -> Any:
-        """An input of a traced call: constants become traced tensors, or numbers where the operator takes those."""
-        if not isinstance(value, Tensor) or self._recorder.is_traced(value):
-            return value
-        rank = max(self._values[name].dim() for name in node.input if name and self._values[name] is not value)
-        if (
-            operator.positional[index : index + 1]
-            and operator.positional[index] in operator.scalars
-            and value.numel() == 1
-            and value.dim() <= rank
-        ):
-            return value.item()
-        return self._traced(value, node.input[index])
-
-    def _traced(self, value: Tensor, name: str) -> Tensor:
-        return value if self._recorder.is_traced(value) else self._recorder.constant(value, name)
-
-    def _name_node(self, value: Tensor, name: str) -> None:
-        """Note on the fx node the user's name of its tensor; the first name stays where several values are one tensor."""
-        if self._recorder.is_traced(value):
-            meta = self._recorder.node(value).meta
-            meta["value"] = meta["value"] or name
-
-    def _about(self) -> dict[str, Any]:
-        proto = self._model.proto
-        producer = f"{proto.producer_name} {proto.producer_version}".strip()
-        return {"opset": default_opset(proto), "ir_version": proto.ir_version, "producer": producer}
+def _import(model: Model, weights: dict[str, Value], bound: dict[str, BoundInput], known: dict[str, Tensor]) -> Graph:
+    recorder = Recorder()
+    scope = Scope(opsets(model.proto), dict(weights))
+    for name, port in bound.items():
+        traced = recorder.placeholder(name, port.shape, port.dtype)
+        scope.values[name] = Value(traced, port.element, known.get(name), frozenset([name]))
+    walk = Walk(recorder, model.reader)
+    for index, node in enumerate(model.proto.graph.node):
+        walk.top_node(node, node_label(node, index), scope)
+    if walk.failures:
+        raise _failure(model.name, walk, frozenset(known)) from walk.cause
+    names = tuple(output.name for output in model.proto.graph.output)
+    results = [scope.values[name] for name in names]
+    outputs = tuple(walk.output(value, name) for value, name in zip(results, names, strict=True))
+    meta = {
+        "inputs": tuple(bound),
+        "outputs": names,
+        "input_types": tuple(element_name(port.element) for port in bound.values()),
+        "output_types": tuple(element_name(value.element) for value in results),
+        "folded": tuple(name for value, name in zip(results, names, strict=True) if value.inputs and is_stored(value)),
+        "specialized": {name: tensor.numpy() for name, tensor in known.items()},
+        "model": _about(model.proto),
+    }
+    return recorder.finish(outputs, meta)
 
 
-def _describe(node: onnx.NodeProto, label: str, arguments: list[Tensor | None], problem: Exception) -> str:
-    """Node, operator, input shapes and reason, in two lines."""
-    shapes = ", ".join("none" if value is None else f"{list(value.shape)} {str(value.dtype)[6:]}" for value in arguments)
-    reason = str(problem).strip().split("\n")[0] or type(problem).__name__
-    return f"node '{label}' ({node.op_type}) on {shapes or 'no inputs'}\n    {reason}"
+def _about(proto: onnx.ModelProto) -> dict[str, Any]:
+    producer = f"{proto.producer_name} {proto.producer_version}".strip()
+    return {"opset": default_opset(proto), "ir_version": proto.ir_version, "producer": producer}
 
 
-def _failure_text(name: str, failures: list[str]) -> str:
-    count = len(failures)
-    shown = "\n  ".join(failures[:SHOWN_FAILURES])
+def _failure(name: str, walk: Walk, specialized: frozenset[str]) -> ModelError:
+    """The error for all nodes that failed; a NeedsConstants where constant inputs would help."""
+    count = len(walk.failures)
+    shown = "\n  ".join(walk.failures[:SHOWN_FAILURES])
     more = f"\n  and {count - SHOWN_FAILURES} more" if count > SHOWN_FAILURES else ""
-    return f"{name}: {count} node{'s' * (count > 1)} cannot be imported\n  {shown}{more}"
+    text = f"{name}: {count} node{'s' * (count > 1)} cannot be imported\n  {shown}{more}"
+    needed = walk.needed_inputs - specialized
+    return NeedsConstants(text, needed) if needed else ModelError(text)

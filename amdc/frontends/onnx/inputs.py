@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import onnx
 import torch
 
@@ -13,13 +15,22 @@ Shape = tuple[int, ...]
 Dimension = int | str | None  # fixed, named by a symbol, or unknown
 
 
+@dataclass(frozen=True)
+class BoundInput:
+    """An input as it is compiled: `dtype` holds values of ONNX's `element` type."""
+
+    shape: Shape
+    dtype: torch.dtype
+    element: int
+
+
 def model_inputs(proto: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     """The inputs that a caller gives: graph inputs without a default value among the initializers."""
     defaults = {initializer.name for initializer in proto.graph.initializer}
     return [value for value in proto.graph.input if value.name not in defaults]
 
 
-def bind_inputs(model: Model, shapes: dict[str, Shape], bindings: dict[str, int]) -> dict[str, tuple[Shape, torch.dtype]]:
+def bind_inputs(model: Model, shapes: dict[str, Shape], bindings: dict[str, int]) -> dict[str, BoundInput]:
     """Shape and dtype of each input, in order. All problems are raised at once.
 
     Raises UsageError for names that the model does not have, dimensions that contradict it, and dimensions that stay unbound.
@@ -34,7 +45,8 @@ def bind_inputs(model: Model, shapes: dict[str, Shape], bindings: dict[str, int]
     bound = {}
     for value in inputs:
         fixed = _bound(declared[value.name], shapes.get(value.name), symbols)
-        bound[value.name] = (fixed or (), held_dtype(value.type.tensor_type.elem_type, f"input '{value.name}'"))
+        element = value.type.tensor_type.elem_type
+        bound[value.name] = BoundInput(fixed or (), held_dtype(element, f"input '{value.name}'"), element)
         if fixed is None and value.name not in shapes:
             problems.append(_unbound(value.name, declared[value.name]))
     if problems:
@@ -78,7 +90,7 @@ def _unknown_names(
 
 def _merge(name: str, declared: tuple[Dimension, ...] | None, given: Shape, symbols: dict[str, int]) -> list[str]:
     """Hold a given shape against the declared one; its extents bind the symbols. Returns the contradictions."""
-    if any(extent < 1 for extent in given):
+    if any(extent < 0 or (extent == 0 and 0 not in (declared or ())) for extent in given):
         return [f"input '{name}' cannot have the shape {_text(given)}; every dimension must be at least 1"]
     if declared is None:
         return []

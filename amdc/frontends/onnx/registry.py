@@ -22,6 +22,14 @@ class NotSupported(Exception):
     """An operator function refuses this node: a mode, an attribute or a shape that amdc does not handle. The text says which."""
 
 
+class NeedsConstant(NotSupported):
+    """A shape or parameter depends on the values of the model inputs `inputs`, which would have to be constants."""
+
+    def __init__(self, message: str, inputs: frozenset[str]) -> None:
+        super().__init__(message)
+        self.inputs = inputs
+
+
 @dataclass(frozen=True)
 class Operator:
     """One meaning of one operator.
@@ -58,6 +66,12 @@ class Operator:
     def counts_outputs(self) -> bool:
         """Whether the function takes `output_count`, the number of outputs that the node asks for."""
         return any(p.name == "output_count" for p in self.parameters)
+
+    @cached_property
+    def wants_elements(self) -> bool:
+        """Whether the function takes `elements`, ONNX's element types of the inputs (0 for a missing one): torch's dtypes do not
+        tell the narrow types (amdc.frontends.onnx.elements)."""
+        return any(p.name == "elements" for p in self.parameters)
 
 
 _OPERATORS: dict[tuple[str, str], dict[int, Operator]] = {}

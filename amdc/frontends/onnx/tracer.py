@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.fx import GraphModule, Node
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -44,7 +45,7 @@ class Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.graph = torch.fx.Graph()
-        self.fake_mode = FakeTensorMode()
+        self.fake_mode = FakeTensorMode(shape_env=ShapeEnv())  # sizes that depend on values (NonZero) become symbols
         self.source: tuple[str, ...] = ()
         self.constants: dict[str, str] = {}
         self._root = torch.nn.Module()
@@ -68,6 +69,11 @@ class Recorder(TorchDispatchMode):
             self._lifted[key] = self._add(self.graph.get_attr(attribute), fake, (), name)
             self._alive.append(tensor)
         return self._lifted[key]
+
+    def fill(self, shape: tuple[int, ...], value: list[Any], dtype: torch.dtype, name: str) -> Tensor:
+        """A tensor with one value throughout (in `value`; empty for a tensor without elements), made by an operator."""
+        node = self.graph.call_function(aten.full.default, (list(shape), *(value or [0])), {"dtype": dtype})
+        return self._add(node, self._empty(shape, dtype), (), name)
 
     def is_traced(self, value: Any) -> bool:
         return isinstance(value, FakeTensor)
