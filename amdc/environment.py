@@ -9,6 +9,7 @@ VARIABLES = {
     "AMDC_CLANG": "the clang (>= 19, with the AMDGPU target) that compiles kernels",
     "AMDC_HOST_CC": "the C compiler that the simulated GPU uses",
     "AMDC_CACHE_DIR": "where compiled kernels are cached (default: ~/.cache/amdc)",
+    "AMDC_DEVICE": "the device that torch.compile(backend='amdc') runs on: sim, hip or host",
     "AMDC_CACHE_BYTES": "the most bytes that each cache keeps: compiled kernels, translated kernels (default: 1 GiB each)",
 }
 
