@@ -34,8 +34,8 @@ def check_operands(item: Item, *operands: Node | None) -> None:
 
 @dataclass(frozen=True)
 class Matrix:
-    """An operand or the result: element (column, k) of batch (o, i) lies at column * `column` + k * `k` + o * `outer` + i * `inner`
-    elements. `extent` counts the elements of one matrix from its first to its last, padding included. Columns are the
+    """An operand or the result: element (column, k) of batch (o, i): column * `column` + k * `k` + o * `outer` + i * `inner`
+    elements into `place`. `extent` counts the elements of one matrix from its first to its last, padding included. Columns are the
     rows m of A and the columns n of B; of C, they are n, and k stands for m."""
 
     place: Place
