@@ -19,4 +19,5 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     resize,
     sequence_mixing,
     shape,
+    spectral,
 )

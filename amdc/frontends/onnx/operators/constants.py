@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
 from amdc.frontends.onnx.registry import NotSupported, onnx_op
 from amdc.frontends.onnx.tensors import torch_dtype
@@ -54,9 +53,9 @@ def eye_like(x: Tensor, /, *, dtype: int | None = None, k: int = 0) -> Tensor:
     return (torch.arange(columns)[None, :] - torch.arange(rows)[:, None] == k).to(kind)
 
 
-@onnx_op("Range", since=11)
-def range_(start: Tensor, limit: Tensor, delta: Tensor, /, *, stash_type: int = 1) -> Tensor:
+@onnx_op("Range", since=11, static=("start", "limit", "delta"))
+def range_(
+    start: float, limit: float, delta: float, /, *, stash_type: int = 1, elements: tuple[int, ...] = (1, 1, 1)
+) -> Tensor:
     """Of constants: otherwise the shape would depend on values."""
-    if any(isinstance(bound, FakeTensor) for bound in (start, limit, delta)):
-        raise NotSupported("the shape of its result depends on the values of the model's inputs")
-    return torch.arange(start.item(), limit.item(), delta.item(), dtype=start.dtype)
+    return torch.arange(start, limit, delta, dtype=torch_dtype(elements[0], "its output"))
