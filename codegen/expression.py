@@ -5,6 +5,8 @@ A template calls two macros, which the generated prelude defines and whose defau
   AMDC_EPILOGUE(value, channel, offset)         the final value; `channel` is the index along the output's channel dimension,
                                                 `offset` the linear index of the element in the output
   AMDC_PROLOGUE_PARAMS, AMDC_PROLOGUE(value, channel)     the same for the data operand
+  AMDC_ROW_PARAMS, AMDC_ROW(value, channel, offset)       a prologue of a template that reads rows, each element at one `offset`:
+                                                          its other operands may be of any shape that broadcasts
 """
 
 from __future__ import annotations
@@ -46,13 +48,14 @@ def statements(nodes: Sequence[Node], names: dict[Node, str]) -> list[str]:
     return lines
 
 
-def broadcast_index(shape: tuple[int, ...], domain: tuple[int, ...], channel_dim: int) -> tuple[str, str]:
-    """How an operand of `shape` is indexed within `domain`: ("element" | "channel" | "uniform" | "general", C++ index)."""
+def broadcast_index(shape: tuple[int, ...], domain: tuple[int, ...], channel_dim: int | None) -> tuple[str, str]:
+    """How an operand of `shape` is indexed within `domain`: ("element" | "channel" | "uniform" | "general", C++ index). Where no
+    dimension is passed as `channel`, `channel_dim` is None."""
     shape = (1,) * (len(domain) - len(shape)) + shape
     wide = [dim for dim, extent in enumerate(shape) if extent != 1]
     if not wide:
         return "uniform", "0u"
-    if wide == [channel_dim % len(domain)]:
+    if channel_dim is not None and wide == [channel_dim % len(domain)]:
         return "channel", "channel"
     if shape == domain:
         return "element", "offset"
@@ -80,10 +83,15 @@ class FusedExpression:
 
     @staticmethod
     def make(
-        role: str, nodes: tuple[Node, ...], start: Node | None, domain: tuple[int, ...], outer: dict[Node, Node], channel_dim: int
+        role: str,
+        nodes: tuple[Node, ...],
+        start: Node | None,
+        domain: tuple[int, ...],
+        outer: dict[Node, Node],
+        channel_dim: int | None,
     ) -> FusedExpression:
-        """`role` is "epilogue" or "prologue"; `start` the node whose value the template passes, of shape `domain`; `outer` maps
-        placeholders of the region's body to nodes of the graph. Without nodes the expression is empty (the identity)."""
+        """`role` is "epilogue", "prologue" or "row"; `start` the node whose value the template passes, of shape `domain`; `outer`
+        maps placeholders of the region's body to nodes of the graph. Without nodes the expression is empty (the identity)."""
         if not nodes:
             return FusedExpression("", (), 0, ())
         assert start is not None
@@ -121,7 +129,7 @@ def _function(role: str, lines: list[str], result: str, params: list[tuple[str, 
     """The inline function of a fused expression and the macros that call it; `types` are those of the value and of the result."""
     upper, flat = role.upper(), [part for pair in params for part in pair]
     passed = "".join(", " + part.split()[-1].lstrip("*") for part in flat)
-    takes = ("value", "channel", "offset") if role == "epilogue" else ("value", "channel")
+    takes = ("value", "channel") if role == "prologue" else ("value", "channel", "offset")
     parameters = ", ".join([f"{types[0]} value", *(f"unsigned {name}" for name in takes[1:]), *flat])
     body = "\n".join(lines)
     return (

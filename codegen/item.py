@@ -11,7 +11,7 @@ import torch
 from torch.fx import Node
 
 from amdc.codegen.dtypes import FLOATS
-from amdc.codegen.expression import FusedExpression
+from amdc.codegen.expression import FusedExpression, dtype_name
 from amdc.errors import InternalError, ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import is_pointwise
@@ -57,7 +57,12 @@ class Item:
                     f"{', '.join(FLOATS)}: cast to one of them before"
                 )
 
-    def epilogue(self, channel_dim: int = 1) -> FusedExpression:
+    @property
+    def data_dtype(self) -> str:
+        """The dtype of the anchor's first operand: behind the prologue, which may cast it."""
+        return dtype_name(self.before[-1] if self.before else self.args[0])
+
+    def epilogue(self, channel_dim: int | None = 1) -> FusedExpression:
         """The expression after the anchor; `channel_dim` is the output's dimension that the template passes as `channel`."""
         return FusedExpression.make("epilogue", self.after, self.anchor, self.shape, self.outer, channel_dim)
 
@@ -67,6 +72,11 @@ class Item:
             return FusedExpression.make("prologue", (), None, (), self.outer, channel_dim)
         start = main_operand(self.before)
         return FusedExpression.make("prologue", self.before, start, ir.shape(start), self.outer, channel_dim)
+
+    def row_prologue(self, channel_dim: int | None = -1) -> FusedExpression:
+        """The expression before an anchor that reads rows: as a prologue, with operands of any shape that broadcasts."""
+        start = main_operand(self.before) if self.before else None
+        return FusedExpression.make("row", self.before, start, ir.shape(start) if start else (), self.outer, channel_dim)
 
 
 def main_operand(before: tuple[Node, ...]) -> Node:

@@ -20,6 +20,7 @@ MODULES = (
     "scattering",
     "constants",
     "normalization",
+    "row_norms",
     "resize",
     "softmax",
     "reduction",
@@ -27,6 +28,7 @@ MODULES = (
     "sorting",
     "pooling",
     "recurrent",
+    "sampling",
     "matmul",
     "convolution",
 )

@@ -11,6 +11,7 @@ TAGS = (
 )  # fmt: skip
 ANY_TYPE, ANY_OUT = Parameter("TYPE", "element type of x", values=TAGS), Parameter("OUT", "element type of a result", values=TAGS)
 FLOAT_TYPE = Parameter("TYPE", "element type of x", values=FLOAT_TAGS)
+INPUT = Parameter("INPUT", "element type of x in memory, before a fused prologue", values=TAGS)
 
 ELEMENTWISE = KernelTemplate(
     "elementwise",
@@ -55,7 +56,7 @@ REDUCE_ROWS = KernelTemplate(
     "reduce_rows",
     "reduce_rows.hip",
     "a reduction of contiguous rows of floats of any width",
-    (Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)), ROW_LANES, FLOAT_TYPE, ANY_OUT),
+    (Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)), ROW_LANES, INPUT, FLOAT_TYPE, ANY_OUT),
 )
 REDUCE_COLUMNS = KernelTemplate(
     "reduce_columns",
@@ -69,7 +70,7 @@ REDUCE_COLUMNS = KernelTemplate(
 )
 LOG = Parameter("LOG", "1: the logarithm of softmax", values=(0, 1))
 SOFTMAX_ROWS = KernelTemplate(
-    "softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, ROW_LANES, FLOAT_TYPE, ANY_OUT)
+    "softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, ROW_LANES, INPUT, FLOAT_TYPE, ANY_OUT)
 )
 SOFTMAX_COLUMNS = KernelTemplate(
     "softmax_columns", "softmax_columns.hip", "softmax over an outer dimension", (LOG, FLOAT_TYPE, ANY_OUT)
@@ -77,12 +78,15 @@ SOFTMAX_COLUMNS = KernelTemplate(
 NORMALIZE_ROWS = KernelTemplate(
     "normalize_rows",
     "normalize_rows.hip",
-    "layer, group or instance normalisation",
+    "layer, RMS, group or instance normalisation",
     (
         ROW_LANES,
         Parameter("AFFINE", "0 plain, 1 with gamma, 2 with gamma and beta", values=(0, 1, 2)),
         Parameter("PER_CHANNEL", "1: gamma and beta per channel (group norm)", values=(0, 1)),
+        Parameter("CENTRED", "0: no mean is subtracted (RMS norm)", values=(0, 1)),
         Parameter("STATISTICS", "1: also write mean and reciprocal deviation", values=(0, 1)),
+        Parameter("RESIDUAL", "1: another tensor is added before, and the sum written too", values=(0, 1)),
+        INPUT,
         FLOAT_TYPE,
         Parameter("WEIGHT", "element type of gamma and beta", values=FLOAT_TAGS),
         ANY_OUT,

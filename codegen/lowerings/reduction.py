@@ -71,11 +71,12 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
     if found.length == 0:
         raise ModelError(f"'{item.user_name}' reduces an empty tensor; kernels reduce one element or more")
     cost = found.outer * found.length * found.inner * (3 if op == "VAR" else 1)
-    if found.inner == 1 and found.dtype in FLOATS and out.dtype in FLOATS and op not in ("ARGMAX", "ARGMIN", "ANY", "ALL"):
+    floats = item.data_dtype in FLOATS and out.dtype in FLOATS
+    if found.inner == 1 and floats and op not in ("ARGMAX", "ARGMIN", "ANY", "ALL"):
         _rows(item, builder, op, found, out, correction, cost)
         return
-    if item.after:
-        raise ModelError(f"'{item.user_name}': only a reduction of innermost dimensions takes an epilogue")
+    if item.before or item.after:
+        raise ModelError(f"'{item.user_name}': only a reduction of innermost dimensions takes a prologue or an epilogue")
     columns = found.outer * found.inner
     builder.launch(
         REDUCE_COLUMNS,
@@ -91,20 +92,30 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
 
 def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: Place, correction: int, cost: int) -> None:
     rows, lanes = found.outer, row_lanes(found.outer, found.length)
-    epilogue = item.epilogue(min(1, len(item.shape) - 1))
+    prologue, epilogue = item.row_prologue(None), item.epilogue(min(1, len(item.shape) - 1))
     channels = item.shape[1] if len(item.shape) > 1 else rows
     behind = math.prod(item.shape[2:])
     if "channel" in epilogue.kinds and behind != 1:
         raise ModelError(f"'{item.user_name}': a per-channel epilogue needs one result a channel")
     builder.launch(
         REDUCE_ROWS,
-        {"OP": f"OP_{op}", "ROW_LANES": lanes, "TYPE": TAGS[found.dtype], "OUT": TAGS[out.dtype]},
+        {"OP": f"OP_{op}", "ROW_LANES": lanes, "INPUT": TAGS[found.dtype], "TYPE": TAGS[item.data_dtype], "OUT": TAGS[out.dtype]},
         item=item,
         grid=row_grid(rows, lanes),
-        arguments=[out, found.x, rows, found.length, correction, channels, *magic(channels), *epilogue.operands],
+        arguments=[
+            out,
+            found.x,
+            rows,
+            found.length,
+            correction,
+            channels,
+            *magic(channels),
+            *prologue.operands,
+            *epilogue.operands,
+        ],
         writes=[out],
-        flops=cost + rows * epilogue.flops,
-        prelude=epilogue.text,
+        flops=cost + rows * (epilogue.flops + found.length * prologue.flops * (2 if op == "VAR" else 1)),
+        prelude=prologue.text + epilogue.text,
         hint=op.lower(),
     )
 

@@ -6,6 +6,7 @@ import math
 
 from amdc.codegen.builder import ProgramBuilder
 from amdc.codegen.dtypes import TAGS
+from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.reduction import row_grid, row_lanes
 from amdc.codegen.magic import magic
@@ -17,6 +18,7 @@ from amdc.ir.pointwise import aten
 from amdc.kernels.catalog import SOFTMAX_COLUMNS, SOFTMAX_ROWS
 
 BLOCK = 256
+PASSES = 3  # of softmax_rows over a row
 
 
 @lowers(aten._softmax.default, aten.softmax.int, aten._log_softmax.default, aten.log_softmax.int)
@@ -25,28 +27,28 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
     assert item.anchor is not None
     x, shape = item.args[0], ir.shape(item.args[0])
     y = builder.place(item.node)
-    item.require_floats(x)
+    item.require_floats(None if item.before else x)
     dim = item.args[1] % max(1, len(shape))
     length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1)
     log = int("log" in str(item.anchor.target))
-    types = {"LOG": log, "TYPE": TAGS[builder.place(x).dtype], "OUT": TAGS[y.dtype]}
+    types = {"LOG": log, "TYPE": TAGS[item.data_dtype], "OUT": TAGS[y.dtype]}
     flops = y.numel * (2 * TRANSCENDENTAL + 4)
     if inner == 1:
-        rows, epilogue = y.numel // length, item.epilogue(-1)
+        rows, prologue, epilogue = y.numel // length, item.row_prologue(), item.epilogue(-1)
         lanes = row_lanes(rows, length)
         builder.launch(
             SOFTMAX_ROWS,
-            {**types, "ROW_LANES": lanes},
+            {**types, "ROW_LANES": lanes, "INPUT": TAGS[dtype_name(x)]},
             item=item,
             grid=row_grid(rows, lanes),
-            arguments=[y, x, rows, length, *epilogue.operands],
+            arguments=[y, x, rows, length, *prologue.operands, *epilogue.operands],
             writes=[y],
-            flops=flops + y.numel * epilogue.flops,
-            prelude=epilogue.text,
+            flops=flops + y.numel * (PASSES * prologue.flops + epilogue.flops),
+            prelude=prologue.text + epilogue.text,
         )
         return
-    if item.after:
-        raise ModelError(f"'{item.user_name}': only a softmax over the innermost dimension takes an epilogue")
+    if item.before or item.after:
+        raise ModelError(f"'{item.user_name}': only a softmax over the innermost dimension takes a prologue or an epilogue")
     columns = y.numel // length
     builder.launch(
         SOFTMAX_COLUMNS,

@@ -7,6 +7,7 @@
 
 #define AMDC_DEVICE static inline __attribute__((device, always_inline))
 #define AMDC_SHARED __attribute__((shared))
+#define AMDC_INLINE __attribute__((always_inline)) // of a lambda
 #ifndef AMDC_SYMBOL
 #define AMDC_SYMBOL kernel
 #endif

@@ -1,8 +1,7 @@
-// reduce_rows: out[r] = OP over x[r, 0 .. length-1], rows contiguous, with a fused epilogue.
+// reduce_rows: out[r] = OP over x[r, 0 .. length-1], rows contiguous, with a fused prologue and epilogue.
 //
 //   OP        OP_SUM OP_MEAN OP_MAX OP_MIN OP_PROD OP_VAR (`correction` as in torch.var; a second pass over the row)
-//   TYPE, OUT  floats of any width (amdc_types.h): what x and out hold; narrow ones are computed in fp32, double in double
-//   ROW_LANES 64: a wave a row, four rows a work-group (short rows); 256: a work-group a row (long rows, few of them)
+//   OUT       what out holds; INPUT, TYPE, ROW_LANES: see rows.h
 // Work-group 256; DPP within a wave, one float a wave of LDS between waves. Each lane sums every ROW_LANES-th element, so the order
 // of additions is fixed: the result is the same in every run.
 #include "amdc.h"
@@ -17,13 +16,11 @@
 #ifndef OP
 #define OP OP_MEAN
 #define ROW_LANES 64
+#define INPUT float
 #define TYPE float
 #define OUT float
 #endif
-#ifndef AMDC_EPILOGUE
-#define AMDC_EPILOGUE_PARAMS
-#define AMDC_EPILOGUE(value, channel, offset) (value)
-#endif
+#include "rows.h"
 #if OP == OP_MAX
 typedef amdc_max Combine;
 #elif OP == OP_MIN
@@ -34,32 +31,26 @@ typedef amdc_product Combine;
 typedef amdc_sum Combine;
 #endif
 
-typedef amdc_value<TYPE> Real;
-AMDC_DEVICE Real amdc_row_reduce(Real x, Real *scratch) {
-    return ROW_LANES == 64 ? amdc_wave_reduce<Combine>(x) : amdc_block_reduce<Combine>(x, scratch);
-}
-
 AMDC_KERNEL void AMDC_SYMBOL(
     void *out, unsigned out_bytes, const void *x, unsigned x_bytes, unsigned rows, unsigned length, unsigned correction, unsigned channels,
-    unsigned multiplier_c, unsigned shift_c AMDC_EPILOGUE_PARAMS) {
+    unsigned multiplier_c, unsigned shift_c AMDC_ROW_PARAMS AMDC_EPILOGUE_PARAMS) {
     AMDC_SHARED Real scratch[AMDC_BLOCK / 64];
-    unsigned row = ROW_LANES == 64 ? amdc_group_x() * (AMDC_BLOCK / 64) + amdc_wave() : amdc_group_x();
-    if (row >= rows) return; // a whole wave, or a whole work-group
-    unsigned lane = ROW_LANES == 64 ? amdc_lane() : amdc_thread();
+    unsigned row = amdc_row(), lane = amdc_row_lane(), base = row * length;
+    if (row >= rows) return;
     amdc_buffer source = amdc_make(x, x_bytes);
-    unsigned base = row * length;
+    auto element = [&](unsigned k) AMDC_INLINE -> Real { return AMDC_ROW(amdc_read<INPUT>(source, base + k), k, base + k); };
     Real value = Combine::identity;
-    for (unsigned k = lane; k < length; k += ROW_LANES) value = Combine::of(value, amdc_read<TYPE>(source, base + k));
-    value = amdc_row_reduce(value, scratch);
+    for (unsigned k = lane; k < length; k += ROW_LANES) value = Combine::of(value, element(k));
+    value = amdc_row_reduce<Combine>(value, scratch);
 #if OP == OP_MEAN
     value /= (Real)length;
 #elif OP == OP_VAR
     Real mean = value / (Real)length, squares = 0;
     for (unsigned k = lane; k < length; k += ROW_LANES) {
-        Real distance = amdc_read<TYPE>(source, base + k) - mean;
+        Real distance = element(k) - mean;
         squares += distance * distance;
     }
-    value = amdc_row_reduce(squares, scratch) / (Real)((int)length - (int)correction);
+    value = amdc_row_reduce<Combine>(squares, scratch) / (Real)((int)length - (int)correction);
 #endif
     unsigned channel = row - amdc_divide(row, multiplier_c, shift_c) * channels;
     if (lane == 0) amdc_write<OUT>(amdc_make(out, out_bytes), row, AMDC_EPILOGUE(value, channel, row));
