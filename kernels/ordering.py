@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from amdc.kernels.template import KernelTemplate, Parameter
 
+_DIRECTION = (
+    Parameter("EXCLUSIVE", "1: an element is not part of its own total", values=(0, 1)),
+    Parameter("REVERSE", "1: from the end", values=(0, 1)),
+)
 _SCANS = ("SUM", "PROD", "LOGSUMEXP")
 SCAN = KernelTemplate(
     "scan",
@@ -12,13 +16,14 @@ SCAN = KernelTemplate(
     (
         Parameter("OP", "how values are put together", values=tuple(f"OP_{op}" for op in (*_SCANS, "MAX", "MIN"))),
         Parameter("INDICES", "1: also write where the extreme lies", values=(0, 1)),
+        *_DIRECTION,
     ),
 )
 SCAN_ROWS = KernelTemplate(
     "scan_rows",
     "scan_rows.hip",
     "a running total along one long dimension, a work-group a column",
-    (Parameter("OP", "how values are put together", values=tuple(f"OP_{op}" for op in _SCANS)),),
+    (Parameter("OP", "how values are put together", values=tuple(f"OP_{op}" for op in _SCANS)), *_DIRECTION),
 )
 _DESCENDING = Parameter("DESCENDING", "1: the largest first", values=(0, 1))
 _FINAL = Parameter("FINAL", "1: writes the result, 0: sorted runs to be merged", values=(0, 1))

@@ -13,6 +13,7 @@ from amdc.codegen.registry import lowers
 from amdc.codegen.typed import access, arguments
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
+from amdc.ir.ops import selection
 from amdc.ir.pointwise import aten
 from amdc.kernels.ordering import SCAN, SCAN_ROWS
 
@@ -32,12 +33,13 @@ def _scan(item: Item, builder: ProgramBuilder, op: str, out: Place, indices: Pla
     dim = given["dim"] % max(1, len(shape))
     length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1)
     columns = out.numel // length
+    direction = {"EXCLUSIVE": int(given.get("exclusive", False)), "REVERSE": int(given.get("reverse", False))}
     prelude = access(x=dtype_name(x), out=out.dtype)
     if indices is None and length >= LONG and columns <= FEW_COLUMNS:
         values = [out, x, length, inner, *magic(inner)]
         builder.launch(
             SCAN_ROWS,
-            {"OP": f"OP_{op}"},
+            {"OP": f"OP_{op}", **direction},
             item=item,
             grid=(columns, 1, 1),
             arguments=values,
@@ -49,7 +51,7 @@ def _scan(item: Item, builder: ProgramBuilder, op: str, out: Place, indices: Pla
         return
     builder.launch(
         SCAN,
-        {"OP": f"OP_{op}", "INDICES": int(indices is not None)},
+        {"OP": f"OP_{op}", "INDICES": int(indices is not None), **direction},
         item=item,
         grid=(-(-columns // BLOCK), 1, 1),
         arguments=[out, indices or out, x, columns, length, inner, *magic(inner)],
@@ -64,12 +66,13 @@ _TOTALS: dict[Any, str] = {
     aten.cumsum.default: "SUM",
     aten.cumprod.default: "PROD",
     aten.logcumsumexp.default: "LOGSUMEXP",
+    selection.cumprod: "PROD",
 }
 
 
 @lowers(*_TOTALS)
 def running_total(item: Item, builder: ProgramBuilder) -> None:
-    """(x, dim, *, dtype=None)"""
+    """(x, dim, *, dtype=None), or amdc's (x, dim, exclusive, reverse)"""
     assert item.anchor is not None
     _scan(item, builder, _TOTALS[item.anchor.target], builder.place(item.node))
 

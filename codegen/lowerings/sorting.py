@@ -14,6 +14,7 @@ from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
 from amdc.codegen.typed import access, arguments
 from amdc.ir import graph as ir
+from amdc.ir.ops import selection
 from amdc.ir.pointwise import aten
 from amdc.kernels.ordering import MERGE_RUNS, SORT_CHUNKS
 from amdc.program import ITEM_SIZES
@@ -124,8 +125,8 @@ def sort(item: Item, builder: ProgramBuilder) -> None:
     _sort(item, builder, given["dim"], length, given["descending"])
 
 
-@lowers(aten.topk.default)
+@lowers(aten.topk.default, selection.topk)
 def topk(item: Item, builder: ProgramBuilder) -> None:
-    """(x, k, dim=-1, largest=True, sorted=True): in order always; of equal values those of the lowest index."""
+    """(x, k, dim=-1, largest=True[, sorted=True]): in order always; of equal values those of the lowest index."""
     given = arguments(item)
     _sort(item, builder, given["dim"], given["k"], given["largest"])

@@ -7,6 +7,8 @@
 #ifndef OP // by hand: a running sum of floats
 #define OP OP_SUM
 #define INDICES 0
+#define EXCLUSIVE 0
+#define REVERSE 0
 #define X_LOAD(index) amdc_load_f32(amdc_make(x, x_bytes), 4u * (index))
 #define OUT_TYPE float
 #define OUT_STORE(index, value) amdc_store_f32(amdc_make(out, out_bytes), 4u * (index), value)
@@ -25,7 +27,9 @@ AMDC_DEVICE OUT_TYPE amdc_combine(OUT_TYPE a, OUT_TYPE b) {
     return high == low && high - high != 0 ? high : high + amdc_log1p(amdc_exp(low - high)); // equal infinities: no NaN
 }
 #elif OP == OP_MAX
+#define IDENTITY ((OUT_TYPE)0) // not used: the first element is taken as it is
 AMDC_DEVICE OUT_TYPE amdc_combine(OUT_TYPE a, OUT_TYPE b) { return b >= a || b != b ? b : a; }
 #else
+#define IDENTITY ((OUT_TYPE)0)
 AMDC_DEVICE OUT_TYPE amdc_combine(OUT_TYPE a, OUT_TYPE b) { return b <= a || b != b ? b : a; }
 #endif

@@ -1,6 +1,6 @@
 // scan_rows: what scan.hip computes (sums, products, logarithms of sums), one work-group a column, for long dimensions and few columns.
 //
-//   OP, X_LOAD, OUT_TYPE, OUT_STORE   as in scan.hip
+//   OP, EXCLUSIVE, REVERSE, X_LOAD, OUT_TYPE, OUT_STORE   as in scan.hip
 // Work-group 256; each turn scans 256 neighbours in LDS in 8 doubling steps (Hillis and Steele 1986) and adds the total so far. Sums are
 // thus taken in a tree within a turn: always the same one, so the result is the same in every run. LDS: 512 elements, at most 4 KiB.
 #include "amdc.h"
@@ -14,15 +14,16 @@ AMDC_KERNEL void AMDC_SYMBOL(
     unsigned start = outer * length * inner + (column - outer * inner);
     OUT_TYPE before = IDENTITY;
     for (unsigned base = 0; base < length; base += AMDC_BLOCK) {
-        unsigned k = base + lane, from = 0;
-        totals[0][lane] = k < length ? (OUT_TYPE)X_LOAD(start + k * inner) : IDENTITY;
+        unsigned k = base + lane, from = 0, at = start + (REVERSE ? length - 1 - k : k) * inner;
+        totals[0][lane] = k < length ? (OUT_TYPE)X_LOAD(at) : IDENTITY;
         amdc_barrier();
         for (unsigned step = 1; step < AMDC_BLOCK; step *= 2, from ^= 1) {
             OUT_TYPE own = totals[from][lane];
             totals[from ^ 1][lane] = lane >= step ? amdc_combine(totals[from][lane - step], own) : own;
             amdc_barrier();
         }
-        if (k < length) OUT_STORE(start + k * inner, amdc_combine(before, totals[from][lane]));
+        OUT_TYPE own = EXCLUSIVE ? lane ? totals[from][lane - 1] : IDENTITY : totals[from][lane];
+        if (k < length) OUT_STORE(at, amdc_combine(before, own));
         before = amdc_combine(before, totals[from][AMDC_BLOCK - 1]);
         amdc_barrier();
     }

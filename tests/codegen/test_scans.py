@@ -45,3 +45,13 @@ def test_running_extremes_with_places(dtype: torch.dtype) -> None:
     if dtype.is_floating_point:
         x[1, 7, 0] = x[1, 20, 0] = float("nan")
     check(lambda x: (*torch.cummax(x, 1), *torch.cummin(x, 1), *torch.cummax(x, 2)), x, ulps=0)
+
+
+@pytest.mark.parametrize("length", [7, 521])
+def test_running_products_that_leave_out_or_run_backwards(length: int) -> None:
+    x = 1 + sample((2, length)) * 0.01
+
+    def function(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(torch.ops.amdc.cumprod(x, 1, exclusive, reverse) for exclusive in (False, True) for reverse in (False, True))
+
+    check(function, x, ulps=256)
