@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from amdc.program import Port
+from amdc.program import Port, numpy_dtype
 
 
 def random_inputs(ports: Iterable[Port], seed: int) -> dict[str, np.ndarray]:
@@ -14,8 +14,8 @@ def random_inputs(ports: Iterable[Port], seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
 
     def make(port: Port) -> np.ndarray:
-        if port.dtype.startswith("float"):
-            return rng.standard_normal(port.shape).astype(port.dtype)
+        if "float" in port.dtype:
+            return rng.standard_normal(port.shape).astype(numpy_dtype(port.dtype))
         return rng.integers(0, 2 if port.dtype == "bool" else 8, port.shape).astype(port.dtype)
 
     return {port.name: make(port) for port in ports}

@@ -11,13 +11,29 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
+from amdc.errors import ToolchainError
+
 BufferKind = Literal["input", "output", "constant", "state", "activation", "scratch"]
 ITEM_SIZES = {
     "float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "int32": 4, "int16": 2, "int8": 1,
     "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
     "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1,
 }  # fmt: skip
+EXTENSIONS = ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")  # dtypes that numpy lacks
 ALIGNMENT = 256  # bytes, of every buffer in the arena: a dwordx4 load of 64 lanes then starts on cache lines
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """The dtype of arrays that hold a tensor. Raises `ToolchainError` where it takes the package ml_dtypes, which is missing."""
+    if name not in EXTENSIONS:
+        return np.dtype(name)
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise ToolchainError(f"numpy has no {name}; the package ml_dtypes gives it one: pip install ml_dtypes") from None
+    return np.dtype(getattr(ml_dtypes, name))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from amdc.codegen.memory_plan import plan
 from amdc.codegen.strided_view import Layout, StridedView
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
+from amdc.ir.arrays import to_numpy
 from amdc.kernels.template import KernelTemplate, Value
 from amdc.program import ITEM_SIZES, Argument, Buffer, BufferKind, Kernel, Launch, Pointer, Port, Program, Scalar, State
 from amdc.target import Target
@@ -110,7 +111,7 @@ class ProgramBuilder:
         fake = node.meta["val"][index] if isinstance(node.meta["val"], (tuple, list)) else node.meta["val"]
         dtype = str(fake.dtype).removeprefix("torch.")
         if node.op == "get_attr":
-            return self.constant(str(node.target), ir.constant(self.graph, node).detach().contiguous().numpy())
+            return self.constant(str(node.target), to_numpy(ir.constant(self.graph, node)))
         name = node.name if index == 0 else f"{node.name}.{index}"
         return self._buffer(self._unique(name), self._kind(node), dtype, tuple(map(int, fake.shape)))
 

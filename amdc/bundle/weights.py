@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 
 from amdc.bundle.archive import ALIGNMENT, Archive, Buffers, sha256
+from amdc.program import numpy_dtype
 
 DTYPES = {
-    "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", 
-    "bool": "BOOL", "float64": "F64",
+    "float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64", "bool": "BOOL",
+    "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
+    "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8",
+    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2fnuz": "F8_E5M2FNUZ",
 }  # fmt: skip
 NAMES = {short: name for name, short in DTYPES.items()}
 
@@ -79,7 +82,7 @@ def _parse(data: np.ndarray) -> dict[str, np.ndarray]:
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        (begin, end), shape, dtype = entry["data_offsets"], tuple(entry["shape"]), np.dtype(NAMES[entry["dtype"]])
+        (begin, end), shape, dtype = entry["data_offsets"], tuple(entry["shape"]), numpy_dtype(NAMES[entry["dtype"]])
         if not 0 <= begin <= end <= body.size or end - begin != math.prod(shape) * dtype.itemsize:
             raise ValueError(f"tensor {name}: bytes {begin} to {end} of {body.size} for {dtype} {list(shape)}")
         arrays[name] = body[begin:end].view(dtype).reshape(shape)

@@ -13,6 +13,7 @@ import torch
 from amdc.bundle import Bundle, GraphText
 from amdc.errors import BundleError
 from amdc.ir import graph as ir
+from amdc.ir.arrays import from_numpy, to_numpy
 from amdc.ir.parser import parse
 from amdc.program import Port
 from amdc.runtime.selection import select
@@ -28,7 +29,7 @@ class HostSession:
             raise BundleError(f"{bundle.path or 'the bundle'} carries no graph, so it cannot run on the host; compile it again")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns that memory-mapped weights are read-only; nothing writes them
-            self._constants = {name: torch.from_numpy(np.asarray(array)) for name, array in bundle.constants.items()}
+            self._constants = {name: from_numpy(np.asarray(array)) for name, array in bundle.constants.items()}
         self.bundle = bundle
         self._graphs = {key: self._parse(bundle.graphs[key]) for key in bundle.programs}
         self._states: dict[str, torch.Tensor] = {}
@@ -61,12 +62,12 @@ class HostSession:
         """The outputs by name. Raises InputError for a wrong name, shape or dtype."""
         selection = select(self.bundle, inputs)
         graph = self._graphs[selection.key]
-        given = {name: torch.from_numpy(array.copy()) for name, array in selection.arrays.items()} | self._states
+        given = {name: from_numpy(array.copy()) for name, array in selection.arrays.items()} | self._states
         with torch.no_grad():
             results = dict(zip(ir.outputs(graph), graph(*(given[name] for name in ir.inputs(graph))), strict=True))
         for name, following in ir.states(graph).items():
             self._states[name] = results.pop(following).clone()
-        return {name: selection.crop(name, result.numpy()) for name, result in results.items()}
+        return {name: selection.crop(name, to_numpy(result)) for name, result in results.items()}
 
     def __enter__(self) -> HostSession:
         return self

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from amdc.errors import InputError
-from amdc.program import Port
+from amdc.program import Port, numpy_dtype
 
 
 def check_inputs(ports: Sequence[Port], given: Mapping[str, Any], shapes: bool = True) -> dict[str, np.ndarray]:
@@ -37,7 +37,7 @@ def _problems(ports: Sequence[Port], arrays: Mapping[str, np.ndarray], shapes: b
         array = arrays.get(name)
         if array is None:
             yield f"input '{name}' is missing"
-        elif array.dtype != np.dtype(port.dtype):
+        elif array.dtype != numpy_dtype(port.dtype):
             yield f"input '{name}' is {array.dtype}, expected {port.dtype}; convert it with .astype('{port.dtype}')"
         elif shapes and array.shape != port.shape:
             yield f"input '{name}' has shape {list(array.shape)}, expected {list(port.shape)}; another one needs another --shape"

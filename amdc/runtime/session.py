@@ -11,7 +11,7 @@ import numpy as np
 
 from amdc.bundle import Bundle
 from amdc.errors import DeviceError, UsageError
-from amdc.program import Launch, Port, Program
+from amdc.program import Launch, Port, Program, numpy_dtype
 from amdc.runtime.device import Device
 from amdc.runtime.loaded import Code, LoadedProgram, constants_by_offset, states_by_offset
 from amdc.runtime.selection import select
@@ -114,7 +114,7 @@ class Session:
     def _read(self, loaded: LoadedProgram, name: str) -> np.ndarray:
         buffer = loaded.program.buffers[name]
         data = self.device.read(loaded.addresses[name], buffer.nbytes)
-        return np.frombuffer(data, np.dtype(buffer.dtype)).reshape(buffer.shape)
+        return np.frombuffer(data, numpy_dtype(buffer.dtype)).reshape(buffer.shape)
 
     def close(self) -> None:
         """Free the device's memory. A second call does nothing."""

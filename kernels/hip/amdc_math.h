@@ -1,6 +1,6 @@
 // amdc_math.h: the functions that fused expressions call (codegen/operators.py). Each is within a few units in the last place in
 // fp32, which the tests hold against PyTorch. The hardware gives exp2, log2, rcp, rsq and sqrt to 1 unit (GCN3 manual); the
-// polynomials are least-squares fits, reweighted towards minimax. sin, cos and tan lose accuracy beyond |x| = 30,000.
+// polynomials are least-squares fits, reweighted towards minimax. Double: amdc_math64.h. sin, cos and tan lose accuracy beyond |x| = 30,000.
 #ifndef AMDC_MATH_H
 #define AMDC_MATH_H
 
@@ -212,21 +212,6 @@ template <class T> AMDC_DEVICE T amdc_pow(T x, T y) { // integers
         if (y & 1) r *= x;
     return r;
 }
-
-AMDC_DEVICE float amdc_sigmoid(float x) { return amdc_rcp(1.0f + amdc_exp(-x)); }
-AMDC_DEVICE float amdc_silu(float x) { return x * amdc_sigmoid(x); }
-AMDC_DEVICE float amdc_hardsigmoid(float x) { return amdc_clamp(x + 3.0f, 0.0f, 6.0f) * 0.166666667f; }
-AMDC_DEVICE float amdc_hardswish(float x) { return x * amdc_hardsigmoid(x); }
-AMDC_DEVICE float amdc_leaky_relu(float x, float slope) { return x < 0 ? x * slope : x; }
-AMDC_DEVICE float amdc_elu(float x, float alpha, float scale, float input_scale) {
-    return x > 0 ? x * scale : alpha * scale * amdc_expm1(x * input_scale);
-}
-AMDC_DEVICE float amdc_softplus(float x, float beta, float threshold) {
-    float bx = x * beta;
-    return bx > threshold ? x : amdc_log1p(amdc_exp(bx)) / beta;
-}
-AMDC_DEVICE float amdc_gelu(float x) { return 0.5f * x * (1.0f + amdc_erf(x * 0.707106781f)); }
-AMDC_DEVICE float amdc_gelu_tanh(float x) { return 0.5f * x * (1.0f + amdc_tanh(0.797884561f * (x + 0.044715f * x * x * x))); }
 
 // An index into `extent` elements; a negative one counts from the end.
 AMDC_DEVICE unsigned amdc_wrap(long index, unsigned extent) { return (unsigned)index + (index < 0 ? extent : 0u); }

@@ -11,6 +11,7 @@ from torch.fx import Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import amdc.ir.ops  # noqa: F401  (registers torch.ops.amdc)
+from amdc.ir.arrays import to_numpy
 from amdc.ir.graph import Graph
 from tests.support.run_graph import run_graph_on_sim
 
@@ -24,7 +25,7 @@ def sample(shape: Sequence[int], dtype: torch.dtype = torch.float32, seed: int =
         return torch.randn(tuple(shape), generator=generator).to(dtype)
     if dtype == torch.bool:
         return torch.randint(0, 2, tuple(shape), generator=generator).bool()
-    return torch.randint(0 if dtype == torch.uint8 else -9, 10, tuple(shape), generator=generator).to(dtype)
+    return torch.randint(0 if str(dtype).startswith("torch.uint") else -9, 10, tuple(shape), generator=generator).to(dtype)
 
 
 def trace_as_written(function: Callable[..., Any], *example: torch.Tensor) -> Graph:
@@ -42,9 +43,9 @@ def trace_as_written(function: Callable[..., Any], *example: torch.Tensor) -> Gr
 
 
 def check(function: Callable[..., Any], *inputs: torch.Tensor, ulps: float = 4, atol: float = 0.0, opt_level: int = 2) -> None:
-    """All outputs of `function` match. Tolerance: `ulps` units in the last place of each value, plus `atol`."""
+    """All outputs of `function` match. Tolerance: `ulps` units in the last place of each value, in its dtype, plus `atol`."""
     graph = trace_as_written(function, *inputs)
-    given = {name: tensor.numpy() for name, tensor in zip(graph.meta["inputs"], inputs, strict=True)}
+    given = {name: to_numpy(tensor) for name, tensor in zip(graph.meta["inputs"], inputs, strict=True)}
     (result,) = run_graph_on_sim(graph, given, opt_level)
     expected = function(*inputs)
     expected = expected if isinstance(expected, tuple) else (expected,)
@@ -53,6 +54,7 @@ def check(function: Callable[..., Any], *inputs: torch.Tensor, ulps: float = 4, 
         assert got.shape == tuple(want.shape), f"output {number}"
         assert str(got.dtype) == str(want.dtype).removeprefix("torch."), f"output {number}"
         if want.dtype.is_floating_point:
-            np.testing.assert_allclose(got, want.numpy(), rtol=ulps * EPSILON, atol=atol, err_msg=f"output {number}")
+            wide, rtol = want.double().numpy(), ulps * torch.finfo(want.dtype).eps
+            np.testing.assert_allclose(got.astype(np.float64), wide, rtol=rtol, atol=atol, err_msg=f"output {number}")
         else:
             np.testing.assert_array_equal(got, want.numpy(), err_msg=f"output {number}")
