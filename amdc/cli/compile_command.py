@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from amdc.cli.options import compile_options
+from amdc.cli.options import BindingType, compile_options
 from amdc.cli.progress import progress
 
 
@@ -15,6 +15,13 @@ from amdc.cli.progress import progress
 @click.argument("model", type=click.Path(path_type=Path))
 @compile_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The bundle to write [default: MODEL with .amdc].")
+@click.option(
+    "--bucket",
+    "buckets",
+    type=BindingType(),
+    multiple=True,
+    help="Let runs pad inputs with zeros along a symbol to the next size; right only for models with a padding mask.",
+)
 @click.option("--keep-source", is_flag=True, help="Keep each kernel's HIP source in the bundle.")
 @click.option("--print-before", multiple=True, metavar="PASS", help="Print the graph before a pass.")
 @click.option("--print-after", multiple=True, metavar="PASS", help="Print the graph after a pass.")
@@ -25,8 +32,9 @@ def command(
     model: Path,
     arch: str,
     level: int,
-    shapes: tuple[tuple[str, tuple[int, ...]], ...],
-    bindings: tuple[tuple[str, int], ...],
+    shapes: tuple[tuple[str, tuple[int | str, ...]], ...],
+    bindings: tuple[tuple[str, tuple[int, ...]], ...],
+    buckets: tuple[tuple[str, tuple[int, ...]], ...],
     jobs: int | None,
     output: Path | None,
     **passes: Any,
@@ -36,14 +44,23 @@ def command(
 
     with progress() as report:
         options = CompileOptions(
-            arch=arch, opt_level=level, shapes=dict(shapes), bindings=dict(bindings), jobs=jobs, progress=report, **passes
+            arch=arch,
+            opt_level=level,
+            shapes=dict(shapes),
+            bindings=dict(bindings),
+            buckets=dict(buckets),
+            jobs=jobs,
+            progress=report,
+            **passes,
         )
         bundle = compile_model(model, options)
     path = bundle.save(output or model.with_suffix(".amdc"))
-    program = bundle.program
+    first = next(iter(bundle.programs.values()))
+    launches = ", ".join(f"{len(program.launches)} ({key})" for key, program in bundle.programs.items())
     click.echo(
-        f"{path}: {len(program.launches)} launches of {len(program.kernels)} kernels, "
-        f"weights {program.constant_bytes / 1e6:.1f} MB, activations {program.peak_activation_bytes / 1e6:.1f} MB, "
+        f"{path}: {len(first.launches) if len(bundle.programs) == 1 else launches} launches of {len(bundle.code)} kernels, "
+        f"weights {first.constant_bytes / 1e6:.1f} MB, "
+        f"activations {max(program.peak_activation_bytes for program in bundle.programs.values()) / 1e6:.1f} MB, "
         f"compiled in {bundle.compile_seconds:.1f} s",
         err=True,
     )

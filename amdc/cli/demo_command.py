@@ -63,7 +63,7 @@ def command(photograph: str, output: Path, level: int, jobs: int | None) -> None
     page = output / "report.html"
     rows = [{"name": class_name(int(i)), "score": float(scores[i]), "reference": float(reference[i])} for i in best]
     result = {"photograph": as_data_uri(image), "classes": rows, "agreement": text, "how": how}
-    write_report(page, "EfficientNet-Lite0", bundle.program, None, result)
+    write_report(page, "EfficientNet-Lite0", bundle.programs, None, result)
     console.print(f"report: {page}", highlight=False)
     if not checked.passed:
         raise click.exceptions.Exit(1)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from amdc.bundle import Bundle
 
 PIPE_WIDTH = 130  # columns
 
@@ -24,17 +28,34 @@ def command(bundle: Path, card: str | None, as_json: bool, html: Path | None) ->
     from amdc.bundle import Bundle
     from amdc.cli import inspection
 
-    program = Bundle.open(bundle).program
-    facts = inspection.as_json(program, card)
+    opened = Bundle.open(bundle)
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print(json.dumps(inspection.bundle_json(opened, card), indent=2))
     if html is not None:
         from amdc.cli.report import write_report
 
-        write_report(html, bundle.name, program, card)
+        write_report(html, bundle.name, opened.programs, card)
         click.echo(f"wrote {html}", err=True)
     if not as_json and html is None:
-        print_tables(facts)
+        console = report_console()
+        for line in use_lines(opened):
+            console.print(line, highlight=False)
+        for key, program in opened.programs.items():
+            if len(opened.programs) > 1:
+                console.rule(key, align="left")
+            print_tables(inspection.as_json(program, card), console)
+
+
+def use_lines(bundle: Bundle) -> Iterator[str]:
+    """What a session does beyond running a program for exactly its shapes."""
+    if len(bundle.programs) > 1:
+        yield f"{len(bundle.programs)} programs share weights, states and {len(bundle.code)} code objects; inputs' shapes choose"
+    for buckets in bundle.buckets:
+        sizes = ", ".join(map(str, buckets.sizes))
+        yield f"{buckets.symbol}: {', '.join(buckets.inputs)} are padded with zeros to the next of {sizes}"
+    if bundle.generation is not None:
+        lengths = ", ".join(map(str, bundle.generation.lengths))
+        yield f"generates text: up to {bundle.generation.max_length} tokens, {lengths} of them at once"
 
 
 def report_console() -> Console:
@@ -50,9 +71,10 @@ def print_tables(facts: dict[str, Any], console: Console | None = None) -> None:
     console.print(
         f"[bold]inputs[/]   {'; '.join(head['inputs'])}\n[bold]outputs[/]  {'; '.join(head['outputs'])}", highlight=False
     )
+    states = f"states {head['state_bytes'] / 1e6:.2f} MB, " if head["state_bytes"] else ""
     console.print(
         f"{head['launches']} launches of {head['kernels']} kernels for {head['arch']}; {head['flops'] / 1e9:.2f} GFLOP, "
-        f"weights {head['weights_bytes'] / 1e6:.1f} MB, activations {head['activation_bytes'] / 1e6:.2f} MB "
+        f"weights {head['weights_bytes'] / 1e6:.1f} MB, {states}activations {head['activation_bytes'] / 1e6:.2f} MB "
         f"(largest live set {head['largest_live_set_bytes'] / 1e6:.2f} MB)",
         highlight=False,
     )

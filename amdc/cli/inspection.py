@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from amdc.bundle import MAIN, Bundle
 from amdc.program import Launch, Program
 from amdc.target import Card, target
 
@@ -98,12 +99,22 @@ def summary(program: Program, card: Card) -> dict[str, Any]:
         "launches": len(program.launches),
         "kernels": len(program.kernels),
         "weights_bytes": program.constant_bytes,
+        "state_bytes": program.state_bytes,
         "activation_bytes": program.peak_activation_bytes,
         "largest_live_set_bytes": program.largest_live_set,
         "flops": sum(row.flops for row in rows),
         "bytes_moved": sum(row.bytes_moved for row in rows),
         "floor_us": sum(row.floor_us for row in rows),
     }
+
+
+def bundle_json(bundle: Bundle, card_name: str | None = None) -> dict[str, Any]:
+    """The facts of the only program, or of all by key, with what a session is told of them."""
+    facts = {key: as_json(program, card_name) for key, program in bundle.programs.items()}
+    if list(facts) == [MAIN]:
+        return facts[MAIN]
+    generation = bundle.generation and asdict(bundle.generation)
+    return {"programs": facts, "buckets": [asdict(buckets) for buckets in bundle.buckets], "generation": generation}
 
 
 def as_json(program: Program, card_name: str | None = None) -> dict[str, Any]:

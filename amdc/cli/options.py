@@ -12,42 +12,54 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ShapeType(click.ParamType):
-    """`x=1x3x224x224` -> ("x", (1, 3, 224, 224)). The name may itself contain `=`; the last one counts."""
+    """`x=Nx3x224x224` -> ("x", ("N", 3, 224, 224)). The name may itself contain `=`; the last one counts. A symbol is written
+    without the letter x, which separates extents."""
 
     name = "NAME=AxBxC"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, tuple[int, ...]]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, tuple[int | str, ...]]:
         name, separator, extents = value.rpartition("=")
-        try:
-            shape = tuple(int(extent) for extent in extents.split("x"))
-        except ValueError:
-            shape = ()
-        if not separator or not name or not shape or min(shape) < 1:
-            self.fail(f"'{value}' is not a shape; write the input's name and its extents, such as x=1x3x224x224", param, ctx)
+        shape = tuple(int(extent) if extent.isdigit() else extent for extent in extents.split("x"))
+        if not separator or not name or not all(extent if isinstance(extent, int) else extent.isidentifier() for extent in shape):
+            self.fail(
+                f"'{value}' is not a shape; write the input's name and its extents, such as x=1x3x224x224, or x=Nx3x224x224 with "
+                "--bind N=1,8 (a symbol of yours must not contain the letter x)",
+                param,
+                ctx,
+            )
         return name, shape
 
 
 class BindingType(click.ParamType):
-    """`N=1` -> ("N", 1)."""
+    """`N=1,8` -> ("N", (1, 8))."""
 
-    name = "SYMBOL=INT"
+    name = "SYMBOL=INT[,INT...]"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        name, separator, extent = value.rpartition("=")
-        if not separator or not name or not extent.isdigit() or int(extent) < 1:
-            self.fail(f"'{value}' is not a binding; write the dimension's symbol and its extent, such as N=1", param, ctx)
-        return name, int(extent)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, tuple[int, ...]]:
+        name, separator, extents = value.rpartition("=")
+        given = extents.split(",")
+        if not separator or not name or not all(extent.isdigit() and int(extent) > 0 for extent in given):
+            self.fail(
+                f"'{value}' is no binding; write the dimension's symbol and its extent, such as N=1, or several: N=1,8",
+                param,
+                ctx,
+            )
+        return name, tuple(map(int, given))
 
 
 class FileOf(click.ParamType):
-    """`x=image.npy` -> ("x", Path("image.npy")), the file must exist."""
+    """`x=image.npy` -> ("x", Path("image.npy")), `inputs.npz` -> ("", Path("inputs.npz")); the file must exist."""
 
-    name = "NAME=FILE"
+    name = "NAME=FILE.npy|FILE.npz"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
-        name, separator, file = value.partition("=")
-        if not separator or not name or not file:
-            self.fail(f"'{value}' names no file; write the input's name and a file, such as x=image.npy", param, ctx)
+        name, _, file = value.rpartition("=") if not value.endswith(".npz") else ("", "", value)
+        if not file or (not name and not value.endswith(".npz")):
+            self.fail(
+                f"'{value}' names no file; write the input's name and a file, such as x=image.npy, or a .npz file with all",
+                param,
+                ctx,
+            )
         if not Path(file).is_file():
             self.fail(f"no such file: {file}", param, ctx)
         return name, Path(file)
@@ -59,8 +71,12 @@ def compile_options(function: F) -> F:
         (
             click.option("--arch", default="gfx803", show_default=True, help="Architecture to compile for (amdc targets)."),
             click.option("-O", "level", type=click.IntRange(0, 3), default=2, show_default=True, help="Optimisation level."),
-            click.option("--shape", "shapes", type=ShapeType(), multiple=True, help="Bind an input's shape."),
-            click.option("--bind", "bindings", type=BindingType(), multiple=True, help="Bind a symbolic dimension."),
+            click.option(
+                "--shape", "shapes", type=ShapeType(), multiple=True, help="Bind an input's shape; an extent may be a symbol."
+            ),
+            click.option(
+                "--bind", "bindings", type=BindingType(), multiple=True, help="Bind a symbol; several values make a program each."
+            ),
             click.option("-j", "--jobs", type=click.IntRange(1), help="Compile this many kernels at once [default: the cores]."),
         )
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from amdc.cli import inspection
 from amdc.program import Program
-from amdc.target import target
+from amdc.target import Card, target
 
 PLAN_WIDTH, PLAN_HEIGHT = 960, 320
 PALETTE = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")  # Paul Tol's "bright", safe for colour-blind readers
@@ -19,7 +20,7 @@ def memory_plan(program: Program) -> list[dict[str, Any]]:
     """The activations as rectangles of the plan's picture: launches to the right, arena offset upwards."""
     steps, extent = max(1, len(program.launches)), max(1, program.peak_activation_bytes)
     boxes = []
-    placed = [buffer for buffer in program.buffers.values() if buffer.kind != "constant" and buffer.nbytes]
+    placed = [buffer for buffer in program.buffers.values() if buffer.kind not in ("constant", "state") and buffer.nbytes]
     for index, buffer in enumerate(sorted(placed, key=lambda buffer: (buffer.first, buffer.offset))):
         first, last = max(buffer.first, 0), min(buffer.last, steps - 1)
         height = buffer.nbytes / extent * PLAN_HEIGHT
@@ -31,7 +32,7 @@ def memory_plan(program: Program) -> list[dict[str, Any]]:
                 "last": last,
                 "x": first / steps * PLAN_WIDTH,
                 "width": max(1.0, (last - first + 1) / steps * PLAN_WIDTH),
-                "y": PLAN_HEIGHT - (buffer.offset - program.constant_bytes) / extent * PLAN_HEIGHT - height,
+                "y": PLAN_HEIGHT - (buffer.offset - program.activation_start) / extent * PLAN_HEIGHT - height,
                 "height": max(0.5, height),
                 "colour": PALETTE[index % len(PALETTE)],
             }
@@ -39,23 +40,37 @@ def memory_plan(program: Program) -> list[dict[str, Any]]:
     return boxes
 
 
+def section(key: str, program: Program, card: Card) -> dict[str, Any]:
+    """What the page shows of one program."""
+    launches = inspection.launch_rows(program, card)
+    return {
+        "key": key,
+        "summary": inspection.summary(program, card),
+        "kernels": inspection.kernel_rows(program, card),
+        "launches": launches,
+        "longest": max((row.floor_us for row in launches), default=1.0),
+        "plan": memory_plan(program),
+    }
+
+
 def write_report(
-    path: Path, title: str, program: Program, card_name: str | None = None, result: dict[str, Any] | None = None
+    path: Path,
+    title: str,
+    programs: Mapping[str, Program],
+    card_name: str | None = None,
+    result: dict[str, Any] | None = None,
 ) -> None:
     """Write the report. `result` adds the demo's part: photograph (data URI), classes with scores, agreement."""
-    card = target(program.arch).card(card_name)
+    arch = next(iter(programs.values())).arch
+    card = target(arch).card(card_name)
     environment = Environment(
         loader=PackageLoader("amdc.cli"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
     )
-    launches = inspection.launch_rows(program, card)
     page = environment.get_template("report.html").render(
         title=title,
+        arch=arch,
         card=card,
-        summary=inspection.summary(program, card),
-        kernels=inspection.kernel_rows(program, card),
-        launches=launches,
-        longest=max((row.floor_us for row in launches), default=1.0),
-        plan=memory_plan(program),
+        sections=[section(key, program, card) for key, program in programs.items()],
         plan_size=(PLAN_WIDTH, PLAN_HEIGHT),
         result=result,
     )

@@ -13,21 +13,22 @@ from amdc.cli.options import FileOf, device_option, no_check_option
 
 @click.command("run")
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--input", "files", type=FileOf(), multiple=True, help="An input from a .npy file.")
+@click.option("--input", "files", type=FileOf(), multiple=True, help="An input from a file, or all inputs from one.")
 @click.option("--random", "seed", type=int, metavar="SEED", help="Random inputs instead of files.")
-@click.option("--output", type=click.Path(path_type=Path), help="The folder to write outputs into, as .npy.")
+@click.option("--output", type=click.Path(path_type=Path), help="A folder for .npy files, or a .npz file, to write outputs to.")
 @device_option
 @no_check_option
 def command(
     bundle: Path, files: tuple[tuple[str, Path], ...], seed: int | None, output: Path | None, device: str | None, no_check: bool
 ) -> None:
-    """Run BUNDLE once and print what came out."""
+    """Run BUNDLE once and print what came out. Of several programs the one compiled for the inputs' shapes runs (--random: the
+    first)."""
     import amdc
     from amdc.cli.arrays import read_inputs, write_outputs
     from amdc.inputs import random_inputs
 
     if (seed is None) == (not files):
-        raise click.UsageError("give the inputs either as --input NAME=FILE.npy or as --random SEED")
+        raise click.UsageError("give the inputs either as --input NAME=FILE.npy (or FILE.npz) or as --random SEED")
     options: dict[str, Any] = {"check": False} if no_check else {}
     with amdc.load(bundle, device, **options) as session:
         inputs = read_inputs(files) if seed is None else random_inputs(session.inputs, seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,11 @@ from amdc.cli.options import FileOf, compile_options, device_option, no_check_op
 from amdc.cli.progress import progress
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from amdc.bundle import Bundle
     from amdc.compiler.verify import Verification
+    from amdc.program import Program
 
 
 def as_tree(result: Verification) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def as_tree(result: Verification) -> dict[str, Any]:
 @compile_options
 @device_option
 @no_check_option
-@click.option("--input", "files", type=FileOf(), multiple=True, help="An input from a .npy file [default: random].")
+@click.option("--input", "files", type=FileOf(), multiple=True, help="An input from a file, or all from one [default: random].")
 @click.option("--random", "seed", type=int, default=0, metavar="SEED", help="Seed of the random inputs.")
 @click.option(
     "--rtol", type=click.FloatRange(0), help="Allowed error relative to max|reference| [default: derived from the program]."
@@ -49,8 +54,8 @@ def command(
     model: Path,
     arch: str,
     level: int,
-    shapes: tuple[tuple[str, tuple[int, ...]], ...],
-    bindings: tuple[tuple[str, int], ...],
+    shapes: tuple[tuple[str, tuple[int | str, ...]], ...],
+    bindings: tuple[tuple[str, tuple[int, ...]], ...],
     jobs: int | None,
     device: str | None,
     no_check: bool,
@@ -62,34 +67,57 @@ def command(
 ) -> None:
     """Compile MODEL, run it, and compare every output with ONNX Runtime. Exits with 1 if one differs."""
     import amdc
+    from amdc.bundle import MAIN
     from amdc.cli.arrays import read_inputs
     from amdc.compiler import CompileOptions, compile_model
     from amdc.compiler.tolerance import SAFETY
     from amdc.compiler.verify import verify
     from amdc.inputs import random_inputs
 
+    given = read_inputs(files)
     with progress() as report:
         options = CompileOptions(
             arch=arch, opt_level=level, shapes=dict(shapes), bindings=dict(bindings), jobs=jobs, progress=report
         )
         bundle = compile_model(model, options)
         session_options: dict[str, Any] = {"check": False} if no_check else {}
+        results: dict[str, Verification] = {}
         with amdc.load(bundle, device, **session_options) as session:
-            inputs = random_inputs(session.inputs, seed) | read_inputs(files)
-            report("verify", 0, 1, f"{len(bundle.program.launches)} launches on {session.device_kind}, then ONNX Runtime")
-            result = verify(model, bundle, session, inputs, rtol, atol)
+            for key, program in programs_for(bundle, given).items():
+                report(f"verify {key}", 0, 1, f"{len(program.launches)} launches on {session.device_kind}, then ONNX Runtime")
+                inputs = random_inputs(program.inputs, seed) | given
+                results[key] = verify(model, bundle, session, inputs, rtol, atol)
+    passed = all(result.passed for result in results.values())
     if as_json:
-        print(json.dumps(as_tree(result) | {"device": session.device_kind, "opt_level": level}, indent=2))
+        trees = {key: as_tree(result) for key, result in results.items()}
+        tree = trees[MAIN] if list(trees) == [MAIN] else {"passed": passed, "programs": trees}
+        print(json.dumps(tree | {"device": session.device_kind, "opt_level": level}, indent=2))
     else:
-        for output in result.outputs:
-            click.echo(output.describe())
+        for key, result in results.items():
+            print_verdict("" if key == MAIN else f"{key}: ", result, session.device_kind)
         how = f"from the program's longest path of sums (K-dependent), {SAFETY:g}x safety" if rtol is None else "given"
         click.echo(f"tolerance: {how}; compared with ONNX Runtime on {session.device_kind} at -O{level}")
-        if result.deviation is not None:
-            click.echo(result.deviation.describe())
-        elif not result.passed and session.device_kind == "host":
-            click.echo("no kernel ran: the Graph deviates, so the import or a pass is wrong; -O0 and --bisect-limit tell which")
-        elif not result.passed:
-            click.echo(f"none of the {result.checked_launches} comparable launches leaves its bound; the outputs do")
-    if not result.passed:
+    if not passed:
         raise click.exceptions.Exit(1)
+
+
+def programs_for(bundle: Bundle, given: Mapping[str, np.ndarray]) -> dict[str, Program]:
+    """The programs that the given inputs fit: all where none is given, and where nothing fits, so that the run says why."""
+
+    def fits(program: Program) -> bool:
+        return all(given[port.name].shape == port.shape for port in program.inputs if port.name in given)
+
+    found = {key: program for key, program in bundle.programs.items() if fits(program)}
+    return found or dict(bundle.programs)
+
+
+def print_verdict(prefix: str, result: Verification, device: str) -> None:
+    """A line an output, and where a wrong program goes wrong first."""
+    for output in result.outputs:
+        click.echo(prefix + output.describe())
+    if result.deviation is not None:
+        click.echo(result.deviation.describe())
+    elif not result.passed and device == "host":
+        click.echo("no kernel ran: the Graph deviates, so the import or a pass is wrong; -O0 and --bisect-limit tell which")
+    elif not result.passed:
+        click.echo(f"none of the {result.checked_launches} comparable launches leaves its bound; the outputs do")

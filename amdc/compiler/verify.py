@@ -13,6 +13,7 @@ from amdc.compiler.host_session import HostSession
 from amdc.compiler.oracle import Oracle
 from amdc.compiler.tolerance import ABSOLUTE, Comparison, compare, relative_bounds
 from amdc.program import Launch
+from amdc.runtime.selection import select
 from amdc.runtime.session import Session
 
 
@@ -55,10 +56,11 @@ def verify(
     """Run `inputs` through the session and through ONNX Runtime and compare every output.
 
     `rtol` is relative to the largest magnitude of the reference, `atol` comes on top; None means the bounds derived from the
-    Program (amdc.compiler.tolerance). On a mismatch the program runs once more with a tap at each launch
-    (on the host there are none).
+    Program (amdc.compiler.tolerance). On a mismatch the program runs once more, on inputs padded to their bucket, with a tap at
+    each launch (on the host there are none).
     """
-    program = bundle.program
+    selection = select(bundle, inputs)
+    program = bundle.programs[selection.key]
     oracle = Oracle(model)
     expected = oracle.outputs(dict(inputs))
     actual = session.run(dict(inputs))
@@ -74,7 +76,8 @@ def verify(
     )
     if all(output.passed for output in outputs) or isinstance(session, HostSession):
         return Verification(outputs, None, 0, expected)
-    deviation, checked = _first_deviation(program.launches, oracle, session, dict(inputs), bound, floor)
+    session.reset()
+    deviation, checked = _first_deviation(program.launches, oracle, session, selection.arrays, bound, floor)
     return Verification(outputs, deviation, checked, expected)
 
 

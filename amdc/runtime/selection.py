@@ -36,7 +36,7 @@ def select(bundle: Bundle, given: Mapping[str, Any]) -> Selection:
         key, program = next(iter(programs.items()))
         return Selection(key, check_inputs(program.inputs, given))
     first = next(iter(programs.values()))
-    arrays = check_inputs(first.inputs, given, shapes=False)
+    arrays = given_arrays = check_inputs(first.inputs, given, shapes=False)
     kept: dict[str, list[tuple[int, int]]] = {}
     for buckets in bundle.buckets:
         arrays, extent = pad(arrays, buckets)
@@ -45,7 +45,7 @@ def select(bundle: Bundle, given: Mapping[str, Any]) -> Selection:
     for key, program in programs.items():
         if all(arrays[port.name].shape == port.shape for port in program.inputs):
             return Selection(key, arrays, kept)
-    raise InputError(_no_program(first.inputs, arrays, programs))
+    raise InputError(_no_program(first.inputs, given_arrays, programs))
 
 
 def pad(arrays: Mapping[str, np.ndarray], buckets: Buckets) -> tuple[dict[str, np.ndarray], int]:
