@@ -46,7 +46,7 @@ def functions(given: dict[str, Any]) -> str:
     for letter, (name, alpha, beta) in zip("FGH", rows, strict=False):
         text = ACTIVATIONS[name].format(x="x", alpha=literal(alpha, "float32"), beta=literal(beta, "float32"))
         bound = literal(clip, "float32")
-        clipped = f"    x = amdc_clamp(x, -{bound}, {bound});\n" if clip > 0 else ""
+        clipped = f"    x = amdc_clamp(x, -{bound}, {bound});\n" if clip > 0 and letter != "H" else ""  # H sees the new cell
         lines.append(f"AMDC_DEVICE float amdc_gate_{letter}(float x) {{\n{clipped}    return {text};\n}}")
         lines.append(f"#define AMDC_{letter}(x) amdc_gate_{letter}(x)")
     return "\n".join([*lines, ""])

@@ -2,7 +2,8 @@
 
 Each result holds the state after every step, time first, so that a step reads row t - 1 and writes row t. `reverse` runs from the
 last step to the first. Where t >= lengths[b], the step leaves batch element b's state as it is. `activations` are ONNX's names,
-joined by commas, with an alpha and a beta for each; `clip` bounds what they get (0: no bound). Gate orders are ONNX's.
+joined by commas, with an alpha and a beta for each; `clip` bounds what they get (0: no bound), but for the last of an LSTM, which
+sees the new cell as it is (so does ONNX Runtime). Gate orders are ONNX's.
 """
 
 from __future__ import annotations
@@ -134,7 +135,8 @@ def lstm(
     c = f c + i g(...), h = o h(c) (Hochreiter and Schmidhuber 1997; Gers et al. 2000). peepholes [3H]: i, o, f (o sees the new
     cell). `coupled`: the forget gate is 1 - i.
     """
-    f, g, h = _activations(activations, alphas, betas, clip)
+    f, g, _ = _activations(activations, alphas, betas, clip)
+    _, _, h = _activations(activations, alphas, betas, 0.0)
     size = state.shape[1] // 2
     peek = peepholes if peepholes is not None else gates.new_zeros(3 * size)
     peek_i, peek_o, peek_f = peek.split(size)

@@ -15,6 +15,7 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     pooling,
     quantization,
     rearrange,
+    recurrent,
     reduction,
     resize,
     sequence_mixing,

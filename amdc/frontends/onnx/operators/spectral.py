@@ -90,9 +90,7 @@ def dft_attribute(x: Tensor, dft_length: int | None = None, /, *, axis: int = 1,
 
 
 @onnx_op("DFT", since=20, static=("dft_length", "axis"))
-def dft(
-    x: Tensor, dft_length: int | None = None, axis: int | None = None, /, *, inverse: int = 0, onesided: int = 0
-) -> Tensor:
+def dft(x: Tensor, dft_length: int | None = None, axis: int | None = None, /, *, inverse: int = 0, onesided: int = 0) -> Tensor:
     """x [..., n, ..., 1 or 2 (real and imaginary part)]; one-sided: only the frequencies that a real signal does not repeat."""
     return _dft(x, dft_length, -2 if axis is None else axis, inverse, onesided)
 
