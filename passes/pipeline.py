@@ -12,8 +12,11 @@ from amdc.passes.dead_code import DeadCode
 from amdc.passes.fold_batch_norm import FoldBatchNorm
 from amdc.passes.fold_constants import FoldConstants
 from amdc.passes.fold_padding import FoldPadding
+from amdc.passes.fuse_activation import FuseActivation
 from amdc.passes.fuse_elementwise import FuseElementwise
 from amdc.passes.fuse_epilogue import FuseEpilogue
+from amdc.passes.fuse_norm_affine import FuseNormAffine
+from amdc.passes.fuse_normalization import FuseNormalization
 from amdc.passes.fuse_prologue import FusePrologue
 from amdc.passes.pack_weights import PackWeights
 from amdc.passes.sink_views import SinkViews
@@ -32,6 +35,9 @@ STEPS = (
     Step(FoldConstants(), 1, "first: whether an operand is constant decides most rules that follow"),
     Step(Canonicalize(), 1, "one spelling each, before the passes that look for it"),
     Step(FoldConstants(), 1, "again: canonical forms compute on constants, such as a scaled bias"),
+    Step(FuseNormalization(), 1, "on the canonical spelling, before other passes take its parts for themselves"),
+    Step(FuseNormAffine(), 1, "behind it: scale and shift follow the norm that it made"),
+    Step(FuseActivation(), 1, "before constants are collapsed into neighbours, which would hide a spelling's own"),
     Step(SinkViews(), 1, "before what matches chains of operators: a view between two of them would hide the chain"),
     Step(FoldConstants(), 1, "the views of constants that it made"),
     Step(CollapseAffine(), 1, "several batch norms and scales in a row become one, which then folds as a whole"),

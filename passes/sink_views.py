@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,13 @@ from typing import Any
 import torch
 from torch.fx import Node
 
+import amdc.ir.ops  # noqa: F401  (registers torch.ops.amdc)
 from amdc.ir.graph import Graph, add_call, is_op, replace, shape, source
 from amdc.ir.pointwise import is_pointwise
 from amdc.pass_manager import Pass, PassContext, PassResult
 from amdc.passes.anchors import comes_from_anchor
 
-aten = torch.ops.aten
+aten, amdc_ops = torch.ops.aten, torch.ops.amdc
 VIEW = aten.view.default
 
 
@@ -117,23 +117,18 @@ def _through_softmax(graph: Graph, node: Node) -> bool:
     return True
 
 
-def _through_layer_norm(graph: Graph, node: Node) -> bool:
-    """Only of a norm whose statistics nothing uses."""
+def _through_norm(graph: Graph, node: Node) -> bool:
     normalized: Any = node.args[1]
     inner = _row_operand(node, len(normalized))
-    users = [user for user in node.users if user.users]
-    if inner is None or any(user.target is not operator.getitem or user.args[1] != 0 for user in users):
+    if inner is None:
         return False
-    new = add_call(graph, node, node.target, (inner, *node.args[1:]), dict(node.kwargs))
-    new.meta["source"] = source(node)
-    for user in users:
-        result = add_call(graph, user, operator.getitem, (new, 0))
-        _finish(graph, user, result)
+    _finish(graph, node, add_call(graph, node, node.target, (inner, *node.args[1:])))
     return True
 
 
 _ROWWISE: dict[Any, Callable[[Graph, Node], bool]] = {
     aten._softmax.default: _through_softmax,
     aten._log_softmax.default: _through_softmax,
-    aten.native_layer_norm.default: _through_layer_norm,
+    amdc_ops.layer_norm.default: _through_norm,
+    amdc_ops.rms_norm.default: _through_norm,
 }
