@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow benchmark clean
+.PHONY: demo test test-slow conformance benchmark clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/amdc demo
@@ -17,6 +17,9 @@ test: $(VENV)/dev.stamp
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow --timeout=3600 --numprocesses auto --dist loadfile
+
+conformance: $(VENV)/dev.stamp
+	status=0; for device in host sim; do $(BIN)/python -m amdc.onnx_backend --device $$device || status=$$?; done; exit $$status
 
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/models.py

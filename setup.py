@@ -20,6 +20,7 @@ setup(
         "amdc.kernels": ["**/*.hip", "**/*.h"],
         "amdc.sim": ["**/*.h", "**/*.c"],
         "amdc.cli": ["templates/*.html"],
+        "amdc.onnx_backend": ["*.toml"],
         "amdc": ["py.typed"],
     },
 )

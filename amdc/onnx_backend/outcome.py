@@ -64,7 +64,18 @@ def describe(problem: Exception) -> str:
     if isinstance(problem, AssertionError):
         telling = [line for line in lines if re.match(r"Mismatched|Max |x and y|.*(shape|dtype|outputs|ACTUAL|DESIRED)", line)]
         text = "; ".join(telling[:4] or lines[:2])
+    elif isinstance(problem, AmdcError):
+        return _own_error(lines)[:MAX_REASON]
     else:
-        text = " | ".join(lines[:4])
-    kind = "" if isinstance(problem, AmdcError) else f"{type(problem).__name__}: "
-    return (kind + text)[:MAX_REASON]
+        text = " | ".join(lines[:3])
+    return f"{type(problem).__name__}: {text}"[:MAX_REASON]
+
+
+def _own_error(lines: list[str]) -> str:
+    """What a message of amdc says about the first node: the reason below a node, or the operator of a table."""
+    head = lines[0] if lines else "no message"
+    if "cannot be imported" in head and len(lines) > 2:
+        return lines[2]
+    if len(lines) > 2 and lines[1].startswith("op ") and lines[1].endswith("first"):
+        return "not supported: " + ", ".join(row.split()[0] for row in lines[2:] if len(row.split()) == 3)
+    return " | ".join(lines[:3])

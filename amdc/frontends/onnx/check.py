@@ -11,7 +11,7 @@ from amdc.errors import ModelError
 from amdc.frontends.onnx.control_flow import OPERATORS as CONTROL_FLOW
 from amdc.frontends.onnx.control_flow import subgraphs
 from amdc.frontends.onnx.elements import HELD, element_name
-from amdc.frontends.onnx.functions import has_function
+from amdc.frontends.onnx.functions import has_function, schema_of
 from amdc.frontends.onnx.load import Model
 from amdc.frontends.onnx.registry import NEWEST_OPSET, OLDEST_OPSET, find_operator, newer_opset
 from amdc.frontends.onnx.structure import structure_problems
@@ -56,11 +56,18 @@ def _raise(model: Model, what: str, problems: list[str]) -> None:
 
 def _check_opset(model: Model) -> None:
     version = default_opset(model.proto)
-    if version and not OLDEST_OPSET <= version <= NEWEST_OPSET:
+    if version > NEWEST_OPSET or (version < OLDEST_OPSET and not _unchanged(model.proto, version)):
         raise ModelError(
             f"{model.name} uses opset {version}; amdc reads opsets {OLDEST_OPSET} to {NEWEST_OPSET}. "
             "Convert it with onnx.version_converter or export it again"
         )
+
+
+def _unchanged(proto: onnx.ModelProto, version: int) -> bool:
+    """Whether all operators of the default domain mean the same in the oldest operator set that amdc reads."""
+    names = {node.op_type for node, _ in all_nodes(proto.graph) if node.domain in ("", "ai.onnx")}
+    versions = [(schema_of("", name, version), schema_of("", name, OLDEST_OPSET)) for name in names]
+    return all(old is not None and new is not None and old.since_version == new.since_version for old, new in versions)
 
 
 def _check_operators(model: Model) -> None:

@@ -20,6 +20,8 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from amdc.frontends.onnx.registry import NotSupported
+
 aten = torch.ops.aten
 KEEPS_SHAPE = (aten.view.default, aten.expand.default)  # given the shape that their operand has, they say nothing
 
@@ -51,6 +53,7 @@ class Recorder(TorchDispatchMode):
         self._root = torch.nn.Module()
         self._reserved = GraphModule(self._root, torch.fx.Graph())
         self._nodes: dict[int, Node] = {}
+        self._extents: dict[Any, tuple[Node, int]] = {}  # an extent that values decide -> a tensor that has it, and where
         self._lifted: dict[Any, Tensor] = {}
         self._alive: list[Tensor] = []  # tensors that `_nodes` or `_lifted` know by id
 
@@ -97,7 +100,7 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if func.namespace == "prim" or not any(self.is_traced(leaf) for leaf in tree_leaves((args, kwargs))):
             return func(*args, **kwargs)  # prim: a question about a tensor (its device), not an operator on it
-        if func in KEEPS_SHAPE and list(args[0].shape) == list(args[1]):
+        if func in KEEPS_SHAPE and _is_static(args[0].shape) and list(args[0].shape) == list(args[1]):
             return self._alias(func(*args), self.node(args[0]))
         for rewrite in (_decompositions().get(func), func.decompose):
             if rewrite is not None:
@@ -110,7 +113,7 @@ class Recorder(TorchDispatchMode):
     def _record(self, func: Any, args: Any, kwargs: Any) -> Any:
         with self.fake_mode:
             result = func(*args, **kwargs)
-        arguments, keywords = tree_map_only(Tensor, self.node, (args, kwargs))
+        arguments, keywords = tree_map_only((Tensor, torch.SymInt), self._argument, (args, kwargs))
         node = self.graph.call_function(func, arguments, keywords)
         if isinstance(result, Tensor):
             return self._add(node, result, self.source)
@@ -119,6 +122,29 @@ class Recorder(TorchDispatchMode):
             self._add(self.graph.call_function(operator.getitem, (node, index)), part, self.source)
         return result
 
+    def _argument(self, value: Tensor | torch.SymInt) -> Any:
+        """What stands for a traced value in a node's arguments; for an extent that values decide, nodes that compute it."""
+        return self.node(value) if isinstance(value, Tensor) else self._extent(value.node.expr)
+
+    def _extent(self, expression: Any) -> Any:
+        if expression.is_Integer:
+            return int(expression)
+        if expression in self._extents:
+            tensor, dim = self._extents[expression]
+            return self._size_node(aten.sym_size.int, (tensor, dim))
+        if expression.func.__name__ not in ("Add", "Mul"):
+            raise NotSupported(
+                f"an extent of its result is {expression}, of sizes that depend on the values of the model's inputs"
+            )
+        combine = operator.add if expression.is_Add else operator.mul
+        parts = [self._extent(part) for part in expression.args]
+        return functools.reduce(lambda a, b: self._size_node(combine, (a, b)), parts)
+
+    def _size_node(self, target: Any, args: tuple[Any, ...]) -> Node:
+        node = self.graph.call_function(target, args)
+        node.meta.update(source=self.source, value=None)
+        return node
+
     def _lift(self, arguments: Any) -> Any:
         """Real tensors among an operator's arguments become constants of the graph."""
         return tree_map_only(Tensor, lambda t: t if self.is_traced(t) else self.constant(t, "constant"), arguments)
@@ -126,6 +152,9 @@ class Recorder(TorchDispatchMode):
     def _add(self, node: Node, tensor: Tensor, source: tuple[str, ...], value: str | None = None) -> Tensor:
         """Tie a traced tensor to the node that holds it; `meta["val"]` keeps it alive, so its id stays its own."""
         node.meta.update(val=tensor, source=source, value=value)
+        for dim, extent in enumerate(tensor.shape):
+            if isinstance(extent, torch.SymInt):
+                self._extents.setdefault(extent.node.expr, (node, dim))
         self._nodes[id(tensor)] = node
         return tensor
 
@@ -145,6 +174,10 @@ class Recorder(TorchDispatchMode):
             count += 1
             unique = f"{name}_{count}"
         return unique
+
+
+def _is_static(shape: torch.Size) -> bool:
+    return all(isinstance(extent, int) for extent in shape)
 
 
 def _fill_key(tensor: Tensor) -> Any:
