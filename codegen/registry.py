@@ -29,6 +29,7 @@ MODULES = (
     "pooling",
     "recurrent",
     "sampling",
+    "rearrangement",
     "matmul",
     "convolution",
 )

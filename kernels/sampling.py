@@ -45,3 +45,6 @@ DET = KernelTemplate(
     (Parameter("N", "rows of a matrix", 1, 88),),
     block=(64, 1, 1),
 )
+ADAPTIVE_MAX_POOL = KernelTemplate(
+    "adaptive_max_pool", "adaptive_max_pool.hip", "the largest elements of windows that share out a volume"
+)

@@ -18,7 +18,7 @@ from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.ops import linalg, sampling
 from amdc.ir.pointwise import aten
-from amdc.kernels.sampling import COL2IM, DEFORM_COLUMNS, DET, GRID_SAMPLE, ROI_ALIGN
+from amdc.kernels.sampling import ADAPTIVE_MAX_POOL, COL2IM, DEFORM_COLUMNS, DET, GRID_SAMPLE, ROI_ALIGN
 from amdc.kernels.template import KernelTemplate, Value
 
 BLOCK = 256
@@ -162,6 +162,26 @@ def col2im(item: Item, builder: ProgramBuilder) -> None:
     numbers = (count, height, *magic(height), width, *magic(width), *kernel, *positions)
     steps = (stride[0], *divisions[0], stride[1], *divisions[1], *pads, *dilation)
     _launch(item, builder, COL2IM, {}, {"x": x}, (*numbers, *steps), (-(-count // BLOCK), 1, 1), count * math.prod(kernel))
+
+
+@lowers(aten.adaptive_max_pool2d.default, aten.adaptive_max_pool3d.default)
+def adaptive_max_pool(item: Item, builder: ProgramBuilder) -> None:
+    """(x, output_size) -> (values, int64 places in the plane)"""
+    x, rank = item.args[0], len(item.args[1])
+    out, places = builder.place(item.node, 0), builder.place(item.node, 1)
+    if out.numel == 0:
+        return
+    sizes, outs = ([1] * (3 - rank) + list(shape[-rank:]) for shape in (ir.shape(x), item.shape))
+    axes = [number for size, extent in zip(sizes, outs, strict=True) for number in (size, extent, *magic(extent))]
+    builder.launch(
+        ADAPTIVE_MAX_POOL,
+        {},
+        item=item,
+        grid=(-(-out.numel // BLOCK), 1, 1),
+        arguments=[out, places, x, out.numel, *axes],
+        writes=[out, places],
+        prelude=access(x=dtype_name(x), out=out.dtype),
+    )
 
 
 @lowers(sampling.roi_align)

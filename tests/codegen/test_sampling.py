@@ -35,9 +35,7 @@ def test_volumes_read_on_a_grid(padding: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
 def test_grids_of_other_floats(dtype: torch.dtype) -> None:
     x, grid = sample((1, 1, 5, 3), dtype), (sample((1, 2, 3, 2), seed=2) * 0.5).to(dtype)
-    check(
-        lambda x, g: aten.grid_sampler_2d(x, g, 0, 1, True), x, grid, ulps=8192 * 8, atol=1e-2 if dtype == torch.float16 else 1e-9
-    )
+    check(lambda x, g: aten.grid_sampler_2d(x, g, 0, 1, True), x, grid, ulps=8, atol=4e-3 if dtype == torch.float16 else 1e-12)
 
 
 def test_grids_of_integers_are_refused() -> None:
