@@ -105,7 +105,7 @@ OPTIONS: list[Case] = [
     ("an unknown option", fixed("--fast"), 2, ["--fast"]),
     ("an unknown architecture", fixed("--arch", "gfx1100"), 2, ["gfx1100", "gfx803"]),
     ("a level that is not there", fixed("-O4"), 2, ["4"]),
-    ("a malformed shape", fixed("--shape", "x=1x3xfour"), 2, ["x=1x3xfour"]),
+    ("a malformed shape", fixed("--shape", "x=1x3x-4"), 2, ["x=1x3x-4"]),
     ("a malformed binding", fixed("--bind", "N"), 2, ["N=1"]),
     ("an unknown pass", fixed("--print-after", "fold-everything"), 2, ["fold-everything", "fold-batch-norm"]),
     ("an output that cannot be written", fixed("-o", "/nonexistent/deep/model.amdc"), 2, ["/nonexistent/deep"]),
@@ -164,7 +164,7 @@ BUNDLES: list[tuple[str, Callable[[Path, Path], Path], int, list[str]]] = [
     ("malformed manifest", lambda b, f: damaged_member(b, f, "manifest.json", lambda data: data[:50]), 1, ["manifest"]),
     (
         "a manifest without a program",
-        lambda b, f: damaged_member(b, f, "manifest.json", manifest(program={})),
+        lambda b, f: damaged_member(b, f, "manifest.json", manifest(programs={})),
         1,
         ["damaged.amdc"],
     ),
