@@ -3,6 +3,7 @@
 from amdc.frontends.onnx.operators import (  # noqa: F401
     activation,
     attention,
+    casting,
     constants,
     convolution,
     indexing,

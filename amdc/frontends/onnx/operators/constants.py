@@ -54,8 +54,6 @@ def eye_like(x: Tensor, /, *, dtype: int | None = None, k: int = 0) -> Tensor:
 
 
 @onnx_op("Range", since=11, static=("start", "limit", "delta"))
-def range_(
-    start: float, limit: float, delta: float, /, *, stash_type: int = 1, elements: tuple[int, ...] = (1, 1, 1)
-) -> Tensor:
+def range_(start: float, limit: float, delta: float, /, *, stash_type: int = 1, elements: tuple[int, ...] = (1, 1, 1)) -> Tensor:
     """Of constants: otherwise the shape would depend on values."""
     return torch.arange(start, limit, delta, dtype=torch_dtype(elements[0], "its output"))

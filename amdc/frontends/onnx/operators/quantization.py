@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import torch
+from onnx import TensorProto
 from torch import Tensor
 
-from amdc.frontends.onnx.registry import NotSupported, onnx_op
+from amdc.frontends.onnx.elements import held_dtype, integer_range
+from amdc.frontends.onnx.operators.casting import to_element
+from amdc.frontends.onnx.registry import onnx_op
 from amdc.frontends.onnx.tensors import torch_dtype
 
 
@@ -31,17 +34,18 @@ def quantize_linear(
     output_dtype: int = 0,
     precision: int = 0,
     saturate: int = 1,
+    elements: tuple[int, ...] = (0, 0, 0),
 ) -> Tensor:
-    """round(x / scale) + zero point, kept in the range of the integer dtype (half to even)."""
-    dtype = (
-        zero_point.dtype if zero_point is not None else torch_dtype(output_dtype, "its output") if output_dtype else torch.uint8
-    )
-    if dtype.is_floating_point:
-        raise NotSupported(f"quantisation to {dtype} is not supported, only to integers")
-    levels = torch.round(x / _along(scale, x, axis, block_size))
+    """round(x / scale) + zero point, kept in the range of the integer type (half to even); narrow floats have no zero point."""
+    element = output_dtype or (elements[2] if zero_point is not None else TensorProto.UINT8)
+    ratio = x / _along(scale, x, axis, block_size).to(x.dtype)
+    limits = integer_range(element)
+    if limits is None:
+        return to_element(ratio, element, bool(saturate))
+    levels = torch.round(ratio)
     if zero_point is not None:
         levels = levels + _along(zero_point, x, axis, block_size).to(x.dtype)
-    return torch.clamp(levels, torch.iinfo(dtype).min, torch.iinfo(dtype).max).to(dtype)
+    return torch.clamp(levels, *limits).to(held_dtype(element, "its output"))
 
 
 @onnx_op("DequantizeLinear", since=10)

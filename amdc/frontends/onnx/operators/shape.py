@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from amdc.frontends.onnx.registry import NotSupported, onnx_op
-from amdc.frontends.onnx.tensors import torch_dtype
 
 
 @onnx_op("Identity")
@@ -29,16 +28,6 @@ def dropout(
     if training and ratio != 0.0:
         raise NotSupported("dropout in training mode is not supported; export the model in evaluation mode")
     return x, torch.ones(tuple(x.shape), dtype=torch.bool)
-
-
-@onnx_op("Cast", since=6)
-def cast(x: Tensor, /, *, to: int, saturate: int = 1, round_mode: str = "up") -> Tensor:
-    return x.to(torch_dtype(to, "its output"))
-
-
-@onnx_op("CastLike", since=15, typed=("like",))
-def cast_like(x: Tensor, like: Tensor, /, *, saturate: int = 1, round_mode: str = "up") -> Tensor:
-    return x.to(like.dtype)
 
 
 @onnx_op("Reshape", since=5, static=("shape",))
