@@ -132,9 +132,11 @@ class Walk:
 
 def is_stored(value: Value) -> bool:
     """Whether a value is a constant with contents of its own: neither traced, nor one element throughout, nor empty."""
+    if value.is_traced:
+        return False
     tensor = value.tensor
     strided = any(stride for stride, extent in zip(tensor.stride(), tensor.shape, strict=True) if extent > 1)
-    return not value.is_traced and tensor.numel() > 0 and (strided or not tensor.dim())
+    return tensor.numel() > 0 and (strided or not tensor.dim())
 
 
 def _tuple(results: Any) -> tuple[Tensor, ...]:
