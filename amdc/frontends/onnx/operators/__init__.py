@@ -19,6 +19,8 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     recurrent,
     reduction,
     resize,
+    sampling,
+    selection,
     sequence_mixing,
     shape,
     spectral,

@@ -56,4 +56,5 @@ def eye_like(x: Tensor, /, *, dtype: int | None = None, k: int = 0) -> Tensor:
 @onnx_op("Range", since=11, static=("start", "limit", "delta"))
 def range_(start: float, limit: float, delta: float, /, *, stash_type: int = 1, elements: tuple[int, ...] = (1, 1, 1)) -> Tensor:
     """Of constants: otherwise the shape would depend on values."""
-    return torch.arange(start, limit, delta, dtype=torch_dtype(elements[0], "its output"))
+    bounds = [bound[0] if isinstance(bound, list) else bound for bound in (start, limit, delta)]  # some exporters write [1]
+    return torch.arange(*bounds, dtype=torch_dtype(elements[0], "its output"))

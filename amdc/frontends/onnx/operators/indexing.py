@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
-from amdc.frontends.onnx.registry import NotSupported, onnx_op
+from amdc.frontends.onnx.registry import onnx_op
 
 REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
@@ -73,21 +72,6 @@ def one_hot(indices: Tensor, depth: int | list[int], values: Tensor, /, *, axis:
     positions = torch.arange(count).reshape([-1 if d == place else 1 for d in range(indices.dim() + 1)])
     hot = _positive(indices, count).unsqueeze(place) == positions
     return torch.where(hot, values[1], values[0])
-
-
-@onnx_op("Compress", since=9, static=("condition",))
-def compress(x: Tensor, condition: list[bool], /, *, axis: int | None = None) -> Tensor:
-    """The slices along the axis (or the elements) whose condition is true."""
-    chosen = torch.tensor([i for i, keep in enumerate(condition) if keep], dtype=torch.int64)
-    return torch.index_select(x.reshape(-1), 0, chosen) if axis is None else torch.index_select(x, axis, chosen)
-
-
-@onnx_op("NonZero", since=9)
-def non_zero(x: Tensor, /) -> Tensor:
-    """Only of constants: otherwise the shape would depend on values."""
-    if isinstance(x, FakeTensor):
-        raise NotSupported("the shape of its result depends on the values of the model's inputs")
-    return torch.nonzero(x).t()
 
 
 @onnx_op("Trilu", since=14, static=("k",))

@@ -1,10 +1,11 @@
-"""Matrix products."""
+"""Matrix products and determinants."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+import amdc.ir.ops  # noqa: F401  (registers torch.ops.amdc)
 from amdc.frontends.onnx.registry import onnx_op
 
 
@@ -34,3 +35,8 @@ def gemm(
 @onnx_op("Einsum", since=12)
 def einsum(*operands: Tensor, equation: str) -> Tensor:
     return torch.einsum(equation, *operands)
+
+
+@onnx_op("Det", since=11)
+def det(x: Tensor, /) -> Tensor:
+    return torch.ops.amdc.det.default(x)

@@ -80,17 +80,6 @@ def argmin(x: Tensor, /, *, axis: int = 0, keepdims: int = 1, select_last_index:
     return _extreme(torch.argmin, x, axis, keepdims, select_last_index)
 
 
-@onnx_op("TopK", since=1)
-def topk_attribute(x: Tensor, /, *, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
-    return topk(x, [k], axis=axis)
-
-
-@onnx_op("TopK", since=10, static=("k",))
-def topk(x: Tensor, k: list[int], /, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> tuple[Tensor, Tensor]:
-    values, indices = torch.topk(x, k[0], axis, bool(largest), True)
-    return values, indices
-
-
 @onnx_op("CumSum", since=11, static=("axis",))
 def cumsum(x: Tensor, axis: int | list[int], /, *, exclusive: int = 0, reverse: int = 0) -> Tensor:
     """Running sums along the axis; exclusive ones leave the element itself out, reverse ones run from the end."""

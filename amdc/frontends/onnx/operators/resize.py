@@ -1,11 +1,10 @@
-"""Resize and its predecessor Upsample; sampling from a grid."""
+"""Resize and its predecessor Upsample."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 import amdc.ir.ops  # noqa: F401  (registers torch.ops.amdc)
@@ -119,11 +118,3 @@ def _whole_roi(roi: list[float] | None, axes: list[int], rank: int) -> list[floa
     for i, axis in enumerate(axes):
         starts[axis], ends[axis] = roi[i], roi[len(axes) + i]
     return starts + ends
-
-
-@onnx_op("GridSample", since=16)
-def grid_sample(
-    x: Tensor, grid: Tensor, /, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros"
-) -> Tensor:
-    kind = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
-    return F.grid_sample(x, grid, kind, padding_mode, bool(align_corners))
