@@ -78,7 +78,7 @@ def _table() -> dict[Any, Rule]:
     for name in ("fmod", "remainder"):
         rules |= {getattr(getattr(aten, name), kind): _named(f"amdc_{name}", 2, cost=4) for kind in _BOTH}
     for name, sign in (("and", "&"), ("or", "|"), ("xor", "^")):
-        rules[getattr(aten, f"bitwise_{name}").Tensor] = Rule(f"{{0}} {sign} {{1}}")
+        rules |= {getattr(getattr(aten, f"bitwise_{name}"), kind): Rule(f"{{0}} {sign} {{1}}") for kind in _BOTH}
         rules[getattr(aten, f"logical_{name}").default] = Rule(f"({{0}} != 0) {sign} ({{1}} != 0)", "operands", 0)
     for kind in ("Tensor_Scalar", "Scalar", "Tensor_Tensor"):
         rules[getattr(aten.pow, kind)] = _named("amdc_pow", 2, cost=2 * TRANSCENDENTAL)

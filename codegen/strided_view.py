@@ -87,7 +87,7 @@ class Layout:
 
     def reshape(self, shape: Sequence[int]) -> Layout | None:
         """The same elements in the same order; None where an extent would cut an atom unevenly."""
-        left = [atom for axis in self.axes for atom in axis]
+        left = list(merged(atom for axis in self.axes for atom in axis))
         axes: list[Axis] = []
         for wanted in reversed(shape):
             taken: list[Atom] = []

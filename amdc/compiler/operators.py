@@ -4,18 +4,9 @@ from __future__ import annotations
 
 # Operators that the frontend reads, for the Graph in PyTorch, but that no kernel computes yet. A test holds this table against
 # what really lowers.
-WITHOUT_KERNELS = {
-    "Col2Im": "adds up overlapping elements, which needs float atomics or a gather form",
-    "GridSample": "no kernel samples at computed positions yet",
-    "TopK": "no kernel sorts yet",
-}
+WITHOUT_KERNELS: dict[str, str] = {}
 # Operators that compile except in some forms.
-PARTLY = {
-    "Einsum": "not with a repeated index in one operand",
-    "MaxPool": "float32 only",
-    "ScatterElements": "not with a reduction",
-    "ScatterND": "not with a reduction",
-}
+PARTLY: dict[str, str] = {}
 
 
 def compiled_operators() -> list[tuple[str, str, tuple[int, ...]]]:

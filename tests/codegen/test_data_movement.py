@@ -22,6 +22,7 @@ MOVES: dict[str, tuple[tuple[int, ...], Callable[[torch.Tensor], Any]]] = {
     "repeat": ((3, 5), lambda x: (x.repeat(2, 3), x.repeat(2, 1, 3))),
     "split": ((2, 7, 5), lambda x: (*x.split(3, 1), *x.split([2, 5], 1), *x.unbind(0))),
     "views": ((2, 6, 4), lambda x: (x.reshape(12, 4) + 0, x.unsqueeze(1), x[:1].squeeze(0), x.flatten(1) + 0)),
+    "views that cut unevenly": ((2, 3, 4), lambda x: (x.reshape(4, 1, 6) + 0, x.transpose(0, 1).reshape(4, 6))),
     "pad": ((2, 3, 5), lambda x: (F.pad(x, (1, 2)), F.pad(x, (0, 0, 2, 1), value=7), F.pad(x, (-1, 2, 1, -1)))),
     "pad apart": ((2, 3, 5), lambda x: F.pad(x, (1, 1, 0, 0, 1, 0))),
     "pad extent 1": ((1, 1, 5), lambda x: (F.pad(x, (0, 0, 1, 0, 0, 1)), F.pad(x, (4, 4, 1, 1)))),
