@@ -13,11 +13,13 @@ from amdc.code_object import CodeObject, waves_per_simd
 from amdc.compiler.bindings import expand
 from amdc.compiler.buckets import find_buckets
 from amdc.compiler.options import CompileOptions
+from amdc.compiler.static_shapes import require_static_shapes
 from amdc.errors import UsageError
 from amdc.program import Kernel, Program
 from amdc.target import Target, target
 
 if TYPE_CHECKING:
+    from amdc.codegen.lowering import Lowered
     from amdc.ir.graph import Graph
     from amdc.pass_manager import PassTime
 
@@ -72,7 +74,9 @@ def compile_model(model: Any, options: CompileOptions) -> Bundle:
     options.progress("import", 0, len(bindings), model_name(model))
 
     def load(shapes: Mapping[str, tuple[int, ...]], symbols: Mapping[str, int]) -> Graph:
-        return import_any(model, shapes, symbols, options.example_inputs, options.dynamic_shapes)
+        return import_any(
+            model, shapes, symbols, options.example_inputs, options.dynamic_shapes, specialize_inputs=options.specialize_inputs
+        )
 
     buckets = find_buckets(load, options)
     graphs = ((binding.key, load(binding.shapes, binding.symbols)) for binding in bindings)
@@ -91,9 +95,11 @@ def compile_graphs(graphs: Iterable[tuple[str, Graph]], options: CompileOptions)
     check_pass_names(options)
     linker = Linker()
     for key, graph in graphs:
+        require_static_shapes(graph, options.arch)
         optimise(graph, options)
         options.progress("lower", 0, 1, f"{key}: {len(graph.graph.nodes)} nodes")
-        linker.add(key, graph, lower(graph, hardware, LoweringOptions(options.opt_level)))
+        lowered = lower(graph, hardware, LoweringOptions(options.opt_level))
+        linker.add(key, graph, with_specialized(lowered, graph))
     code = toolchain.compile_all(
         linker.sources.values(),
         options.arch,
@@ -109,6 +115,15 @@ def compile_graphs(graphs: Iterable[tuple[str, Graph]], options: CompileOptions)
         sources={key: source.text for key, source in linker.sources.items()} if options.keep_source else None,
         options={"opt_level": options.opt_level, **settled},
     )
+
+
+def with_specialized(lowered: Lowered, graph: Graph) -> Lowered:
+    """The same with the values that inputs were compiled for in the Program's metadata: a session checks them."""
+    values = {name: array.tolist() for name, array in graph.meta.get("specialized", {}).items()}
+    if not values:
+        return lowered
+    metadata = {**lowered.program.metadata, "specialized": values}
+    return dataclasses.replace(lowered, program=dataclasses.replace(lowered.program, metadata=metadata))
 
 
 def with_resources(program: Program, code: dict[str, bytes], hardware: Target) -> Program:

@@ -21,8 +21,9 @@ class CompileOptions:
     """`shapes` binds whole inputs ({"x": (1, 3, 224, 224)}); an extent may be a symbol ({"x": ("N", 3, 224, 224)}). `bindings`
     binds symbols, the model's own and those of `shapes`: {"N": 1}, or {"N": (1, 8)} for a program each; several symbols give all
     combinations. `buckets` ({"S": (32, 64)}) are sizes to which a session pads its inputs with zeros along a symbol: right only
-    for models that mask their padding by an input. The pass manager's options (`print_before`, `print_after`, `dump`,
-    `bisect_limit`) mean what the command line's flags of the same name mean."""
+    for models that mask their padding by an input. `specialize_inputs` gives the values of inputs of an ONNX model that decide
+    shapes or operators' parameters ({"shape": [2, 3]}); the session refuses others. The pass manager's options (`print_before`,
+    `print_after`, `dump`, `bisect_limit`) mean what the command line's flags of the same name mean."""
 
     arch: str = "gfx803"
     opt_level: int = 2
@@ -31,6 +32,7 @@ class CompileOptions:
     buckets: Mapping[str, Sequence[int]] = field(default_factory=dict)
     example_inputs: Any = None
     dynamic_shapes: Mapping[str, Mapping[int, Any]] | None = None
+    specialize_inputs: Mapping[str, Any] = field(default_factory=dict)
     jobs: int | None = None
     keep_source: bool = False
     print_before: tuple[str, ...] = ()

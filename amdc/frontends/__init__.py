@@ -18,11 +18,12 @@ def import_any(
     bindings: Mapping[str, int] | None = None,
     example_inputs: Any = None,
     dynamic_shapes: Mapping[str, Mapping[int, Any]] | None = None,
+    specialize_inputs: Mapping[str, Any] | None = None,
 ) -> Graph:
     """The Graph of an nn.Module (with example inputs), an ExportedProgram, a path to one (.pt2), or an ONNX model (a path, bytes
     or a ModelProto); a Graph stays as it is. `shapes` and `bindings` give the sizes of whole inputs and of single symbols;
     `example_inputs` and `dynamic_shapes` (symbols' places: {input: {axis: symbol}}) belong to modules alone.
-    Raises ModelError and UsageError.
+    `specialize_inputs` (of ONNX models): see `amdc.frontends.onnx.import_model`. Raises ModelError and UsageError.
     """
     import torch
 
@@ -41,7 +42,7 @@ def import_any(
         return import_exported(program, shapes, bindings, model_name(model))
     from amdc.frontends.onnx import import_model
 
-    return import_model(model, shapes, bindings)
+    return import_model(model, shapes, bindings, specialize_inputs)
 
 
 def model_name(model: Any) -> str:

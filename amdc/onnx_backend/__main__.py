@@ -52,6 +52,8 @@ def main(
     for outcome in run_cases(chosen, BACKENDS[device], jobs, lambda case: limit or LIMIT.get(case.group, DEFAULT_LIMIT)):
         outcomes.append(outcome)
         show_progress(len(outcomes), chosen, outcomes)
+        if len(outcomes) % 100 == 0:
+            write(outcomes, failures, results)
     write(outcomes, failures, results)
     verdict = judge(outcomes, expected, None if groups else {case.name for case in cases})
     if text := verdict_text(device, verdict):

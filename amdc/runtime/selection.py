@@ -32,9 +32,12 @@ class Selection:
 def select(bundle: Bundle, given: Mapping[str, Any]) -> Selection:
     """The program for these inputs. Raises `InputError` for wrong names, dtypes, and shapes that nothing was compiled for."""
     programs = bundle.programs
-    if len(programs) == 1 and not bundle.buckets:
+    if bundle.schedule or (len(programs) == 1 and not bundle.buckets):
         key, program = next(iter(programs.items()))
-        return Selection(key, check_inputs(program.inputs, given))
+        arrays = check_inputs(program.inputs, given)
+        if wrong := specialized_mismatches(program, arrays):
+            raise InputError("\n".join(wrong))
+        return Selection(key, arrays)
     first = next(iter(programs.values()))
     arrays = given_arrays = check_inputs(first.inputs, given, shapes=False)
     kept: dict[str, list[tuple[int, int]]] = {}
@@ -43,9 +46,19 @@ def select(bundle: Bundle, given: Mapping[str, Any]) -> Selection:
         for name, axes in buckets.outputs.items():
             kept.setdefault(name, []).extend((axis, extent) for axis in axes)
     for key, program in programs.items():
-        if all(arrays[port.name].shape == port.shape for port in program.inputs):
+        fits = all(arrays[port.name].shape == port.shape for port in program.inputs)
+        if fits and not specialized_mismatches(program, arrays):
             return Selection(key, arrays, kept)
     raise InputError(_no_program(first.inputs, given_arrays, programs))
+
+
+def specialized_mismatches(program: Program, arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """A line for each input whose value is not the one that the program was compiled for (`specialize_inputs`)."""
+    return [
+        f"input '{name}' is {arrays[name].tolist()}, but the model is compiled for {value} alone; compile it again for others"
+        for name, value in program.metadata.get("specialized", {}).items()
+        if not np.array_equal(arrays[name], np.array(value, arrays[name].dtype), equal_nan=arrays[name].dtype.kind == "f")
+    ]
 
 
 def pad(arrays: Mapping[str, np.ndarray], buckets: Buckets) -> tuple[dict[str, np.ndarray], int]:

@@ -48,8 +48,8 @@ def if_(walk: Walk, node: onnx.NodeProto, label: str, scope: Scope, arguments: A
     branches = {name: _graph(node, name) for name in ("then_branch", "else_branch")}
     if condition.content is not None:
         chosen = branches["then_branch" if bool(condition.content.reshape(-1)[0]) else "else_branch"]
-        return list(_run(walk, chosen, label, scope, []))
-    then, other = (_run(walk, graph, label, scope, []) for graph in branches.values())
+        return list(run_graph(walk, chosen, label, scope, []))
+    then, other = (run_graph(walk, graph, label, scope, []) for graph in branches.values())
     for name, a, b in zip(node.output, then, other, strict=True):
         if a.element != b.element or a.tensor.shape != b.tensor.shape:
             raise NeedsConstant(
@@ -76,7 +76,7 @@ def loop(walk: Walk, node: onnx.NodeProto, label: str, scope: Scope, arguments: 
         if len(rows) == MOST_ITERATIONS:
             raise NotSupported(f"it runs more than {MOST_ITERATIONS} times, which would make as many copies of its body")
         index = constant(torch.tensor(len(rows), dtype=torch.int64))
-        going, *results = _run(walk, body, label, scope, [index, going, *state])
+        going, *results = run_graph(walk, body, label, scope, [index, going, *state])
         state, row = results[: len(state)], results[len(state) :]
         rows.append(row)
     scanned = list(body.output)[1 + len(state) :]
@@ -123,7 +123,7 @@ def _scan(walk: Walk, label: str, scope: Scope, given: list[Value], settings: di
             _select(walk, label, source, axis, length - 1 - step if back else step)
             for source, axis, back in zip(sources, axes, backwards, strict=True)
         ]
-        results = _run(walk, body, label, scope, [*state, *slices])
+        results = run_graph(walk, body, label, scope, [*state, *slices])
         state, row = results[: len(state)], results[len(state) :]
         rows.append(row)
     outputs = list(body.output)[len(state) :]
@@ -133,7 +133,7 @@ def _scan(walk: Walk, label: str, scope: Scope, given: list[Value], settings: di
     return [*state, *(_stack(walk, label, columns[i], output, out_axes[i]) for i, output in enumerate(outputs))]
 
 
-def _run(walk: Walk, graph: onnx.GraphProto, label: str, outer: Scope, arguments: Iterable[Value]) -> list[Value]:
+def run_graph(walk: Walk, graph: onnx.GraphProto, label: str, outer: Scope, arguments: Iterable[Value]) -> list[Value]:
     """The outputs of a subgraph. Its nodes see the values outside; what they record carries the user's node."""
     scope = outer.inner(label)
     for initializer in graph.initializer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from amdc.errors import ModelError
 from amdc.frontends.onnx.check import check_model, default_opset, node_label, opsets
-from amdc.frontends.onnx.elements import element_name
+from amdc.frontends.onnx.elements import element_name, to_user
 from amdc.frontends.onnx.inputs import BoundInput, bind_inputs
 from amdc.frontends.onnx.load import Model, load_model
 from amdc.frontends.onnx.specialize import read_specialized
@@ -56,13 +57,32 @@ def import_model(
     ir_version, producer).
     Raises ModelError (unreadable, invalid, unsupported) and UsageError (no such file, unknown input, unbound dimension).
     """
+    with prepare(model, shapes, bindings) as prepared:
+        return _import(prepared, read_specialized(prepared.model.name, prepared.bound, specialize_inputs or {}))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checked model with settled inputs. `scope` holds its weights."""
+
+    model: Model
+    bound: dict[str, BoundInput]
+    scope: Scope
+
+
+@contextmanager
+def prepare(
+    model: str | Path | bytes | onnx.ModelProto,
+    shapes: Mapping[str, tuple[int, ...]] | None,
+    bindings: Mapping[str, int] | None,
+) -> Iterator[Prepared]:
+    """What every import begins with, and the state of torch in which it goes on. Raises what `import_model` does."""
     loaded = load_model(model)
     check_model(loaded)
     weights = read_weights(loaded)
     bound = bind_inputs(loaded, dict(shapes or {}), dict(bindings or {}))
-    known = read_specialized(loaded.name, bound, specialize_inputs or {})
     with torch.no_grad(), _quiet("torch._subclasses.fake_tensor"):
-        return _import(loaded, weights, bound, known)
+        yield Prepared(loaded, bound, Scope(opsets(loaded.proto), weights))
 
 
 @contextmanager
@@ -98,9 +118,9 @@ def read_weights(model: Model) -> dict[str, Value]:
     return weights
 
 
-def _import(model: Model, weights: dict[str, Value], bound: dict[str, BoundInput], known: dict[str, Tensor]) -> Graph:
+def _import(prepared: Prepared, known: dict[str, Tensor]) -> Graph:
+    model, bound, scope = prepared.model, prepared.bound, prepared.scope
     recorder = Recorder()
-    scope = Scope(opsets(model.proto), dict(weights))
     for name, port in bound.items():
         traced = recorder.placeholder(name, port.shape, port.dtype)
         scope.values[name] = Value(traced, port.element, known.get(name), frozenset([name]))
@@ -108,7 +128,7 @@ def _import(model: Model, weights: dict[str, Value], bound: dict[str, BoundInput
     for index, node in enumerate(model.proto.graph.node):
         walk.top_node(node, node_label(node, index), scope)
     if walk.failures:
-        raise _failure(model.name, walk, frozenset(known)) from walk.cause
+        raise failure(model.name, walk, frozenset(known)) from walk.cause
     names = tuple(output.name for output in model.proto.graph.output)
     results = [scope.values[name] for name in names]
     outputs = tuple(walk.output(value, name) for value, name in zip(results, names, strict=True))
@@ -118,18 +138,19 @@ def _import(model: Model, weights: dict[str, Value], bound: dict[str, BoundInput
         "input_types": tuple(element_name(port.element) for port in bound.values()),
         "output_types": tuple(element_name(value.element) for value in results),
         "folded": tuple(name for value, name in zip(results, names, strict=True) if value.inputs and is_stored(value)),
-        "specialized": {name: tensor.numpy() for name, tensor in known.items()},
-        "model": _about(model.proto),
+        "specialized": {name: to_user(tensor, bound[name].element) for name, tensor in known.items()},
+        "model": about(model.proto),
     }
     return recorder.finish(outputs, meta)
 
 
-def _about(proto: onnx.ModelProto) -> dict[str, Any]:
+def about(proto: onnx.ModelProto) -> dict[str, Any]:
+    """What a Graph keeps of the model's header."""
     producer = f"{proto.producer_name} {proto.producer_version}".strip()
     return {"opset": default_opset(proto), "ir_version": proto.ir_version, "producer": producer}
 
 
-def _failure(name: str, walk: Walk, specialized: frozenset[str]) -> ModelError:
+def failure(name: str, walk: Walk, specialized: frozenset[str] = frozenset()) -> ModelError:
     """The error for all nodes that failed; a NeedsConstants where constant inputs would help."""
     count = len(walk.failures)
     shown = "\n  ".join(walk.failures[:SHOWN_FAILURES])

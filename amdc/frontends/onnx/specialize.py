@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import onnx
 from torch import Tensor
 
 from amdc.errors import UsageError
-from amdc.frontends.onnx.elements import NARROW, to_held
+from amdc.frontends.onnx.elements import to_held
 from amdc.frontends.onnx.inputs import BoundInput
 
 
@@ -21,9 +22,10 @@ def read_specialized(model: str, bound: Mapping[str, BoundInput], given: Mapping
             problems.append(f"no input is called '{name}'; the inputs are: {', '.join(bound)}")
             continue
         port = bound[name]
-        tensor = to_held(array, port.element) if port.element in NARROW or array.dtype.kind in "biuf" else None
-        if tensor is None or tensor.dtype != port.dtype or tuple(tensor.shape) != port.shape:
-            wanted = f"{str(port.dtype)[6:]} {list(port.shape)}"
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(port.element)
+        tensor = to_held(array, port.element) if array.dtype == dtype else None
+        if tensor is None or tuple(tensor.shape) != port.shape:
+            wanted = f"{dtype} {list(port.shape)}"
             problems.append(f"input '{name}' is {wanted}; its value is given as {array.dtype} {list(array.shape)}")
         else:
             known[name] = tensor
