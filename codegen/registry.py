@@ -31,6 +31,7 @@ MODULES = (
     "sampling",
     "rearrangement",
     "matmul",
+    "attention",
     "convolution",
 )
 

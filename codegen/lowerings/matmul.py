@@ -11,7 +11,7 @@ from torch.fx import Node
 from amdc.codegen.builder import ProgramBuilder
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.matmul_kernels import launch_product
-from amdc.codegen.lowerings.matmul_operands import Bias, check_operands, make_product
+from amdc.codegen.lowerings.matmul_operands import Bias, check_operands, is_accessible, make_product
 from amdc.codegen.lowerings.views import place_result
 from amdc.codegen.registry import lowers
 from amdc.errors import InternalError
@@ -52,5 +52,5 @@ def lower_product(item: Item, builder: ProgramBuilder, a: Node, b: Node, n: int,
     check_operands(item, a, b, bias.node if bias else None)
     if item.before and item.anchor is not None and item.anchor.args[data] is not item.before[-1]:
         raise InternalError(f"'{item.node.name}' has a prologue that is not on the left operand; fuse none there")
-    result = place_result(item, builder)
+    result = place_result(item, builder, is_accessible)
     launch_product(item, builder, make_product(builder, a, b, result, n, bias))

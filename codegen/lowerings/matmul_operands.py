@@ -5,28 +5,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import torch
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
-from amdc.codegen.strided_view import Axis, Layout, StridedView, common_atoms
+from amdc.codegen.strided_view import Axis, Layout, StridedView, common_atoms, merged
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.kernels import gemm
 from amdc.program import ITEM_SIZES
 
-MAX_BYTES = 1 << 30  # of a tensor: the kernels mark what is outside by offsets behind that
+MAX_BYTES = 1 << 30  # of a tensor, and of one of as many floats: the kernels mark what is outside by offsets behind that
 
 
 def check_operands(item: Item, *operands: Node | None) -> None:
-    """Raises `ModelError` for a dtype, a size or an extent that the kernels do not take; the result counts as an operand too."""
+    """Raises `ModelError` for a size or an extent that the kernels do not take; the result counts as an operand too."""
     name = (item.node.meta.get("source") or (item.node.name,))[0]
     for operand in filter(None, (*operands, item.node)):
         shape = ir.shape(operand)
-        if ir.dtype(operand) is not torch.float32:
-            raise ModelError(f"'{name}' computes in {ir.dtype(operand)}; convolutions and matrix products are made for float32")
-        if 4 * math.prod(shape) >= MAX_BYTES:
+        if max(4, ITEM_SIZES[dtype_name(operand)]) * math.prod(shape) >= MAX_BYTES:
             raise ModelError(f"'{name}' has an operand of shape {shape}: 1 GiB or more; use a smaller batch or input")
         if 0 in shape:
             raise ModelError(f"'{name}' has an operand without elements, of shape {shape}; give it at least one")
@@ -34,9 +32,9 @@ def check_operands(item: Item, *operands: Node | None) -> None:
 
 @dataclass(frozen=True)
 class Matrix:
-    """An operand or the result: element (column, k) of batch (o, i): column * `column` + k * `k` + o * `outer` + i * `inner`
-    elements into `place`. `extent` counts the elements of one matrix from its first to its last, padding included. Columns are the
-    rows m of A and the columns n of B; of C, they are n, and k stands for m."""
+    """An operand or the result: element (column, k) of batch (o, i) lies column * `column` + k * `k` + o * `outer` + i * `inner`
+    elements into `place`. `extent` counts the elements of one matrix, first to last, padding included. Columns are the rows m
+    of A and the columns n of B; of C, they are n, and k stands for m."""
 
     place: Place
     column: int
@@ -44,6 +42,11 @@ class Matrix:
     outer: int
     inner: int
     extent: int
+
+    @property
+    def nbytes(self) -> int:
+        """Of one matrix, from its first element to its last."""
+        return self.extent * ITEM_SIZES[self.place.dtype]
 
     def layout(self) -> int:
         """What gemm_panels.h calls its layout: dwordx4 needs everything in multiples of 4."""
@@ -86,7 +89,9 @@ class Product:
 def make_product(builder: ProgramBuilder, a: Node, b: Node, result: StridedView, n: int, bias: Bias | None) -> Product:
     """The product of [..., m, k] and [..., k, n]; the rows of `b` may be padded beyond n. A view that the kernels cannot read,
     because a dimension has several strides, a negative one, or the batches step in more than two, is made dense."""
-    views = [builder.view(node) if _readable(builder.view(node).layout) else builder.view(builder.place(node)) for node in (a, b)]
+    views = [
+        builder.view(node) if is_accessible(builder.view(node).layout) else builder.view(builder.place(node)) for node in (a, b)
+    ]
     batches = _batches([*views, result])
     if batches is None:
         views = [builder.view(builder.place(node)) for node in (a, b)]
@@ -99,9 +104,12 @@ def make_product(builder: ProgramBuilder, a: Node, b: Node, result: StridedView,
     return Product(m, n, k, outer, inner, left, right, _matrix(result, -1, -2, n, m, strides[2]), bias)
 
 
-def _readable(layout: Layout) -> bool:
+def is_accessible(layout: Layout) -> bool:
+    """Whether one operand's strides are such that the kernels can read, or write, it."""
     atoms = [atom for axis in layout.axes for atom in axis]
-    return len(layout.axes[-1]) < 2 and len(layout.axes[-2]) < 2 and all(stride >= 0 for _, stride in atoms)
+    batch = merged(atom for axis in layout.axes[:-2] for atom in axis)
+    single = all(len(axis) <= 1 for axis in layout.axes[-2:])
+    return single and len(batch) <= 2 and all(stride >= 0 for _, stride in atoms)
 
 
 def _batches(views: list[StridedView]) -> tuple[tuple[int, int], list[tuple[int, int]]] | None:

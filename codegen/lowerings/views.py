@@ -48,10 +48,11 @@ def copy(item: Item, builder: ProgramBuilder, view: StridedView, to: Place) -> N
     launch_copy(builder, item, domain, Source(view.base, view.base.dtype, strides, view.layout.offset), to)
 
 
-def place_result(item: Item, builder: ProgramBuilder) -> StridedView:
-    """Where a kernel that writes through strides puts its result: in the order that the operators behind it rearrange it to."""
+def place_result(item: Item, builder: ProgramBuilder, fits: Callable[[Layout], bool]) -> StridedView:
+    """Where a kernel that writes through strides puts its result: in the order that the operators behind it rearrange it to, if
+    that `fits` the kernel's strides."""
     wanted = None if builder.opt_level == 0 or builder.is_placed(item.node) else output_layout(item.node)
-    if wanted is None:
+    if wanted is None or not fits(wanted):
         return builder.view(builder.place(item.node))
     place = builder.activation(item.node.name, dtype_name(item.node), ir.shape(item.node))
     builder.defer(item.node, 0, StridedView(place, wanted), lambda to, found: copy(item, builder, found, to))

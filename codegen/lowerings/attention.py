@@ -1,0 +1,204 @@
+"""Scaled dot-product attention, on attention.hip or, for a few rows, attention_decode.hip; operands are read where they lie."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from torch.fx import Node
+
+from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.dtypes import TAGS
+from amdc.codegen.expression import dtype_name
+from amdc.codegen.item import Item
+from amdc.codegen.lowerings.views import place_result
+from amdc.codegen.magic import magic
+from amdc.codegen.operators import TRANSCENDENTAL
+from amdc.codegen.registry import lowers
+from amdc.codegen.strided_view import Layout, StridedView
+from amdc.codegen.typed import arguments
+from amdc.errors import ModelError
+from amdc.ir import graph as ir
+from amdc.ir.ops.attention import attention
+from amdc.kernels import attention as kernels
+from amdc.kernels.template import KernelTemplate
+from amdc.program import ITEM_SIZES
+
+MAX_BYTES = 1 << 30  # of a tensor: the kernels mark what is outside by offsets behind that
+STORED = ("float32", "float16", "bfloat16")
+# Time of a work-group over its share of the work, relative to one of 64 rows: fewer rows share the loading of K and V.
+OVERHEAD = {64: 1.0, 32: 1.2, 16: 1.7}
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor of rank 4 whose last dimension is contiguous, or a mask: its memory from its first element on, and its strides."""
+
+    place: Place
+    strides: tuple[int, ...]
+
+    @property
+    def in_fours(self) -> bool:
+        """Whether rows start, and batches and heads step, in multiples of 16 bytes of fp32."""
+        aligned = self.place.offset % 16 == 0 and all(stride % 4 == 0 for stride in self.strides[:3])
+        return self.place.dtype == "float32" and aligned
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """q [batch, groups * heads, m, d], k [batch, groups, n, d], v [batch, groups, n, e]."""
+
+    batch: int
+    groups: int
+    heads: int
+    m: int
+    n: int
+    d: int
+    e: int
+
+    @property
+    def rows(self) -> int:
+        """Of all heads that share keys."""
+        return self.heads * self.m
+
+
+@lowers(attention)
+def lower_attention(item: Item, builder: ProgramBuilder) -> None:
+    """(q, k, v, mask, scale, causal, softcap): results of more columns than a kernel holds take several launches."""
+    given = arguments(item)
+    q, k, v, mask = (given[name] for name in ("q", "k", "v", "mask"))
+    _check(item, [q, k, v], mask)
+    (batch, heads, m, d), (_, groups, n, e) = ir.shape(q), ir.shape(v)
+    sizes = Sizes(batch, groups, heads // groups, m, n, d, e)
+    tensors = [_operand(builder, node) for node in (q, k, v)]
+    masked = None if mask is None else _mask(builder, mask, (batch, heads, m, n))
+    result = place_result(item, builder, _is_accessible)
+    out = Operand(result.base, _strides(result.layout) or ())
+    for first in range(0, e, kernels.MOST_COLUMNS):
+        columns = min(e - first, kernels.MOST_COLUMNS)
+        parts = [*tensors[:2], *(_columns(tensor, first) for tensor in (tensors[2], out))]
+        _launch(item, builder, replace(sizes, e=columns), parts, masked, given)
+
+
+def _check(item: Item, operands: list[Node], mask: Node | None) -> None:
+    """Raises `ModelError` for dtypes and sizes that the kernels do not take."""
+    if mask is not None and dtype_name(mask) not in ("bool", *STORED):
+        raise ModelError(
+            f"'{item.user_name}' has an attention mask of {dtype_name(mask)}; it must be of bool or {', '.join(STORED)}"
+        )
+    for operand in (*operands, item.node):
+        dtype = dtype_name(operand)
+        if dtype not in STORED or dtype != dtype_name(operands[0]):
+            held = ", ".join(map(dtype_name, operands))
+            known = ", ".join(STORED)
+            raise ModelError(
+                f"'{item.user_name}' computes attention of {held}; all must have one dtype of {known}: convert the model"
+            )
+        if 4 * math.prod(ir.shape(operand)) >= MAX_BYTES or 0 in ir.shape(operand):
+            raise ModelError(f"'{item.user_name}' has an operand of shape {ir.shape(operand)}; it must hold 1 element to 1 GiB")
+
+
+def _strides(layout: Layout) -> tuple[int, ...] | None:
+    """The stride of each dimension; None where one has several, or a negative one."""
+    if any(len(axis) > 1 or any(stride < 0 for _, stride in axis) for axis in layout.axes):
+        return None
+    return tuple(axis[0][1] if axis else 0 for axis in layout.axes)
+
+
+def _is_accessible(layout: Layout) -> bool:
+    strides = _strides(layout)
+    return strides is not None and (strides[-1] == 1 or not layout.axes[-1])
+
+
+def _operand(builder: ProgramBuilder, node: Node) -> Operand:
+    view = builder.view(node)
+    return _from(view if _is_accessible(view.layout) else builder.view(builder.place(node)))
+
+
+def _from(view: StridedView) -> Operand:
+    """A view whose dimensions have a stride each."""
+    strides, place, offset = _strides(view.layout), view.base, view.layout.offset
+    assert strides is not None
+    rest = replace(place, shape=(place.numel - offset,), offset=place.offset + offset * ITEM_SIZES[place.dtype])
+    return Operand(rest if offset else place, strides)
+
+
+def _mask(builder: ProgramBuilder, mask: Node, shape: tuple[int, ...]) -> Operand:
+    """A mask that broadcasts to `shape` through strides of 0."""
+    view = builder.view(mask)
+    wide = StridedView(view.base, view.layout.expand(shape))
+    if _strides(wide.layout) is None:
+        place = builder.place(mask)
+        wide = StridedView(place, Layout.dense(place.shape).expand(shape))
+    return _from(wide)
+
+
+def _columns(tensor: Operand, first: int) -> Operand:
+    """The tensor from column `first` on."""
+    place = tensor.place
+    moved = replace(place, shape=(place.numel - first,), offset=place.offset + first * ITEM_SIZES[place.dtype])
+    return replace(tensor, place=moved) if first else tensor
+
+
+def _launch(
+    item: Item, builder: ProgramBuilder, sizes: Sizes, parts: list[Operand], mask: Operand | None, given: dict[str, object]
+) -> None:
+    """`parts`: q, k, v and the result, with as many columns of the last two as `sizes` says."""
+    scale, softcap, causal = float(given["scale"]), float(given["softcap"]), bool(given["causal"])  # type: ignore[arg-type]
+    parameters = {
+        "TYPE": TAGS[parts[0].place.dtype],
+        "MASK_TYPE": TAGS[mask.place.dtype] if mask else "float",
+        "CAUSAL": int(causal),
+        "MASK": _mask_kind(mask, sizes),
+        "SOFTCAP": int(softcap > 0),
+        "VECTORS": int(all(part.in_fours for part in parts) and sizes.d % 4 == 0 and sizes.e % 4 == 0),
+        "WIDTH": sizes.d,
+        "V_WIDTH": sizes.e,
+    }
+    template, choice, grid, lanes = _choose(builder, sizes)
+    strides = [stride for part in parts for stride in part.strides[:3]]
+    masked = (mask.place, *mask.strides) if mask else ()
+    numbers = (sizes.m, sizes.n, sizes.heads, *magic(sizes.m), *strides, scale / softcap if softcap > 0 else scale, softcap)
+    products = sizes.batch * sizes.groups * sizes.rows * sizes.n
+    builder.launch(
+        template,
+        parameters | choice,
+        item=item,
+        grid=grid,
+        arguments=(*(part.place for part in parts), *numbers, *masked),
+        writes=(parts[3].place,),
+        flops=products * (2 * (sizes.d + sizes.e) + TRANSCENDENTAL),
+        bytes_moved=_bytes(sizes, parts, mask),
+        hint="causal" if causal else "",
+        block=(lanes, 1, 1),
+    )
+
+
+def _mask_kind(mask: Operand | None, sizes: Sizes) -> int:
+    """0 none, 1 the same for all rows of a work-group, 2 by row."""
+    if mask is None:
+        return 0
+    _, head, row, _ = mask.strides
+    return 1 if row == 0 and (head == 0 or sizes.heads == 1) else 2
+
+
+def _choose(builder: ProgramBuilder, sizes: Sizes) -> tuple[KernelTemplate, dict[str, int | str], tuple[int, int, int], int]:
+    """The template, its parameter of rows, its grid and its lanes."""
+    held = next((rows for rows in kernels.HELD_ROWS if rows >= sizes.rows), 0)
+    if held and held * -(-max(sizes.d, sizes.e) // 64) <= kernels.DECODE_QUADS:
+        return kernels.ATTENTION_DECODE, {"HELD": held}, (1, sizes.groups, sizes.batch), 256
+    units = builder.target.card().compute_units
+
+    def cost(rows: int) -> float:
+        busiest = -(-(-(-sizes.rows // rows) * sizes.groups * sizes.batch) // units)
+        return busiest * rows * OVERHEAD[rows]
+
+    rows = min(kernels.GROUP_ROWS, key=cost)
+    return kernels.ATTENTION, {"GROUP_ROWS": rows}, (-(-sizes.rows // rows), sizes.groups, sizes.batch), 4 * rows
+
+
+def _bytes(sizes: Sizes, parts: list[Operand], mask: Operand | None) -> int:
+    """The least traffic: each operand once."""
+    per_batch = sizes.rows * (sizes.d + sizes.e) + sizes.n * (sizes.d + sizes.e)
+    moved = sizes.batch * sizes.groups * per_batch * ITEM_SIZES[parts[0].place.dtype]
+    return moved + (mask.place.nbytes if mask else 0)

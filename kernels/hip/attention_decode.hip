@@ -1,0 +1,115 @@
+// attention_decode.hip: attention of a few rows over all keys, as in decoding: bound by the reading of K and V, which are read once.
+//
+// Shapes   As attention.hip's: the rows of all heads that share keys are one list of heads * M <= HELD rows, which a work-group computes.
+// Method   16 lanes take a key: each multiplies 4 neighbouring values of d in 64, DPP adds them up. The 16 such teams of a work-group walk
+//          the keys in turns, each with an online softmax and a result of its own; at the end they are combined in LDS.
+// Options  As attention.hip's; HELD 1, 2, 4 or 8 rows.
+// Launch   256 lanes; grid (1, G, B).
+// Limits   tensors below 1 GiB; HELD * ceil(WIDTH / 64) at most 8, for the registers.
+// Versions Tiles of 16 rows in attention.hip: 15 of 16 multiply-adds are for rows that are not there, and a wave alone walks the keys. Split
+//          keys over work-groups with a second kernel that reduces: another launch costs what 1,500 keys of 64 values take one CU.
+#include "amdc.h"
+#include "amdc_types.h"
+#include "amdc_math.h"
+#ifndef TYPE
+#define TYPE float
+#define MASK_TYPE float
+#define HELD 1
+#define WIDTH 64
+#define V_WIDTH 64
+#define CAUSAL 0
+#define MASK 0
+#define SOFTCAP 0
+#define VECTORS 1
+#endif
+#include "attention_parts.h"
+#define TEAMS 16
+#define AHEAD 4 // keys of a team whose loads are under way
+#define QUADS ((WIDTH + 63) / 64)
+#define V_QUADS ((V_WIDTH + 63) / 64)
+
+AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, unsigned k_bytes, const void *v, unsigned v_bytes, void *o,
+                             unsigned o_bytes, unsigned M, unsigned N, unsigned heads, unsigned m_multiplier, unsigned m_shift,
+                             unsigned q_batch, unsigned q_head, unsigned q_row, unsigned k_batch, unsigned k_head, unsigned k_row,
+                             unsigned v_batch, unsigned v_head, unsigned v_row, unsigned o_batch, unsigned o_head, unsigned o_row,
+                             float scale, float cap MASK_PARAMS) {
+    AMDC_SHARED static float maxima[TEAMS], totals[TEAMS];
+    AMDC_SHARED static __attribute__((aligned(16))) float results[TEAMS][64 * V_QUADS];
+    const unsigned g = amdc_group_y(), b = amdc_group_z(), c = amdc_thread() % 16, team = amdc_thread() / 16;
+    amdc_buffer from_q = amdc_make(q, q_bytes), from_k = amdc_make(k, k_bytes), from_v = amdc_make(v, v_bytes), to = amdc_make(o, o_bytes);
+    const unsigned k_base = SIZE * (b * k_batch + g * k_head), v_base = SIZE * (b * v_batch + g * v_head);
+    Place place[HELD];
+    amdc_f4 query[HELD][QUADS], result[HELD][V_QUADS] = {};
+    float maximum[HELD], total[HELD] = {};
+#pragma unroll
+    for (unsigned r = 0; r < HELD; ++r) {
+        place[r] = Place::of(r, M, heads, g, m_multiplier, m_shift);
+        unsigned row = place[r].inside ? SIZE * (b * q_batch + place[r].head * q_head + place[r].m * q_row) : BEHIND;
+#pragma unroll
+        for (unsigned i = 0; i < QUADS; ++i) query[r][i] = load_four(from_q, row, i * 64 + c * 4, WIDTH);
+        maximum[r] = -__builtin_inff();
+    }
+    for (unsigned first = 0; first < N; first += TEAMS * AHEAD) {
+        amdc_f4 key[AHEAD][QUADS], value[AHEAD][V_QUADS];
+        float score[HELD][AHEAD];
+#pragma unroll
+        for (unsigned u = 0; u < AHEAD; ++u) {
+            unsigned n = first + u * TEAMS + team;
+#pragma unroll
+            for (unsigned i = 0; i < QUADS; ++i) key[u][i] = load_four(from_k, n < N ? k_base + SIZE * n * k_row : BEHIND, i * 64 + c * 4, WIDTH);
+#pragma unroll
+            for (unsigned i = 0; i < V_QUADS; ++i)
+                value[u][i] = load_four(from_v, n < N ? v_base + SIZE * n * v_row : BEHIND, i * 64 + c * 4, V_WIDTH);
+        }
+#pragma unroll
+        for (unsigned u = 0; u < AHEAD; ++u)
+#pragma unroll
+            for (unsigned r = 0; r < HELD; ++r) {
+                float sum = 0.0f;
+#pragma unroll
+                for (unsigned i = 0; i < QUADS; ++i)
+#pragma unroll
+                    for (unsigned j = 0; j < 4; ++j) sum += query[r][i][j] * key[u][i][j];
+                unsigned n = first + u * TEAMS + team;
+                sum = row_sum(sum) * scale;
+                sum = masked(SOFTCAP ? cap * amdc_tanh(sum) : sum MASK_PASSED(b, place[r], n));
+                score[r][u] = n < N && (!CAUSAL || (int)n <= (int)(place[r].m + N - M)) ? sum : -__builtin_inff();
+            }
+#pragma unroll
+        for (unsigned r = 0; r < HELD; ++r) {
+            float highest = score[r][0];
+            for (unsigned u = 1; u < AHEAD; ++u) highest = __builtin_fmaxf(highest, score[r][u]);
+            float factor = advance(maximum[r], total[r], highest);
+#pragma unroll
+            for (unsigned i = 0; i < V_QUADS; ++i) result[r][i] *= factor;
+#pragma unroll
+            for (unsigned u = 0; u < AHEAD; ++u) {
+                float share = weight(score[r][u], maximum[r]);
+                total[r] += share;
+#pragma unroll
+                for (unsigned i = 0; i < V_QUADS; ++i)
+#pragma unroll
+                    for (unsigned j = 0; j < 4; ++j) result[r][i][j] += share * value[u][i][j];
+            }
+        }
+    }
+#pragma unroll
+    for (unsigned r = 0; r < HELD; ++r) {
+        if (c == 0) maxima[team] = maximum[r], totals[team] = total[r];
+        amdc_barrier();
+        float highest = -__builtin_inff(), sum = 0.0f;
+        for (unsigned t = 0; t < TEAMS; ++t) highest = __builtin_fmaxf(highest, maxima[t]);
+        for (unsigned t = 0; t < TEAMS; ++t) sum += totals[t] * weight(maxima[t], highest);
+        float factor = sum == 0.0f ? 0.0f : weight(maximum[r], highest) * __builtin_amdgcn_rcpf(sum);
+#pragma unroll
+        for (unsigned i = 0; i < V_QUADS; ++i) *(amdc_f4 *)&results[team][i * 64 + c * 4] = result[r][i] * factor;
+        amdc_barrier();
+        unsigned at = SIZE * (b * o_batch + place[r].head * o_head + place[r].m * o_row);
+        for (unsigned e = amdc_thread(); e < V_WIDTH && place[r].inside; e += AMDC_BLOCK) {
+            float combined = 0.0f;
+            for (unsigned t = 0; t < TEAMS; ++t) combined += results[t][e];
+            amdc_store<TYPE>(to, at + SIZE * e, combined);
+        }
+        amdc_barrier();
+    }
+}
