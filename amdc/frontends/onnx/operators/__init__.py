@@ -7,6 +7,7 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     constants,
     convolution,
     indexing,
+    integer,
     legacy,
     linear,
     losses,
@@ -15,6 +16,7 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     pointwise,
     pooling,
     quantization,
+    random,
     rearrange,
     recurrent,
     reduction,
@@ -24,4 +26,5 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     sequence_mixing,
     shape,
     spectral,
+    training,
 )

@@ -12,7 +12,7 @@ from amdc.frontends.onnx.registry import onnx_op
 from amdc.frontends.onnx.tensors import torch_dtype
 
 
-def _along(parameter: Tensor, x: Tensor, axis: int, block_size: int) -> Tensor:
+def along(parameter: Tensor, x: Tensor, axis: int, block_size: int = 0) -> Tensor:
     """A scale or zero point in the shape that broadcasts to x: for all, one for each slice of `axis`, or one for each block."""
     if parameter.numel() == 1:
         return parameter.reshape(())
@@ -38,13 +38,13 @@ def quantize_linear(
 ) -> Tensor:
     """round(x / scale) + zero point, kept in the range of the integer type (half to even); narrow floats have no zero point."""
     element = output_dtype or (elements[2] if zero_point is not None else TensorProto.UINT8)
-    ratio = x / _along(scale, x, axis, block_size).to(x.dtype)
+    ratio = x / along(scale, x, axis, block_size).to(x.dtype)
     limits = integer_range(element)
     if limits is None:
         return to_element(ratio, element, bool(saturate))
     levels = torch.round(ratio)
     if zero_point is not None:
-        levels = levels + _along(zero_point, x, axis, block_size).to(x.dtype)
+        levels = levels + along(zero_point, x, axis, block_size).to(x.dtype)
     return torch.clamp(levels, *limits).to(held_dtype(element, "its output"))
 
 
@@ -55,8 +55,8 @@ def dequantize_linear(
     """(x - zero point) * scale"""
     levels = x.to(scale.dtype)
     if zero_point is not None:
-        levels = levels - _along(zero_point, x, axis, block_size).to(scale.dtype)
-    result = levels * _along(scale, x, axis, block_size)
+        levels = levels - along(zero_point, x, axis, block_size).to(scale.dtype)
+    result = levels * along(scale, x, axis, block_size)
     return result.to(torch_dtype(output_dtype, "its output")) if output_dtype else result
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from amdc.frontends.onnx.operators.random import generator
 from amdc.frontends.onnx.registry import NotSupported, onnx_op
 
 
@@ -25,9 +27,12 @@ def dropout_attribute(x: Tensor, /, *, ratio: float = 0.5) -> tuple[Tensor, Tens
 def dropout(
     x: Tensor, ratio: float | None = None, training: bool | None = None, /, *, seed: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    if training and ratio != 0.0:
-        raise NotSupported("dropout in training mode is not supported; export the model in evaluation mode")
-    return x, torch.ones(tuple(x.shape), dtype=torch.bool)
+    """In training mode elements are dropped by a mask that is drawn at import."""
+    share = 0.5 if ratio is None else ratio
+    if not training or share == 0.0:
+        return x, torch.ones(tuple(x.shape), dtype=torch.bool)
+    mask = torch.from_numpy(np.asarray(generator(seed).uniform(0, 1, tuple(x.shape)) >= share))
+    return torch.where(mask, x * (1 / (1 - share)), 0.0).to(x.dtype), mask
 
 
 @onnx_op("Reshape", since=5, static=("shape",))
