@@ -1,9 +1,10 @@
 """`torch.compile(model, backend="amdc")`: each graph that Dynamo captures is compiled into a bundle and run on a device.
 
-Inference alone: under grad mode with parameters that require gradients the error says so. A graph's parameters become constants of
-its bundle; it is compiled at its first call, and again for new shapes and for parameters that were changed in place since.
-Options: torch.compile(..., options={"device": "sim" | "hip" | "host", "opt_level": 0..3, "arch": ..., "check": bool, "jobs": n}). The
-device is the option's, else that of the environment variable AMDC_DEVICE, else a card where one is found, else the simulated one.
+Inference alone: where a call would record gradients, the error says so. A graph's parameters become constants of its bundle; it
+is compiled at its first call, and again for new shapes and for parameters that were changed in place since.
+Options: torch.compile(..., options={"device": "sim" | "hip" | "host", "opt_level": 0..3, "arch": ..., "check": bool, "jobs": n}).
+The device is the option's, else that of the environment variable AMDC_DEVICE, else a card where one is found, else the simulated
+one.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ def amdc_backend(
 
 def _refuse_training(captured: GraphModule, _: Sequence[Any]) -> Any:
     raise UsageError(
-        "the backend amdc compiles inference, and this call would record gradients: call the compiled model under torch.no_grad() or "
-        "torch.inference_mode()"
+        "the backend amdc compiles inference, and this call would record gradients: call the compiled model under "
+        "torch.no_grad() or torch.inference_mode()"
     )
 
 

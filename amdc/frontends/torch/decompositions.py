@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from amdc.frontends.torch.operators import WHOLE
+
 aten = torch.ops.aten
 
 # PyTorch's table of core ATen decompositions has these too, but a Graph holds them: one kernel or one expression computes each.
@@ -18,7 +20,7 @@ KEPT = (
     aten.adaptive_avg_pool1d.default,
     aten.avg_pool1d.default,
     aten.rsub.Scalar,
-    aten.scaled_dot_product_attention.default,  # becomes amdc::attention
+    *WHOLE,
 )
 
 

@@ -20,6 +20,7 @@ from amdc.frontends.torch.names import input_names, output_names, unique
 from amdc.frontends.torch.symbols import Symbols
 from amdc.frontends.torch.walker import MISSING, Walker
 from amdc.ir.graph import Graph
+from amdc.ir.printer import DTYPES
 
 
 def import_exported(
@@ -136,8 +137,10 @@ class _Importer:
             return symbols.size(node.meta["val"])
         if not isinstance(spec.arg, TensorArgument):
             raise ModelError(f"{self.name}: input '{name}' is a {type(spec.arg).__name__}; amdc takes tensors and plain values")
-        self.inputs.append(name)
         val = node.meta["val"]
+        if val.dtype not in DTYPES:
+            raise ModelError(f"{self.name}: input '{name}' is {str(val.dtype).removeprefix('torch.')}, which amdc cannot compile")
+        self.inputs.append(name)
         return self.builder.input(name, tuple(symbols.size(extent) for extent in val.shape), val.dtype)
 
     def _outputs(self, results: list[Any]) -> tuple[list[Node], list[str], list[tuple[str, str]]]:

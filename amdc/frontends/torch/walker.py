@@ -12,13 +12,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import DynamicOutputShapeException
 from torch.fx import GraphModule, Node
 from torch.utils._pytree import tree_leaves, tree_map
 
 from amdc.frontends.torch.builder import GraphBuilder
 from amdc.frontends.torch.errors import Failures, NotSupported
 from amdc.frontends.torch.names import label, operator_name
-from amdc.frontends.torch.rewrites import REWRITES
+from amdc.frontends.torch.operators import KNOWN, REWRITES
+from amdc.ir.printer import DTYPES
 from amdc.ir.verifier import is_known
 
 aten = torch.ops.aten
@@ -85,6 +87,9 @@ class Walker:
             return MISSING
         try:
             return self._call(node, args, kwargs, any(isinstance(leaf, Node) for leaf in leaves), prefix)
+        except DynamicOutputShapeException:
+            self.failures.add(str(node.target), label(node, self._cut), "the shape of its result depends on values")
+            return MISSING
         except Exception as problem:  # whatever an operator raises on its arguments is shown with its name
             reason = str(problem).strip().split("\n")[0] or type(problem).__name__
             self.failures.add(str(node.target), label(node, self._cut), reason)
@@ -130,16 +135,29 @@ class Walker:
         return tuple(self.run(args[where], args[where + 1 :], f"{prefix}{node.name}."))
 
     def _traced(self, node: Node, target: Any, args: Any, kwargs: Any, prefix: str) -> Any:
+        """Recorded, in the Graph's own spelling of the operator."""
         source, value = (label(node, self._cut),), prefix + node.name
-        arguments, keywords = tree_map(lambda leaf: self.node(leaf, value), (tuple(args), dict(kwargs)))
+
+        def lifted(given: Any) -> Any:
+            return tree_map(lambda leaf: self.node(leaf, value), given)
 
         def emit(made: Any, *given: Any, **options: Any) -> Node:
             if not is_known(made):
                 raise NotSupported("it is neither core ATen nor an operator of amdc, and PyTorch has no decomposition of it")
-            return self.builder.call(made, given, options, source, None)
+            return _checked(self.builder.call(made, *lifted((given, options)), source, None))
 
+        arguments, keywords = (args, kwargs) if target in KNOWN else lifted((tuple(args), dict(kwargs)))
         keywords = {key: held for key, held in keywords.items() if key not in FACTORY_KEYWORDS}
         result = REWRITES[target](emit, *arguments, **keywords) if target in REWRITES else emit(target, *arguments, **keywords)
         if isinstance(result, Node) and result.meta["value"] is None:
             result.meta["value"] = value
         return result
+
+
+def _checked(node: Node) -> Node:
+    """The node, if a Graph can hold its dtype."""
+    val = node.meta["val"]
+    for part in val if isinstance(val, tuple) else (val,):
+        if isinstance(part, Tensor) and part.dtype not in DTYPES:
+            raise NotSupported(f"its result is {str(part.dtype).removeprefix('torch.')}, which no Graph holds")
+    return node
