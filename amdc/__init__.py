@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from amdc.runtime.session import Session
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compile", "load"]
+__all__ = ["__version__", "compile", "compile_causal", "load"]
 
 # In a checkout, `passes/`, `codegen/` and `kernels/` stand beside this folder, not below it: setup.py maps them when amdc is
 # installed, and these lines map them when it is imported from a bare checkout or an editable install.
@@ -32,6 +33,25 @@ def compile(model: Any, arch: str = "gfx803", opt_level: int = 2, **options: Any
     from amdc.compiler import CompileOptions, compile_model
 
     return compile_model(model, CompileOptions(arch=arch, opt_level=opt_level, **options))
+
+
+def compile_causal(
+    model: Any,
+    max_length: int,
+    prompt_lengths: Sequence[int] = (16, 64),
+    arch: str = "gfx803",
+    opt_level: int = 2,
+    **options: Any,
+) -> Bundle:
+    """Compile a causal language model of transformers into a `Bundle` whose sessions `generate`: its key-value cache of
+    `max_length` tokens stays in the arena. `prompt_lengths` are the numbers of tokens that are read at once, besides one.
+
+    `options` as for `compile`. Raises `ModelError`, `UsageError` or `ToolchainError`.
+    """
+    from amdc.compiler import CompileOptions
+    from amdc.compiler.causal import compile_causal
+
+    return compile_causal(model, max_length, prompt_lengths, CompileOptions(arch=arch, opt_level=opt_level, **options))
 
 
 def load(bundle: Bundle | str | Path, device: str | None = None, **options: Any) -> Session | HostSession:

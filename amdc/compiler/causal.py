@@ -1,7 +1,7 @@
 """Causal language models of transformers: one bundle that reads prompts and generates, its key-value cache in the arena.
 
-Every program of the bundle is the same step for another number of tokens n: it appends n tokens to the cache and gives the likeliest
-token behind the last one that counts. A prompt is filled up to a program's n; what the filling leaves in the cache lies behind
+Every program of the bundle is the same step for another number of tokens n: it appends n tokens to the cache and gives the
+likeliest token behind the last one that counts. A prompt is filled up to a program's n; what the filling leaves in the cache lies behind
 the tokens that count, where no attention looks before later steps have written over it.
 """
 
@@ -85,7 +85,9 @@ def _check_model(model: nn.Module, max_length: int) -> None:
     generates = getattr(model, "can_generate", None)
     config = getattr(model, "config", None)
     if generates is None or not generates() or config is None or getattr(config, "is_encoder_decoder", False):
-        raise ModelError(f"{name} is no causal language model of transformers, such as GPT2LMHeadModel; use amdc.compile for others")
+        raise ModelError(
+            f"{name} is no causal language model of transformers, such as GPT2LMHeadModel; amdc.compile takes others"
+        )
     if model.training:
         raise UsageError(f"{name} is in training mode, and amdc compiles inference: call model.eval() first")
     limit = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from amdc.bundle import Bundle, GraphText
+from amdc.bundle import Bundle, GraphText, Step
 from amdc.errors import BundleError
 from amdc.ir import graph as ir
 from amdc.ir.arrays import from_numpy, to_numpy
 from amdc.ir.parser import parse
 from amdc.program import Port
+from amdc.runtime.generation import generate
 from amdc.runtime.selection import select
 
 
@@ -33,6 +34,7 @@ class HostSession:
         self.bundle = bundle
         self._graphs = {key: self._parse(bundle.graphs[key]) for key in bundle.programs}
         self._states: dict[str, torch.Tensor] = {}
+        self.executed: list[str] = []  # the keys of the programs that the last run went through, in order
         self.reset()
 
     def _parse(self, graph: GraphText) -> ir.Graph:
@@ -41,13 +43,13 @@ class HostSession:
 
     @property
     def inputs(self) -> tuple[Port, ...]:
-        """Of the only program, or of the first: the others have the same names and dtypes."""
-        return next(iter(self.bundle.programs.values())).inputs
+        """As the bundle's."""
+        return self.bundle.inputs
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """As `inputs`."""
-        return next(iter(self.bundle.programs.values())).outputs
+        """As the bundle's."""
+        return self.bundle.outputs
 
     def reset(self) -> None:
         """Set every state back to its first value."""
@@ -61,13 +63,29 @@ class HostSession:
     def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The outputs by name. Raises InputError for a wrong name, shape or dtype."""
         selection = select(self.bundle, inputs)
-        graph = self._graphs[selection.key]
-        given = {name: from_numpy(array.copy()) for name, array in selection.arrays.items()} | self._states
+        given = {name: from_numpy(array.copy()) for name, array in selection.arrays.items()}
+        self.executed = []
+        results: dict[str, torch.Tensor] = {}
+        for step in self.bundle.schedule or (Step(selection.key),):
+            while step.condition is None or bool(self._states[step.condition]):
+                results = self._execute(step.program, given)
+                if step.condition is None:
+                    break
+        return {name: selection.crop(name, to_numpy(result)) for name, result in results.items()}
+
+    def _execute(self, key: str, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The outputs of one Graph; its states are moved on."""
+        self.executed.append(key)
+        graph, given = self._graphs[key], inputs | self._states
         with torch.no_grad():
             results = dict(zip(ir.outputs(graph), graph(*(given[name] for name in ir.inputs(graph))), strict=True))
-        for name, following in ir.states(graph).items():
-            self._states[name] = results.pop(following).clone()
-        return {name: selection.crop(name, to_numpy(result)) for name, result in results.items()}
+        following = {name: results.pop(made) for name, made in ir.states(graph).items()}
+        self._states |= {name: value.clone() for name, value in following.items()}
+        return results
+
+    def generate(self, prompt_ids: Sequence[int], max_new_tokens: int, stop: int | None = None) -> list[int]:
+        """The tokens that greedily follow a prompt, for bundles of `amdc.compile_causal` (see `amdc.runtime.generation`)."""
+        return generate(self, prompt_ids, max_new_tokens, stop)
 
     def __enter__(self) -> HostSession:
         return self

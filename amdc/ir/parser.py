@@ -93,11 +93,10 @@ class _Reader:
     def constant(self, module: torch.nn.Module, graph: torch.fx.Graph, call: ast.Call, name: str, type_text: str) -> Node:
         target = ast.literal_eval(call.args[0])
         if not hasattr(module, target):
-            tensor = self.constants.get(target)
-            if tensor is None and len(call.args) == 2:
+            if len(call.args) == 2:
                 like = self.fake(type_text)
                 tensor = torch.tensor(_value(call.args[1], {}), dtype=like.dtype).reshape(tuple(like.shape))
-            if tensor is None:
+            elif (tensor := self.constants.get(target)) is None:
                 raise ModelError(f"graph text names the constant '{target}', which the constants beside it lack")
             module.register_buffer(target, tensor)
         return graph.create_node("get_attr", target, name=name)

@@ -23,14 +23,16 @@ class Runnable(Protocol):
 
 
 def generate(session: Runnable, prompt_ids: Sequence[int], max_new_tokens: int, stop: int | None = None) -> list[int]:
-    """The tokens that greedily follow a prompt: at most `max_new_tokens`, fewer where the token `stop` comes (it is the last then).
+    """The tokens that greedily follow a prompt: at most `max_new_tokens`, fewer where the token `stop` comes (it is the last).
 
     The cache starts empty. Raises `UsageError` where the bundle is of no causal language model, `InputError` for a prompt that is
     empty, holds unknown tokens, or does not fit the cache together with the new tokens.
     """
     generation = session.bundle.generation
     if generation is None:
-        raise UsageError(f"{session.bundle.name} does not generate text: make one with amdc.compile_causal(model, max_length=...)")
+        raise UsageError(
+            f"{session.bundle.name} does not generate text: make one with amdc.compile_causal(model, max_length=...)"
+        )
     prompt = _checked(prompt_ids, max_new_tokens, generation)
     session.reset()
     token, held = _prefill(session, prompt, generation), len(prompt)
@@ -71,7 +73,8 @@ def _prefill(session: Runnable, prompt: np.ndarray, generation: Generation) -> i
 
 
 def _length(left: int, room: int, lengths: Sequence[int]) -> int:
-    """The tokens of the next run: the fewest that take all that is `left` and fit the cache's `room`, else the most that are full."""
+    """The tokens of the next run: the fewest that take all that is `left` and fit the cache's `room`, else the most that are
+    full."""
     whole = [length for length in lengths if left <= length <= room]
     return min(whole) if whole else max(length for length in lengths if length <= left)
 

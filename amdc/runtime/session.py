@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from amdc.bundle import Bundle
+from amdc.bundle import Bundle, Step
 from amdc.errors import DeviceError, UsageError
 from amdc.program import Launch, Port, Program, numpy_dtype
 from amdc.runtime.device import Device
+from amdc.runtime.generation import generate
 from amdc.runtime.loaded import Code, LoadedProgram, constants_by_offset, states_by_offset
-from amdc.runtime.selection import select
+from amdc.runtime.selection import Selection, select
 
 Tap = Callable[[int, Launch, dict[str, np.ndarray]], None]  # index, launch, the buffers that it wrote
 
@@ -24,13 +25,15 @@ class Session:
     freed and re-used addresses have given stale reads. Constants are copied to the device once. Close the session, or use it as a
     context manager.
 
-    `launch_ms` holds the device's time for each launch of the last run with `time=True`, in milliseconds.
+    `launch_ms` holds the device's time for each launch of the last run with `time=True`, in milliseconds; `executed` the keys of
+    the programs that the last run went through, in order.
     """
 
     def __init__(self, bundle: Bundle, device: Device) -> None:
         _require_arch(bundle, device)
         self.bundle, self.device = bundle, device
         self.launch_ms: list[float] = []
+        self.executed: list[str] = []
         self._loaded: dict[str, LoadedProgram] = {}
         code = Code(bundle, device)
         self._arena = device.allocate(max(1, *(program.arena_bytes for program in bundle.programs.values())))
@@ -55,13 +58,13 @@ class Session:
 
     @property
     def inputs(self) -> tuple[Port, ...]:
-        """Of the only program, or of the first: the others have the same names and dtypes."""
-        return next(iter(self.bundle.programs.values())).inputs
+        """As the bundle's."""
+        return self.bundle.inputs
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """As `inputs`."""
-        return next(iter(self.bundle.programs.values())).outputs
+        """As the bundle's."""
+        return self.bundle.outputs
 
     def reset(self) -> None:
         """Set every state (a key-value cache, a mutated buffer) back to its first value."""
@@ -71,7 +74,7 @@ class Session:
 
     def run(self, inputs: Mapping[str, Any], taps: Tap | None = None, time: bool = False) -> dict[str, np.ndarray]:
         """The model's outputs by name, for arrays (or what numpy makes arrays of) by input name. The program compiled for the
-        inputs' shapes runs; states keep what it leaves in them.
+        inputs' shapes runs, or the whole schedule of a model with a loop; states keep what it leaves in them.
 
         `taps` is called after each launch with what it wrote. Raises `InputError` for wrong inputs, `KernelFault` where the
         simulated device stops a kernel, `DeviceError` where a card does.
@@ -80,13 +83,33 @@ class Session:
         if time and not self.device.has_clock:
             raise UsageError(f"{self.device.name} has no clock: launches are timed on a card only (--device hip)")
         selection = select(self.bundle, inputs)
-        loaded = self._loaded[selection.key]
+        self.executed, self.launch_ms = [], []
+        for step in self.bundle.schedule or (Step(selection.key),):
+            loaded = self._loaded[step.program]
+            while step.condition is None or self._holds(loaded, step.condition):
+                self._execute(step.program, selection, taps, time)
+                if step.condition is None:
+                    break
+        return {port.name: selection.crop(port.name, self._read(loaded, port.buffer)) for port in loaded.program.outputs}
+
+    def _holds(self, loaded: LoadedProgram, condition: str) -> bool:
+        """Whether a program's state of one bool is true now."""
+        buffer = next(state.buffer for state in loaded.program.states if state.name == condition)
+        return bool(self._read(loaded, buffer))
+
+    def _execute(self, key: str, selection: Selection, taps: Tap | None, time: bool) -> None:
+        """Run one program once."""
+        loaded = self._loaded[key]
+        self.executed.append(key)
         if self.device.poison:
             self._poison(loaded.program)
         for port in loaded.program.inputs:
             self.device.write(loaded.addresses[port.buffer], selection.arrays[port.name])
         self._launch(loaded, taps, time)
-        return {port.name: selection.crop(port.name, self._read(loaded, port.buffer)) for port in loaded.program.outputs}
+
+    def generate(self, prompt_ids: Sequence[int], max_new_tokens: int, stop: int | None = None) -> list[int]:
+        """The tokens that greedily follow a prompt, for bundles of `amdc.compile_causal` (see `amdc.runtime.generation`)."""
+        return generate(self, prompt_ids, max_new_tokens, stop)
 
     def _launch(self, loaded: LoadedProgram, taps: Tap | None, time: bool) -> None:
         marks = [self.device.mark()] if time else []
@@ -99,7 +122,7 @@ class Session:
                 taps(index, launch, {name: self._read(loaded, name) for name in launch.writes})
         self.device.synchronize()
         if time:
-            self.launch_ms = self.device.spans_ms(marks)
+            self.launch_ms += self.device.spans_ms(marks)
 
     def _require_open(self) -> None:
         if not self._arena:
