@@ -10,9 +10,10 @@ from torch.fx import Node
 from amdc.ir.graph import is_op, shape
 from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
 from amdc.ir.pointwise import is_pointwise
+from amdc.ir.rows import reads_rows
 
 aten = torch.ops.aten
-ANCHORS: dict[Any, str] = {
+TILED: dict[Any, str] = {  # and the kind of region that each heads
     aten.convolution.default: "convolution",
     convolution: "convolution",
     convolution_packed: "convolution",
@@ -20,7 +21,6 @@ ANCHORS: dict[Any, str] = {
     linear_packed: "linear",
     aten.bmm.default: "matmul",
     aten.avg_pool2d.default: "pool",
-    aten.mean.dim: "reduction",
 }
 
 
@@ -29,7 +29,7 @@ def comes_from_anchor(node: Node) -> bool:
     todo, seen = [node], set()
     while todo:
         current = todo.pop()
-        if is_op(current, *ANCHORS):
+        if is_op(current, *TILED) or reads_rows(current):
             return True
         seen.add(current)
         if is_pointwise(current):

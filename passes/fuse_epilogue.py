@@ -1,9 +1,8 @@
-"""Lets the kernel of a convolution, matrix product or pooling compute the point-wise operators behind it."""
+"""Lets the kernel of a convolution, matrix product or average pooling compute the point-wise operators behind it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch.fx import Node
@@ -12,10 +11,9 @@ from amdc.ir.graph import Graph, dtype, is_op, shape
 from amdc.ir.pointwise import is_pointwise
 from amdc.ir.regions import channel_axis, fits_epilogue, make_region
 from amdc.pass_manager import Pass, PassContext, PassResult
-from amdc.passes.anchors import ANCHORS
+from amdc.passes.anchors import TILED
 from amdc.passes.closure import next_closure
 
-aten = torch.ops.aten
 MAX_OPERANDS = 8  # of one kernel, beside the anchor's
 
 
@@ -26,18 +24,19 @@ class FuseEpilogue(Pass):
     before: c = conv(x, w, b); s = c + skip; y = relu(s)
     after:  y = region(x, w, b, skip), one kernel
     Fused are point-wise operators whose other operands have the anchor's output shape, are per channel, or one number; values
-    within the region may be used several times, but only its last value leaves it.
+    within the region may be used several times, but only its last value leaves it. It always pays: nothing is computed more
+    often, and one tensor less is written and read.
     """
 
     def run(self, graph: Graph, context: PassContext) -> PassResult:
         order = {node: index for index, node in enumerate(graph.graph.nodes)}
         made = 0
         for anchor in list(graph.graph.nodes):
-            if not is_op(anchor, *ANCHORS) or anchor not in order or dtype(anchor) != torch.float32:
+            if not is_op(anchor, *TILED) or anchor not in order or dtype(anchor) != torch.float32:
                 continue
             nodes = behind(anchor, order)
             if nodes:
-                region = make_region(graph, [anchor, *nodes], ANCHORS[anchor.target])
+                region = make_region(graph, [anchor, *nodes], TILED[anchor.target])
                 order[region] = order[nodes[-1]]
                 made += 1
         return PassResult(made > 0, (f"made {made} regions",) if made else ())
@@ -46,8 +45,6 @@ class FuseEpilogue(Pass):
 def behind(anchor: Node, order: dict[Node, int]) -> list[Node]:
     """All nodes behind an anchor that its kernel can compute, in order; the last has the anchor's shape and dtype."""
     output, axis = shape(anchor), channel_axis(anchor)
-    if is_op(anchor, aten.mean.dim) and not _reduces_innermost(anchor):
-        return []
     taken: list[Node] = []
     operands: set[Node] = set()
 
@@ -57,7 +54,6 @@ def behind(anchor: Node, order: dict[Node, int]) -> list[Node]:
             is_pointwise(node)
             and shape(node) == output
             and all(fits_epilogue(shape(o), output, axis) for o in others)
-            and (not is_op(anchor, aten.mean.dim) or all(shape(o) == output for o in others))
             and len(operands.union(others)) <= MAX_OPERANDS
         )
 
@@ -68,11 +64,3 @@ def behind(anchor: Node, order: dict[Node, int]) -> list[Node]:
         if dtype(last) == dtype(anchor):
             ends = len(taken)
     return taken[:ends]
-
-
-def _reduces_innermost(node: Node) -> bool:
-    """Whether a mean is over the last axes, so that a kernel finds the elements of one result side by side."""
-    x: Any = node.args[0]
-    rank = len(shape(x))
-    axes: Any = node.args[1] or range(rank)
-    return sorted(axis % rank for axis in axes) == list(range(rank - len(axes), rank))

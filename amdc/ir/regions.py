@@ -4,6 +4,7 @@ A region is a call_module node. Its body has a placeholder for each tensor from 
 convolution, matrix product, pooling or reduction), point-wise operators, and one output. What lowering accepts:
   before the anchor   point-wise operators on its data operand, other operands per input channel or scalar
   after the anchor    point-wise operators whose other operands have the anchor's output shape, are per channel, or scalar
+  around one that reads rows (amdc.ir.rows)    operands of any shape that broadcasts to its input's, or its output's
   no anchor           point-wise operators over any operands that broadcast to the output shape
 """
 
@@ -17,6 +18,7 @@ from torch.fx import GraphModule, Node
 
 from amdc.ir.graph import Graph, output_nodes, region, shape, source
 from amdc.ir.pointwise import is_pointwise
+from amdc.ir.rows import reads_rows
 
 aten = torch.ops.aten
 MATRIX_PRODUCTS = (aten.mm.default, aten.bmm.default)
@@ -61,6 +63,16 @@ def fits_epilogue(operand: tuple[int, ...], output: tuple[int, ...], axis: int) 
     return all(extent == (output[at] if at == axis else 1) for at, extent in enumerate(padded))
 
 
+def fits_behind(anchor: Node, operand: tuple[int, ...], output: tuple[int, ...]) -> bool:
+    """Whether the kernel of an anchor can read an operand of this shape behind it."""
+    return broadcasts_to(operand, output) if reads_rows(anchor) else fits_epilogue(operand, output, channel_axis(anchor))
+
+
+def broadcasts_to(operand: tuple[int, ...], output: tuple[int, ...]) -> bool:
+    padded = (1,) * (len(output) - len(operand)) + operand
+    return len(padded) == len(output) and all(a in (1, b) for a, b in zip(padded, output, strict=True))
+
+
 def misfit(body: Graph) -> str:
     """Why lowering does not accept a region's body; empty where it does."""
     anchors = [node for node in body_ops(body) if not is_pointwise(node)]
@@ -74,7 +86,7 @@ def misfit(body: Graph) -> str:
             continue
         behind.add(node)
         others = [operand for operand in node.all_input_nodes if operand not in behind]
-        odd = [o for o in others if o.op != "placeholder" or not fits_epilogue(shape(o), output, channel_axis(anchors[0]))]
+        odd = [o for o in others if o.op != "placeholder" or not fits_behind(anchors[0], shape(o), output)]
         if odd:
             return f"{node} behind the anchor reads {odd[0]}, which is neither per element, per channel nor one number"
     return ""
@@ -83,12 +95,13 @@ def misfit(body: Graph) -> str:
 def make_region(graph: Graph, nodes: Sequence[Node], kind: str) -> Node:
     """Move nodes, given in the graph's order, into a region called `kind` and a number; returns its call_module node.
 
-    Nodes that are regions themselves are dissolved into the new one. Only the last node may be used from outside: it is the
-    region's output, and the region stands in its place. `meta` moves along, so a body says what each of its nodes computes.
+    Nodes that are regions themselves are dissolved into the new one. The last node is the region's output, and the region stands
+    in its place. A point-wise node that is used outside too stays there, and the region computes it again.
+    `meta` moves along, so a body says what each of its nodes computes.
     """
     chosen, last = set(nodes), nodes[-1]
     for node in nodes[:-1]:
-        assert set(node.users) <= chosen, f"{node} is used outside of the region"
+        assert set(node.users) <= chosen or is_pointwise(node), f"{node} is used outside of the region"
     body, inner = torch.fx.Graph(), {}
     operands: list[Node] = []
     for node in nodes:
@@ -133,6 +146,8 @@ def _install(graph: Graph, body: torch.fx.Graph, operands: list[Node], nodes: Se
     node.meta = {"val": last.meta["val"], "source": source(*nodes), "value": last.meta.get("value")}
     last.replace_all_uses_with(node, propagate_meta=False)
     for old in reversed(nodes):
+        if old.users:
+            continue
         graph.graph.erase_node(old)
         if old.op == "call_module":
             delattr(graph, str(old.target))

@@ -92,11 +92,9 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
 
 def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: Place, correction: int, cost: int) -> None:
     rows, lanes = found.outer, row_lanes(found.outer, found.length)
-    prologue, epilogue = item.row_prologue(None), item.epilogue(min(1, len(item.shape) - 1))
+    channel = min(1, len(item.shape) - 1) if math.prod(item.shape[2:]) == 1 else None
+    prologue, epilogue = item.row_prologue(None), item.epilogue(channel)
     channels = item.shape[1] if len(item.shape) > 1 else rows
-    behind = math.prod(item.shape[2:])
-    if "channel" in epilogue.kinds and behind != 1:
-        raise ModelError(f"'{item.user_name}': a per-channel epilogue needs one result a channel")
     builder.launch(
         REDUCE_ROWS,
         {"OP": f"OP_{op}", "ROW_LANES": lanes, "INPUT": TAGS[found.dtype], "TYPE": TAGS[item.data_dtype], "OUT": TAGS[out.dtype]},

@@ -27,15 +27,32 @@ def test_a_region_computes_what_its_nodes_did_and_keeps_their_names() -> None:
     assert sum(node.op == "call_module" for node in graph.graph.nodes) == 1
 
 
-def test_a_value_used_outside_may_not_move_in() -> None:
-    def function(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        used_twice = x.exp()
-        return used_twice.tanh(), used_twice
+def two_uses(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    used_twice = x.exp()
+    return used_twice.tanh(), used_twice
 
-    graph = trace(function, torch.randn(2, 3))
+
+def test_a_pointwise_value_used_outside_is_computed_in_both_places() -> None:
+    x = torch.randn(2, 3)
+    graph = trace(two_uses, x)
     nodes = {node.name: node for node in graph.graph.nodes}
-    with pytest.raises(AssertionError, match="exp is used outside of the region"):
-        make_region(graph, [nodes["exp"], nodes["tanh"]], "pointwise")
+    made = make_region(graph, [nodes["exp"], nodes["tanh"]], "pointwise")
+    verify(graph)
+    assert [node.name for node in body_ops(region(graph, made))] == ["exp", "tanh"]
+    assert [node.name for node in graph.graph.nodes if node.op == "call_function"] == ["exp"]
+    for got, want in zip(run(graph, x), two_uses(x), strict=True):
+        assert torch.equal(got, want)
+
+
+def test_an_anchor_used_outside_may_not_move_in() -> None:
+    def function(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        product = torch.mm(x, x)
+        return product.tanh(), product
+
+    graph = trace(function, torch.randn(3, 3))
+    nodes = {node.name: node for node in graph.graph.nodes}
+    with pytest.raises(AssertionError, match="mm is used outside of the region"):
+        make_region(graph, [nodes["mm"], nodes["tanh"]], "linear")
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from tracing import after_passes, run, trace
+from tracing import CONTEXT, after_passes, run, trace
 
 from amdc.ir.graph import Graph, region
 from amdc.ir.regions import body_ops
 from amdc.passes.fuse_elementwise import FuseElementwise
 from amdc.passes.fuse_epilogue import FuseEpilogue
 from amdc.passes.fuse_prologue import FusePrologue
+from amdc.passes.fuse_rows import FuseRows
 
 IMAGE, ROWS = torch.randn(2, 4, 6, 6), torch.randn(3, 5)
 WEIGHT, BIAS, MATRIX = torch.randn(4, 4, 3, 3), torch.randn(4), torch.randn(5, 7)
@@ -71,8 +73,6 @@ def used_in_between(x: torch.Tensor) -> torch.Tensor:
         (two_users, []),
         (used_in_between, [["convolution", "relu"]]),
         (lambda x: F.avg_pool2d(x, 2) * 2.0, [["avg_pool2d", "mul"]]),
-        (lambda x: x.mean((2, 3), True) * 2.0, [["mean", "mul"]]),
-        (lambda x: x.mean(1) * 2.0, []),  # kernels have no epilogue for other than innermost axes
         (lambda x: torch.bmm(x[0], x[1]) * 2.0, [["bmm", "mul"]]),
     ],
 )
@@ -124,6 +124,10 @@ def used_twice_within(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return (once + y) * once
 
 
+def both(value: torch.Tensor, function: Callable[[torch.Tensor], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    return value, function(value)
+
+
 def two_results(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     once = x.exp()
     return once * 2, once + 1
@@ -135,13 +139,64 @@ def two_results(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         (used_twice_within, [["exp", "add", "mul"]]),
         (lambda x, y: x.exp().sum() + (y.tanh() - 1).abs(), [["tanh", "sub", "abs", "add"]]),
         (lambda x, y: x.exp(), []),
-        (lambda x, y: y[:1].exp() * x, []),  # one row, that each row would compute anew
-        (lambda x, y: two_results(x), []),
+        (lambda x, y: y[:1].exp() * x, [["exp", "mul"]]),  # one row, which each row computes anew: cheaper than a launch
+        (lambda x, y: two_results(x), [["exp", "mul"], ["exp", "add"]]),
+        (lambda x, y: both(x.exp(), lambda once: once * y), []),  # it is written anyway, and read instead of x
+        (lambda x, y: both(x.exp(), lambda once: torch.mm(once, y.t()) + (once * y).sum()), []),
         (lambda x, y: torch.where(x > y, x, y).to(torch.float16), [["gt", "where", "_to_copy"]]),
     ],
 )
 def test_elementwise(function: Callable[..., Any], want: list[list[str]]) -> None:
     assert fused(function, [FuseElementwise()], torch.randn(3, 4), torch.randn(3, 4)) == want
+
+
+SLOW = dataclasses.replace(
+    CONTEXT.target, launch_us=0.0, cards=tuple(dataclasses.replace(card, clock_ghz=1e-4) for card in CONTEXT.target.cards)
+)
+
+
+@pytest.mark.parametrize("function", [lambda x, y: y[:1].exp() * x, lambda x, y: two_results(x)])
+def test_where_arithmetic_is_dear_nothing_is_computed_twice(function: Callable[..., Any]) -> None:
+    graph = trace(function, torch.randn(30, 4), torch.randn(30, 4))
+    assert not FuseElementwise().run(graph, dataclasses.replace(CONTEXT, target=SLOW)).changed
+
+
+ROW, COLUMN, FULL = torch.randn(6), torch.randn(2, 4, 1, 1), torch.randn(2, 4, 6, 6)
+
+
+def used_behind(x: torch.Tensor) -> torch.Tensor:
+    scaled = x * 2
+    return scaled.softmax(-1) + scaled
+
+
+@pytest.mark.parametrize(
+    ("function", "want"),
+    [
+        (lambda x: x.mean((2, 3), True) * 2.0, [["mean", "mul"]]),
+        (lambda x: ((x - FULL) ** 2).mean(-1), [["sub", "pow", "mean"]]),
+        (lambda x: (x * 0.5 + ROW * COLUMN).softmax(-1) * COLUMN, [["mul", "mul", "add", "_softmax", "mul"]]),
+        (lambda x: torch.ops.amdc.rms_norm.default(x.half().float(), [6], ROW, 1e-6), [["_to_copy", "_to_copy", "rms_norm"]]),
+        (lambda x: (x.exp().amax(-1, True) > 1).float(), [["exp", "amax", "gt", "_to_copy"]]),
+        (lambda x: x.exp().amax(-1, True) > 1, [["exp", "amax"]]),  # a region's result is of floating-point type
+        (lambda x: conv(x).softmax(-1).relu(), [["_softmax", "relu"]]),
+        (lambda x: both(x.softmax(-1), lambda once: once * 2), []),
+        (used_behind, [["mul", "_softmax"]]),  # the factor is in both, but a region does not read its own prologue
+        (lambda x: x.mean(1) * 2.0, []),  # other than innermost axes
+        (lambda x: x.softmax(1) * 2.0, []),
+        (lambda x: (ROW * COLUMN).expand(2, 4, 6, 6).softmax(-1), []),
+        (lambda x: x.sum((2, 3)) * torch.ones(3, 2, 4), []),  # the result is larger than the anchor's
+    ],
+)
+def test_rows(function: Callable[..., Any], want: list[list[str]]) -> None:
+    assert fused(function, [FuseRows()], IMAGE) == want
+
+
+def test_rows_leave_to_an_epilogue_what_is_used_elsewhere() -> None:
+    def function(x: torch.Tensor) -> torch.Tensor:
+        total = F.gelu(x)
+        return torch.mm(total[0, 0], total[0, 1]) + total.softmax(-1)[0, 0]
+
+    assert fused(function, [FuseRows()], IMAGE) == []
 
 
 def test_regions_stay_within_their_limits() -> None:
