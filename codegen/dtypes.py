@@ -26,6 +26,13 @@ TAGS = {
 }
 FLOATS = ("float32", "float16", "bfloat16", "float64")  # what models compute in; float8 values are only converted
 NARROW = ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
+FLOAT32_MATH = ("float32", "float16", "bfloat16")  # what the tiled kernels, which compute in fp32, read
 
 # The C++ types that values are held as.
 C_TYPES = {dtype: "float" if dtype in NARROW else tag for dtype, tag in TAGS.items()}
+
+
+def sum_type(dtype: str) -> str:
+    """The C++ type in which products that give a tensor of this dtype are summed: one at least as wide, with its overflow."""
+    held = C_TYPES[dtype]
+    return held if held in ("float", "double", "long", "amdc_u32", "amdc_u64") else "int"

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from amdc.kernels.template import KernelTemplate, Parameter
+from amdc.kernels.types import FLOAT_TAGS, TAGS, element_type
 
-FLOAT_TAGS = ("float", "double", "amdc_f16", "amdc_bf16")  # see kernels/hip/amdc_types.h
-TAGS = (
-    *FLOAT_TAGS, "long", "int", "bool", "amdc_i16", "amdc_i8", "amdc_u8", "amdc_u16", "amdc_u32", "amdc_u64",
-    "amdc_e4m3fn", "amdc_e5m2", "amdc_e4m3fnuz", "amdc_e5m2fnuz",
-)  # fmt: skip
-ANY_TYPE, ANY_OUT = Parameter("TYPE", "element type of x", values=TAGS), Parameter("OUT", "element type of a result", values=TAGS)
-FLOAT_TYPE = Parameter("TYPE", "element type of x", values=FLOAT_TAGS)
+ANY_TYPE, ANY_OUT = element_type("TYPE", "x"), element_type("OUT", "the result")
+FLOAT_TYPE = element_type("TYPE", "x", FLOAT_TAGS)
 INPUT = Parameter("INPUT", "element type of x in memory, before a fused prologue", values=TAGS)
 
 ELEMENTWISE = KernelTemplate(
@@ -88,9 +84,9 @@ NORMALIZE_ROWS = KernelTemplate(
         Parameter("RESIDUAL", "1: another tensor is added before, and the sum written too", values=(0, 1)),
         INPUT,
         FLOAT_TYPE,
-        Parameter("WEIGHT", "element type of gamma and beta", values=FLOAT_TAGS),
+        element_type("WEIGHT", "gamma and beta", FLOAT_TAGS),
         ANY_OUT,
-        Parameter("STATISTIC", "element type of mean and deviation", values=FLOAT_TAGS),
+        element_type("STATISTIC", "mean and deviation", FLOAT_TAGS),
     ),
 )
 LRN = KernelTemplate(

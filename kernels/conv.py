@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from amdc.kernels.gemm import BIAS, LAYOUT_A, TILE_PARAMETERS, VECTOR_C
+from amdc.kernels.gemm import BIAS, LAYOUT_A, SUMS, TILE_PARAMETERS, TYPE_BIAS, VECTOR_C
 from amdc.kernels.template import KernelTemplate, Parameter
+from amdc.kernels.types import COMPUTED_IN_FLOAT, element_type
 
 TAPS, LINEAR, POINTWISE = 0, 1, 2  # the ways through k, see kernels/hip/conv.hip
+TYPES = (
+    element_type("TYPE_X", "the input", COMPUTED_IN_FLOAT),
+    element_type("TYPE_W", "the weights", COMPUTED_IN_FLOAT),
+    element_type("TYPE_Y", "the output"),
+    TYPE_BIAS,
+)
 KERNEL = (Parameter("KH", "height of the filter", 1, 1 << 12), Parameter("KW", "width of the filter", 1, 1 << 12))
 DEPTHWISE_ROWS = 4  # outputs of a lane, ROWS in kernels/hip/depthwise.hip
 LINEAR_K_LIMIT, LINEAR_TAPS_LIMIT = 8192, 128  # within which conv_gather.h's division is exact
@@ -23,6 +30,7 @@ CONV = KernelTemplate(
         LAYOUT_A,
         VECTOR_C,
         BIAS,
+        *TYPES,
     ),
 )
 
@@ -30,12 +38,21 @@ DEPTHWISE = KernelTemplate(
     name="depthwise",
     file="depthwise.hip",
     computes="2-d convolution where each output reads one input channel, with bias, prologue and epilogue",
-    parameters=(*KERNEL, Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12), BIAS),
+    parameters=(*KERNEL, Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12), BIAS, *TYPES),
 )
 
 CONV_DIRECT = KernelTemplate(
     name="conv_direct",
     file="conv_direct.hip",
     computes="3-d or transposed convolution, one lane an output element, with bias, prologue and epilogue",
-    parameters=(Parameter("TRANSPOSED", "1: the transposed convolution", values=(0, 1)), BIAS),
+    parameters=(
+        Parameter("TRANSPOSED", "1: the transposed convolution", values=(0, 1)),
+        BIAS,
+        Parameter("ZEROS", "1: zero points are subtracted from input and weights", values=(0, 1), default=0),
+        Parameter("SUM", "C++ type of the sums", values=SUMS, default="float"),
+        element_type("TYPE_X", "the input"),
+        element_type("TYPE_W", "the weights"),
+        element_type("TYPE_Y", "the output"),
+        TYPE_BIAS,
+    ),
 )

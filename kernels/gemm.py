@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from amdc.kernels.template import KernelTemplate, Parameter
+from amdc.kernels.types import COMPUTED_IN_FLOAT, element_type
 
 VECTORS, ROWS, COLUMNS = 0, 1, 2  # a panel's layout, see kernels/hip/gemm_panels.h
 
@@ -20,6 +21,8 @@ LAYOUT_A = Parameter(
 )
 VECTOR_C = Parameter("VECTOR_C", "1: groups of 4 columns are stored at once (N a multiple of 4)", values=(0, 1))
 BIAS = Parameter("BIAS", "1: a bias is added", values=(0, 1))
+SUMS = ("float", "double", "int", "long", "amdc_u32", "amdc_u64")
+TYPE_BIAS = element_type("TYPE_BIAS", "the bias")
 
 GEMM = KernelTemplate(
     name="gemm",
@@ -31,6 +34,10 @@ GEMM = KernelTemplate(
         Parameter("LAYOUT_B", "how B lies in memory", values=(0, 1, 2)),
         VECTOR_C,
         BIAS,
+        element_type("TYPE_A", "A", COMPUTED_IN_FLOAT),
+        element_type("TYPE_B", "B", COMPUTED_IN_FLOAT),
+        element_type("TYPE_C", "C"),
+        TYPE_BIAS,
     ),
 )
 
@@ -42,5 +49,24 @@ GEMV = KernelTemplate(
         Parameter("LAYOUT", "what of W is contiguous: 0 the outputs, 1 k", values=(0, 1)),
         BIAS,
         Parameter("X_ROWS", "rows that share the reading of W", values=GEMV_ROWS),
+        element_type("TYPE_W", "W", COMPUTED_IN_FLOAT),
+        element_type("TYPE_X", "x", COMPUTED_IN_FLOAT),
+        element_type("TYPE_Y", "y"),
+        TYPE_BIAS,
+    ),
+)
+
+PRODUCT = KernelTemplate(
+    name="product",
+    file="product.hip",
+    computes="C[z,m,n] = sum over k of A[z,m,k] * B[z,k,n] of any dtypes, one lane an element, with bias and epilogue",
+    parameters=(
+        BIAS,
+        Parameter("ZEROS", "1: zero points are subtracted from A and B", values=(0, 1)),
+        Parameter("SUM", "C++ type of the sums", values=SUMS),
+        element_type("TYPE_A", "A"),
+        element_type("TYPE_B", "B"),
+        element_type("TYPE_C", "C"),
+        TYPE_BIAS,
     ),
 )

@@ -25,13 +25,15 @@ _LOCAL_INCLUDE = re.compile(r'^#include "([\w.]+)"\n', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Parameter:
-    """One -D parameter of a template: one of `values`, or an integer between `low` and `high`."""
+    """One -D parameter of a template: one of `values`, or an integer between `low` and `high`. One with a `default` may be left
+    out."""
 
     name: str
     meaning: str
     low: int = 0
     high: int = 1 << 31
     values: tuple[Value, ...] = ()
+    default: Value | None = None
 
     def allows(self, value: Value) -> bool:
         return value in self.values if self.values else isinstance(value, int) and self.low <= value <= self.high
@@ -62,6 +64,7 @@ class KernelTemplate:
     def check(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """The values, in the order of the parameters. Raises `InternalError` naming a missing, unknown or disallowed one."""
         known = {parameter.name: parameter for parameter in self.parameters}
+        values = {p.name: p.default for p in self.parameters if p.default is not None} | dict(values)
         wrong = sorted(set(known) ^ set(values))
         if wrong:
             raise InternalError(

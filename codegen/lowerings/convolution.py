@@ -8,6 +8,8 @@ from dataclasses import replace
 from torch.fx import Node
 
 from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.dtypes import FLOAT32_MATH
+from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.convolution_kernels import depthwise, direct, implicit_gemm, is_vector, matrix_vector
 from amdc.codegen.lowerings.convolution_window import Operands, Window
@@ -75,7 +77,10 @@ def lower_window(item: Item, builder: ProgramBuilder, window: Window, operands: 
     if item.before and item.anchor is not None and item.anchor.args[0] is not item.before[-1]:
         raise InternalError(f"'{item.node.name}' has a prologue that is not on the convolution's input; fuse none there")
     flat = window.to_rank(2) if len(window.size) < 3 else window
-    if window.transposed or len(flat.size) > 2:
+    plain = {dtype_name(operands.x), dtype_name(operands.weight)} <= set(FLOAT32_MATH)
+    if not plain and item.before:
+        raise InternalError(f"'{item.node.name}' has a prologue on {dtype_name(operands.x)}; its kernel takes none")
+    if window.transposed or len(flat.size) > 2 or not plain:
         direct(item, builder, window.to_rank(3), operands)
     elif window.in_channels == 1 and window.groups > 1 and set(flat.dilation) == {1} and flat.stride[0] == flat.stride[1]:
         depthwise(item, builder, flat, operands)

@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 
 from amdc.codegen.builder import Operand, ProgramBuilder
+from amdc.codegen.dtypes import TAGS, sum_type
+from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.magic import magic
 from amdc.kernels import conv, gemm, tiles
 from amdc.kernels.template import KernelTemplate, Value
+from amdc.program import ITEM_SIZES
 
 # Instructions that fetch a gathered value beside its load, read off the compiled loops; those of the scalar ALU count half:
 # they run beside other waves' vector instructions.
@@ -43,6 +46,12 @@ def _launch(
         hint="_".join(filter(None, ("x".join(map(str, window.kernel)), hint, epilogue.hint))),
         block=(lanes, 1, 1),
     )
+
+
+def _types(item: Item, operands: Operands) -> dict[str, Value]:
+    """The element types of input, weights, output and bias."""
+    types = {"TYPE_X": operands.x, "TYPE_W": operands.weight, "TYPE_Y": item.node, "TYPE_BIAS": operands.bias}
+    return {name: TAGS[dtype_name(node)] for name, node in types.items() if node is not None}
 
 
 def _is_linear(window: Window) -> bool:
@@ -78,6 +87,7 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
         "LAYOUT_A": gemm.VECTORS if operands.packed else gemm.COLUMNS,
         "VECTOR_C": int(window.plane % 4 == 0),
         "BIAS": int(operands.bias is not None),
+        **_types(item, operands),
     }
     sizes = (m, n, window.groups, *magic(window.groups), weights.group, weights.out, weights.tap, window.in_channels)
     places = (*window.size, window.out[1], window.plane, *window.stride, *window.dilation, *window.pads)
@@ -97,6 +107,7 @@ def depthwise(item: Item, builder: ProgramBuilder, window: Window, operands: Ope
         "KW": window.kernel[1],
         "STRIDE": window.stride[0],
         "BIAS": int(operands.bias is not None),
+        **_types(item, operands),
     }
     sizes = (channels, outs, *magic(outs), *magic(channels), weights.group, weights.out, weights.tap, *window.size, *window.out)
     counted = (planes, strips, *magic(strips), *magic(window.out[1]))
@@ -105,10 +116,20 @@ def depthwise(item: Item, builder: ProgramBuilder, window: Window, operands: Ope
     _launch(item, builder, conv.DEPTHWISE, parameters, grid, arguments, window, f"s{window.stride[0]}")
 
 
-def direct(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
-    """conv_direct.hip: three dimensions, and transposed ones."""
+def direct(
+    item: Item, builder: ProgramBuilder, window: Window, operands: Operands, zeros: tuple[Operand, ...] | None = None
+) -> None:
+    """conv_direct.hip: three dimensions, transposed ones, and every dtype. `zeros`: the zero points of input and weights, and the
+    step from that of one output channel to the next."""
     weights, outs = operands.strides(window), window.groups * window.out_channels
-    parameters = {"TRANSPOSED": int(window.transposed), "BIAS": int(operands.bias is not None)}
+    assert item.anchor is not None
+    parameters = {
+        "TRANSPOSED": int(window.transposed),
+        "BIAS": int(operands.bias is not None),
+        "ZEROS": int(zeros is not None),
+        "SUM": sum_type(dtype_name(item.anchor)),
+        **_types(item, operands),
+    }
     sizes = (window.out_channels, window.in_channels, window.groups, *magic(window.out_channels))
     strides = (weights.group, weights.out, weights.channel, weights.tap)
     places = (window.plane, *magic(window.out[2]), *magic(window.out[1]))
@@ -119,25 +140,28 @@ def direct(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
         )
     ]
     values = (*sizes, *strides, *places, *(value for axis in axes for value in axis))
-    arguments = (*operands.tensors(item.node), *values, *operands.bias_argument)
+    arguments = (*operands.tensors(item.node), *values, *(zeros or ()), *operands.bias_argument)
     grid = (-(-window.plane // 256), outs, window.batch)
     _launch(item, builder, conv.CONV_DIRECT, parameters, grid, arguments, window, "transposed" * window.transposed)
 
 
 def is_vector(window: Window) -> bool:
     """Whether the filter covers the whole input, so that each image is one column of a matrix product."""
-    whole = window.plane == 1 and window.kernel == window.size and not any(window.pad)
-    return whole and (window.batch == 1 or window.groups == 1)
+    return window.plane == 1 and window.kernel == window.size and not any(window.pad) and window.groups == 1
 
 
 def matrix_vector(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
-    """gemv.hip: the weights of a group times each image's channels of that group."""
+    """gemv.hip: the weights times each image; up to 16 images share one reading of the weights."""
     k, outs, weights = window.in_channels * window.taps, window.out_channels, operands.strides(window)
     layout, stride = (0, weights.tap) if operands.packed else (1, weights.out)
-    batch = window.batch * window.groups
-    sizes = (outs, k, stride, weights.group if window.groups > 1 else 0, k, 4 * weights.group, 1)
-    added = () if operands.bias is None else (operands.bias, 1, 1.0, 1.0)
+    most = gemm.GEMV_ROWS[-1] if layout == 0 else 1
+    shared = next((count for count in gemm.GEMV_ROWS if window.batch <= count <= most), 1)
+    rows, images = (window.batch, 1) if shared >= window.batch else (1, window.batch)
+    types = _types(item, operands)
+    nbytes = (ITEM_SIZES[dtype_name(operands.weight)] * weights.group, ITEM_SIZES[dtype_name(operands.x)] * rows * k)
+    sizes = (outs, rows, k, images, *magic(images), stride, 0, 0, k, 1, 0, k, outs, 1, 0, outs, *nbytes, 1)
+    added = () if operands.bias is None else (operands.bias, 0, 1, 1.0, 1.0)
     arguments = (operands.weight, operands.x, item.node, *sizes, *added)
-    grid = (-(-outs // (64 if layout == 0 else 4)), 1, batch)
-    parameters = {"LAYOUT": layout, "BIAS": int(operands.bias is not None)}
+    grid = (-(-outs // (64 if layout == 0 else 4)), 1, images)
+    parameters = {"LAYOUT": layout, "BIAS": int(operands.bias is not None), "X_ROWS": shared, **types}
     _launch(item, builder, gemm.GEMV, parameters, grid, arguments, window, "")

@@ -126,6 +126,44 @@ template <class T> AMDC_DEVICE amdc_value<T> amdc_read(amdc_buffer b, unsigned i
 template <class T> AMDC_DEVICE void amdc_write(amdc_buffer b, unsigned index, amdc_value<T> value) {
     amdc_store<T>(b, index * amdc_size<T>, value);
 }
+
+// Four neighbours at once, as they lie: one dwordx4, or one dword or two for narrow types (a dwordx2 is slower than two dwords). Offsets are
+// multiples of 4 bytes.
+template <class T> struct amdc_four {
+    static constexpr unsigned words = amdc_size<T>, per_word = 4 / words; // of 1 or 2 bytes an element
+    unsigned data[words];
+    __attribute__((device, always_inline)) void load(amdc_buffer b, unsigned offset) {
+        for (unsigned i = 0; i < words; ++i) data[i] = amdc_load_u32(b, offset + 4 * i);
+    }
+    __attribute__((device, always_inline)) amdc_value<T> get(unsigned i) const {
+        return amdc_type<T>::decode((typename amdc_type<T>::bits)(data[i / per_word] >> i % per_word * 8 * words));
+    }
+    __attribute__((device, always_inline)) static void store(amdc_buffer b, unsigned offset, const amdc_value<T> (&values)[4]) {
+        for (unsigned i = 0; i < words; ++i) {
+            unsigned word = 0;
+            for (unsigned j = 0; j < per_word; ++j) word |= (unsigned)amdc_type<T>::encode(values[i * per_word + j]) << j * 8 * words;
+            amdc_store_u32(b, offset + 4 * i, word);
+        }
+    }
+};
+#define AMDC_FOUR_DWORDS(T)                                                                                                            \
+    template <> struct amdc_four<T> {                                                                                                  \
+        amdc_u4 data;                                                                                                                  \
+        __attribute__((device, always_inline)) void load(amdc_buffer b, unsigned offset) { data = amdc_load_u32x4(b, offset); }         \
+        __attribute__((device, always_inline)) T get(unsigned i) const {                                                               \
+            unsigned word = data[i]; /* clang 19 takes a bit cast of a vector's element for that of its first */                       \
+            return __builtin_bit_cast(T, word);                                                                                        \
+        }                                                                                                                              \
+        __attribute__((device, always_inline)) static void store(amdc_buffer b, unsigned offset, const T (&values)[4]) {                \
+            amdc_u4 four = {__builtin_bit_cast(unsigned, values[0]), __builtin_bit_cast(unsigned, values[1]),                           \
+                            __builtin_bit_cast(unsigned, values[2]), __builtin_bit_cast(unsigned, values[3])};                          \
+            amdc_store_u32x4(b, offset, four);                                                                                         \
+        }                                                                                                                              \
+    }
+AMDC_FOUR_DWORDS(float);
+AMDC_FOUR_DWORDS(int);
+AMDC_FOUR_DWORDS(unsigned);
+
 // What a value becomes by being stored and loaded again.
 template <class T> AMDC_DEVICE amdc_value<T> amdc_rounded(amdc_value<T> x) { return amdc_type<T>::decode(amdc_type<T>::encode(x)); }
 

@@ -1,4 +1,4 @@
-// conv.hip: 2-d convolution (groups, strides, dilation, any padding) as an implicit GEMM, fp32, with bias, fused prologue and epilogue.
+// conv.hip: 2-d convolution (groups, strides, dilation, any padding) as an implicit GEMM, with bias, fused prologue and epilogue.
 //
 // Shapes   input [batch][groups * I][H][W], output [batch][groups * M][OH][OW]. C = A x B with A the weights of one group (M x I*KH*KW)
 //          and B gathered from the input (conv_gather.h): one column a position of the output.
@@ -7,7 +7,7 @@
 //          MODE 0 (TAPS) and 1 (LINEAR): N = batch * OH * OW, grid z = group. MODE 2 (POINTWISE): 1x1, stride 1, no padding,
 //          OH * OW a multiple of 4: B is the input itself, N = OH * OW, grid z = image * groups + group.
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
-// Types    fp32 storage and arithmetic; sums are sequential in the order of k, with v_mac (multiply and add round each).
+// Types    TYPE_X, TYPE_W, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_Y: any; arithmetic in fp32; sums are sequential in the order of k, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), z).
 // Limits   tensors below 1 GiB; TILE_N a multiple of 64 in modes 0 and 1; mode 1: I * KH * KW <= 8192, KH * KW <= 128.
 // Static   clang 19, packed weights, BIAS 1; the share of v_mac in the loop's instructions, and in its VALU instructions (VGPRs):
@@ -22,6 +22,7 @@
 // Versions k in the order of the weights (LINEAR) for all: address and padding test for each value, 8 VALU instructions; by taps they are
 //          made once a tap, and a value costs one v_add. The input is then read once a tap, from L2 where it does not fit into L1.
 #include "amdc.h"
+#include "amdc_types.h"
 #ifndef TILE_M
 #define TILE_M 64
 #define TILE_N 64
@@ -34,6 +35,10 @@
 #define LAYOUT_A 0
 #define VECTOR_C 1
 #define BIAS 0
+#define TYPE_X float
+#define TYPE_W float
+#define TYPE_Y float
+#define TYPE_BIAS float
 #endif
 #include "gemm_panels.h"
 #include "gemm_tile.h"
@@ -68,11 +73,11 @@ template <class Prologue> struct Walk {
     MEMBER Walk(const Prologue &p, const Geometry &geometry, unsigned weights_k) : prologue(p), g(geometry), w_k(weights_k) {}
     template <class A> MEMBER void load(A &a, Gather &b) {
         if (new_tap) b.tap(kh, kw, g);
-        a.load(k, 4 * tap * w_k);
+        a.load(k, amdc_size<TYPE_W> * tap * w_k);
         if (MODE == TAPS) b.load_taps(k, g);
         else b.load_linear(k, g);
     }
-    template <class A> MEMBER void load(A &a, Panel<TILE_N, PANEL_VECTORS> &b) {
+    template <class A> MEMBER void load(A &a, Panel<TILE_N, PANEL_VECTORS, TYPE_X> &b) {
         a.load(k);
         b.load(k);
     }
@@ -80,7 +85,7 @@ template <class Prologue> struct Walk {
         a.store(to_a, k, 0, Unchanged());
         b.store<MODE == LINEAR>(to_b, k, prologue);
     }
-    template <class A> MEMBER void store(A &a, Panel<TILE_N, PANEL_VECTORS> &b, float *to_a, float *to_b) {
+    template <class A> MEMBER void store(A &a, Panel<TILE_N, PANEL_VECTORS, TYPE_X> &b, float *to_a, float *to_b) {
         a.store(to_a, k, 0, Unchanged());
         b.store(to_b, k, g.channels, prologue);
     }
@@ -96,28 +101,28 @@ template <class Prologue> struct Walk {
     }
 };
 
-AMDC_KERNEL void AMDC_SYMBOL(const float *x, unsigned x_bytes, const float *w, unsigned w_bytes, float *y, unsigned y_bytes, unsigned M,
+AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned M,
                              unsigned N, unsigned groups, unsigned groups_multiplier, unsigned groups_shift, unsigned w_group, unsigned w_column,
                              unsigned w_k, unsigned channels, unsigned H, unsigned W, unsigned OW, unsigned plane_out, unsigned stride_h,
                              unsigned stride_w, unsigned dilation_h, unsigned dilation_w, unsigned pad_h, unsigned pad_w, unsigned OW_multiplier,
                              unsigned OW_shift, unsigned plane_multiplier, unsigned plane_shift
 #if BIAS
-                             , const float *bias, unsigned bias_bytes
+                             , const void *bias, unsigned bias_bytes
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     const Geometry g = {H, W, channels, stride_h, stride_w, dilation_h, dilation_w, (int)pad_h, (int)pad_w, OW, plane_out,
                         groups * channels * H * W, groups * M * plane_out, OW_multiplier, OW_shift, plane_multiplier, plane_shift};
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
     unsigned group = __builtin_amdgcn_readfirstlane(z - amdc_divide(z, groups_multiplier, groups_shift) * groups);
-    unsigned before = 4 * z * channels * H * W; // z = image * groups + group: dense in both tensors
+    unsigned before = amdc_size<TYPE_X> * z * channels * H * W; // z = image * groups + group: dense in both tensors
     bool taps = MODE == TAPS;
     unsigned per_k = taps ? KHW : 1, size = MODE == LINEAR ? channels * KHW : channels;
 
-    Panel<TILE_M, LAYOUT_A> a;
-    a.start(amdc_make((const char *)w + 4 * group * w_group, 4 * w_group), first_m, per_k * w_k, w_column, size);
+    Panel<TILE_M, LAYOUT_A, TYPE_W> a;
+    a.start(amdc_make((const char *)w + amdc_size<TYPE_W> * group * w_group, amdc_size<TYPE_W> * w_group), first_m, per_k * w_k, w_column, size);
 #if MODE == POINTWISE
-    Panel<TILE_N, PANEL_VECTORS> b;
-    b.start(amdc_make((const char *)x + before, 4 * channels * plane_out), first_n, plane_out, 1, channels);
+    Panel<TILE_N, PANEL_VECTORS, TYPE_X> b;
+    b.start(amdc_make((const char *)x + before, amdc_size<TYPE_X> * channels * plane_out), first_n, plane_out, 1, channels);
 #else
     Gather b;
     b.start(amdc_make((const char *)x + before, x_bytes - before), first_n + amdc_thread() % TILE_N, N, g);
@@ -139,9 +144,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *x, unsigned x_bytes, const float *w, u
     auto finish = [&](float value, int i, int, unsigned element) INLINE {
         unsigned channel = group * M + first_m + Tile::row(i);
 #if BIAS
-        value += amdc_load_f32(amdc_make(bias, bias_bytes), 4 * channel);
+        value += amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), channel);
 #endif
         return AMDC_EPILOGUE(value, channel, element);
     };
-    tile.store<VECTOR_C>(amdc_make(y, y_bytes), columns, row_element, row_element, finish);
+    tile.store<TYPE_Y, VECTOR_C>(amdc_make(y, y_bytes), columns, row_element, row_element, finish);
 }

@@ -19,7 +19,8 @@ struct Geometry {
 struct Gather {
     static constexpr unsigned rows = AMDC_BLOCK / TILE_N, passes = TILE_K / rows, stride = TILE_N;
     static_assert(TILE_N % 64 == 0 && rows >= 1 && rows * passes == TILE_K, "a wave stays within one k");
-    float data[passes];
+    static constexpr unsigned item = amdc_size<TYPE_X>;
+    amdc_type<TYPE_X>::bits data[passes]; // as loaded; fp32 from LDS on
     bool live[passes];
     amdc_buffer buffer;
     unsigned row, offset, plane_bytes;
@@ -29,25 +30,25 @@ struct Gather {
     MEMBER void start(amdc_buffer from, unsigned n, unsigned size, const Geometry &g) {
         buffer = from;
         row = __builtin_amdgcn_readfirstlane(amdc_thread() / TILE_N);
-        plane_bytes = 4 * g.H * g.W;
+        plane_bytes = item * g.H * g.W;
         unsigned image = g.image(n), at = n - image * g.plane_out;
         unsigned oh = amdc_divide(at, g.OW_multiplier, g.OW_shift), ow = at - oh * g.OW;
         y0 = (int)(oh * g.stride_h) - g.pad_h;
         x0 = n < size ? (int)(ow * g.stride_w) - g.pad_w : -0x40000000; // no tap moves that into the image
-        base = 4 * ((int)(image * g.image_in) + y0 * (int)g.W + x0);
+        base = (int)item * ((int)(image * g.image_in) + y0 * (int)g.W + x0);
     }
     MEMBER bool within(unsigned dy, unsigned dx, const Geometry &g) const { return (unsigned)y0 + dy < g.H && (unsigned)x0 + dx < g.W; }
     MEMBER void tap(unsigned kh, unsigned kw, const Geometry &g) {
         unsigned dy = kh * g.dilation_h, dx = kw * g.dilation_w;
         inside = within(dy, dx, g);
-        offset = inside ? base + 4 * (dy * g.W + dx) : BEHIND;
+        offset = inside ? base + item * (dy * g.W + dx) : BEHIND;
     }
     MEMBER void load_taps(unsigned k, const Geometry &g) {
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p) {
             unsigned channel = k + row + p * rows;
             live[p] = inside && channel < g.channels;
-            data[p] = amdc_load_f32(buffer, offset + (channel < g.channels ? channel * plane_bytes : NO_CHANNEL));
+            data[p] = amdc_bits<item>::load(buffer, offset + (channel < g.channels ? channel * plane_bytes : NO_CHANNEL));
         }
     }
     // Exact for k <= 8192 and KHW <= 128 (and the division by KW below for KW <= 128): gfx803's scalar ALU has no high half of a product.
@@ -58,7 +59,7 @@ struct Gather {
             unsigned at = k + row + p * rows, channel = channel_of(at), rest = at - channel * KHW;
             unsigned kh = rest * (((1u << 16) + KW - 1) / KW) >> 16, dy = kh * g.dilation_h, dx = (rest - kh * KW) * g.dilation_w;
             live[p] = within(dy, dx, g) && channel < g.channels;
-            data[p] = amdc_load_f32(buffer, live[p] ? base + (channel * plane_bytes + 4 * (dy * g.W + dx)) : BEHIND);
+            data[p] = amdc_bits<item>::load(buffer, live[p] ? base + (channel * plane_bytes + item * (dy * g.W + dx)) : BEHIND);
         }
     }
     // Padding stays 0 whatever the prologue makes of 0.
@@ -66,8 +67,9 @@ struct Gather {
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p) {
             unsigned at = k + row + p * rows;
-            if (!Prologue::identity) data[p] = live[p] ? prologue(data[p], LINEAR ? channel_of(at) : at) : 0.0f;
-            lds[p * AMDC_BLOCK + amdc_thread()] = data[p];
+            float value = amdc_type<TYPE_X>::decode(data[p]);
+            if (!Prologue::identity) value = live[p] ? prologue(value, LINEAR ? channel_of(at) : at) : 0.0f;
+            lds[p * AMDC_BLOCK + amdc_thread()] = value;
         }
     }
 };

@@ -1,4 +1,4 @@
-// gemm.hip: C = A x B for each of a batch of fp32 matrices, with a bias and a fused prologue (on A) and epilogue.
+// gemm.hip: C = A x B for each of a batch of matrices, with a bias and a fused prologue (on A) and epilogue.
 //
 // Shapes   A is M x K, B is K x N, C is M x N. Batch z is z / inner of an outer and z % inner of an inner dimension, each with a stride of
 //          its own, so that the heads of a [B, S, H, D] tensor are read and written where they lie; a broadcast one has stride 0.
@@ -7,7 +7,7 @@
 //          LAYOUT_A, LAYOUT_B: 0 columns (m, n) contiguous, in multiples of 4 with 16-byte alignment; 1 columns contiguous; 2 any strides.
 //          bytes_a, bytes_b: from the matrix's first element to the end of its last, in each batch.
 // Fused    AMDC_PROLOGUE(value, k) on A, AMDC_EPILOGUE(value, n, element of C). BIAS 1: alpha * product + beta * bias[m * row + n * column].
-// Types    fp32 storage and arithmetic; the sum over k is sequential, with v_mac (multiply and add round each).
+// Types    TYPE_A, TYPE_B, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_C: any; arithmetic in fp32; the sum over k is sequential, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
 // Limits   each tensor below 1 GiB; M, N, K, batch at least 1.
 // Static   clang 19, layouts 0 and 0; clang 22 differs by at most 2 registers and 3 instructions. Waves a SIMD as VGPRs and LDS allow:
@@ -23,6 +23,7 @@
 // Versions Without sched_barrier in multiply (gemm_tile.h): 84 VGPRs, 3 waves, 0.872, but each load stands right before its use. With the
 //          last stage peeled off the loop: 194 VGPRs. With the resource's base from a 64-bit product: a loop over its "different" values.
 #include "amdc.h"
+#include "amdc_types.h"
 #ifndef TILE_M
 #define TILE_M 128
 #define TILE_N 128
@@ -33,6 +34,10 @@
 #define LAYOUT_B 0
 #define VECTOR_C 1
 #define BIAS 0
+#define TYPE_A float
+#define TYPE_B float
+#define TYPE_C float
+#define TYPE_BIAS float
 #endif
 #include "gemm_panels.h"
 #include "gemm_tile.h"
@@ -68,20 +73,20 @@ template <class Function> struct Changed : Function {
     MEMBER Changed(const Function &f) : Function(f) {}
 };
 
-AMDC_KERNEL void AMDC_SYMBOL(const float *a, unsigned a_bytes, const float *b, unsigned b_bytes, float *c, unsigned c_bytes, unsigned M,
+AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, unsigned b_bytes, void *c, unsigned c_bytes, unsigned M,
                              unsigned N, unsigned K, unsigned inner, unsigned inner_multiplier, unsigned inner_shift, unsigned a_column,
                              unsigned a_k, unsigned a_outer, unsigned a_inner, unsigned b_column, unsigned b_k, unsigned b_outer,
                              unsigned b_inner, unsigned c_row, unsigned c_outer, unsigned c_inner, unsigned matrix_a, unsigned matrix_b
 #if BIAS
-                             , const float *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_column, float alpha, float beta
+                             , const void *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_column, float alpha, float beta
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
-    Panel<TILE_M, LAYOUT_A> panel_a;
-    Panel<TILE_N, LAYOUT_B> panel_b;
+    Panel<TILE_M, LAYOUT_A, TYPE_A> panel_a;
+    Panel<TILE_N, LAYOUT_B, TYPE_B> panel_b;
     unsigned outer = __builtin_amdgcn_readfirstlane(amdc_divide(z, inner_multiplier, inner_shift)), in = z - outer * inner;
-    panel_a.start(amdc_make((const char *)a + 4 * (outer * a_outer + in * a_inner), matrix_a), first_m, a_k, a_column, K);
-    panel_b.start(amdc_make((const char *)b + 4 * (outer * b_outer + in * b_inner), matrix_b), first_n, b_k, b_column, K);
+    panel_a.start(amdc_make((const char *)a + amdc_size<TYPE_A> * (outer * a_outer + in * a_inner), matrix_a), first_m, a_k, a_column, K);
+    panel_b.start(amdc_make((const char *)b + amdc_size<TYPE_B> * (outer * b_outer + in * b_inner), matrix_b), first_n, b_k, b_column, K);
     auto prologue = [&](float value, unsigned k) INLINE { return AMDC_PROLOGUE(value, k); };
     Walk<Changed<decltype(prologue)>> walk = {0, K, prologue};
     Tile tile;
@@ -101,9 +106,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *a, unsigned a_bytes, const float *b, u
     auto finish = [&](float value, int i, int j, unsigned element) INLINE {
 #if BIAS
         unsigned at = (first_m + Tile::row(i)) * bias_row + (first_n + Tile::column(j)) * bias_column;
-        value = alpha * value + beta * amdc_load_f32(amdc_make(bias, bias_bytes), 4 * at);
+        value = alpha * value + beta * amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), at);
 #endif
         return AMDC_EPILOGUE(value, first_n + Tile::column(j), element);
     };
-    tile.store<VECTOR_C>(amdc_make(c, c_bytes), columns, row_element, row_place, finish);
+    tile.store<TYPE_C, VECTOR_C>(amdc_make(c, c_bytes), columns, row_element, row_place, finish);
 }

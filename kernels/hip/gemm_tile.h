@@ -63,21 +63,19 @@ struct Tile {
 
     // Write back. `columns[j]` is the element of C that column j has in row 0, NO_COLUMN for one outside; `row_element(i)` is what row i
     // adds, NO_ROW for one outside; `row_place(i)` the same in memory, where C is not dense. `finish(value, i, j, element)` is the value
-    // to store. With VECTORS, groups of 4 are stored as one.
-    template <bool VECTORS, class RowElement, class RowPlace, class Finish>
+    // to store, as T. With VECTORS, groups of 4 are stored as one.
+    template <class T, bool VECTORS, class RowElement, class RowPlace, class Finish>
     MEMBER void store(amdc_buffer to, const unsigned (&columns)[THREAD_N], RowElement row_element, RowPlace row_place, Finish finish) {
         static_assert(THREAD_N % 4 == 0 || !VECTORS, "a group of 4 is within a lane");
 #pragma unroll
         for (int i = 0; i < THREAD_M; ++i) {
             unsigned first = row_element(i), at = row_place(i);
+            amdc_value<T> four[4];
 #pragma unroll
             for (int j = 0; j < THREAD_N; ++j) {
-                c[i][j] = finish(c[i][j], i, j, first + columns[j]);
-                if (!VECTORS) amdc_store_f32(to, 4 * (at + columns[j]), c[i][j]);
-                if (VECTORS && j % 4 == 3) {
-                    amdc_f4 four = {c[i][j - 3], c[i][j - 2], c[i][j - 1], c[i][j]};
-                    amdc_store_f32x4(to, 4 * (at + columns[j - 3]), four);
-                }
+                four[j % 4] = finish(c[i][j], i, j, first + columns[j]);
+                if (!VECTORS) amdc_store<T>(to, amdc_size<T> * (at + columns[j]), four[j % 4]);
+                if (VECTORS && j % 4 == 3) amdc_four<T>::store(to, amdc_size<T> * (at + columns[j - 3]), four);
             }
             __builtin_amdgcn_sched_barrier(0); // else the loads of all rows' fused operands are hoisted, and the registers spill
         }

@@ -1,4 +1,4 @@
-// gemv.hip: y = W x for up to 16 vectors x and each of a batch, fp32, with a bias and a fused prologue (on x) and epilogue. For products
+// gemv.hip: y = W x for up to 16 vectors x and each of a batch, with a bias and a fused prologue (on x) and epilogue. For products
 // with few rows (decoding), which the reading of W bounds: each of its elements is read once for all rows.
 //
 // Shapes   W[o][k] lies at o * w_out + k * w_k elements, x[r][k] at r * x_row + k * x_k, y[r][o] at r * y_row + o * y_out, for r < rows.
@@ -8,18 +8,23 @@
 //          `w_stride` is the other one of w_out, w_k; matrix_w, matrix_x: bytes of one W and one x, to the end of the last element.
 // Fused    AMDC_PROLOGUE(value, k) on x, AMDC_EPILOGUE(value, o * channel_step, element of the dense [z][r][o]). BIAS 1: alpha * product
 //          + beta * bias[r * bias_row + o * bias_step].
-// Types    fp32 storage and arithmetic with v_mac; the sum over k is cut in 4 (LAYOUT 0) or 64 parts.
+// Types    TYPE_W, TYPE_X, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_Y: any; arithmetic in fp32 with v_mac; the sum over k is cut in 4 (LAYOUT 0) or 64 parts.
 // Launch   256 lanes; grid (ceil(outs / 64), 1, batch) or (ceil(outs / 4), 1, batch).
 // Limits   rows <= X_ROWS; tensors below 1 GiB.
 // Static   clang 19, 1 row: LAYOUT 0 9 waves a SIMD, 1 KiB of LDS; LAYOUT 1 6 waves. 16 loads of W under way in a wave. Per element of W
 //          and row LAYOUT 0 takes a v_readlane and a v_mac, so 16 rows are issued at the rate of 380 GB/s of W on 36 CUs: still bound by DRAM.
 //          LAYOUT 1 reads x again for each output, so it is for 4 rows at most.
 #include "amdc.h"
+#include "amdc_types.h"
 #include "amdc_math.h"
 #ifndef LAYOUT
 #define LAYOUT 0
 #define BIAS 0
 #define X_ROWS 1
+#define TYPE_W float
+#define TYPE_X float
+#define TYPE_Y float
+#define TYPE_BIAS float
 #endif
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
@@ -32,26 +37,26 @@
 #define OUTSIDE 0x80000000u
 #define UNROLL (X_ROWS > 4 ? 8 : 16) // loads of W under way in a wave
 
-AMDC_KERNEL void AMDC_SYMBOL(const float *w, unsigned w_bytes, const float *x, unsigned x_bytes, float *y, unsigned y_bytes, unsigned outs,
+AMDC_KERNEL void AMDC_SYMBOL(const void *w, unsigned w_bytes, const void *x, unsigned x_bytes, void *y, unsigned y_bytes, unsigned outs,
                              unsigned rows, unsigned K, unsigned inner, unsigned inner_multiplier, unsigned inner_shift, unsigned w_stride,
                              unsigned w_outer, unsigned w_inner, unsigned x_row, unsigned x_k, unsigned x_outer, unsigned x_inner,
                              unsigned y_row, unsigned y_out, unsigned y_outer, unsigned y_inner, unsigned matrix_w, unsigned matrix_x,
                              unsigned channel_step
 #if BIAS
-                             , const float *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_step, float alpha, float beta
+                             , const void *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_step, float alpha, float beta
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     unsigned z = amdc_group_z(), lane = amdc_lane(), wave = amdc_wave();
     unsigned outer = __builtin_amdgcn_readfirstlane(amdc_divide(z, inner_multiplier, inner_shift)), in = z - outer * inner;
-    amdc_buffer from_w = amdc_make((const char *)w + 4 * (outer * w_outer + in * w_inner), matrix_w);
-    amdc_buffer from_x = amdc_make((const char *)x + 4 * (outer * x_outer + in * x_inner), matrix_x);
+    amdc_buffer from_w = amdc_make((const char *)w + amdc_size<TYPE_W> * (outer * w_outer + in * w_inner), matrix_w);
+    amdc_buffer from_x = amdc_make((const char *)x + amdc_size<TYPE_X> * (outer * x_outer + in * x_inner), matrix_x);
     float sum[X_ROWS] = {};
     auto finish = [&](float value, unsigned r, unsigned o) __attribute__((always_inline)) {
 #if BIAS
-        value = alpha * value + beta * amdc_load_f32(amdc_make(bias, bias_bytes), 4 * (r * bias_row + o * bias_step));
+        value = alpha * value + beta * amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), r * bias_row + o * bias_step);
 #endif
         unsigned at = outer * y_outer + in * y_inner + r * y_row + o * y_out;
-        amdc_store_f32(amdc_make(y, y_bytes), 4 * at, AMDC_EPILOGUE(value, o * channel_step, (z * rows + r) * outs + o));
+        amdc_write<TYPE_Y>(amdc_make(y, y_bytes), at, AMDC_EPILOGUE(value, o * channel_step, (z * rows + r) * outs + o));
     };
 #if LAYOUT == 0
     AMDC_SHARED static float partial[4][X_ROWS][64];
@@ -60,13 +65,13 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *w, unsigned w_bytes, const float *x, u
         float mine[X_ROWS];
         for (unsigned r = 0; r < X_ROWS; ++r) {
             bool inside = chunk + lane < K && r < rows;
-            float value = amdc_load_f32(from_x, inside ? 4 * (r * x_row + (chunk + lane) * x_k) : OUTSIDE);
+            float value = amdc_load<TYPE_X>(from_x, inside ? amdc_size<TYPE_X> * (r * x_row + (chunk + lane) * x_k) : OUTSIDE);
             mine[r] = inside ? AMDC_PROLOGUE(value, chunk + lane) : 0.0f;
         }
-        unsigned at = 4 * (chunk * w_stride + out), last = K - chunk < 64 ? K - chunk : 64;
+        unsigned at = amdc_size<TYPE_W> * (chunk * w_stride + out), last = K - chunk < 64 ? K - chunk : 64;
         for (unsigned k = 0; k < last; k += UNROLL) {
             float column[UNROLL];
-            for (unsigned i = 0; i < UNROLL; ++i) column[i] = amdc_load_f32(from_w, at + 4 * (k + i) * w_stride);
+            for (unsigned i = 0; i < UNROLL; ++i) column[i] = amdc_load<TYPE_W>(from_w, at + amdc_size<TYPE_W> * (k + i) * w_stride);
             for (unsigned i = 0; i < UNROLL; ++i)
                 for (unsigned r = 0; r < X_ROWS; ++r)
                     sum[r] += column[i] * __builtin_bit_cast(float, __builtin_amdgcn_readlane(__builtin_bit_cast(int, mine[r]), k + i));
@@ -82,14 +87,14 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *w, unsigned w_bytes, const float *x, u
         float row[UNROLL];
         for (unsigned i = 0; i < UNROLL; ++i) {
             unsigned k = first + i * 64 + lane;
-            row[i] = amdc_load_f32(from_w, k < K && out < outs ? 4 * (out * w_stride + k) : OUTSIDE);
+            row[i] = amdc_load<TYPE_W>(from_w, k < K && out < outs ? amdc_size<TYPE_W> * (out * w_stride + k) : OUTSIDE);
         }
         for (unsigned r = 0; r < X_ROWS; ++r) {
             float value[UNROLL];
             for (unsigned i = 0; i < UNROLL; ++i) {
                 unsigned k = first + i * 64 + lane;
                 bool inside = k < K && r < rows;
-                float loaded = amdc_load_f32(from_x, inside ? 4 * (r * x_row + k * x_k) : OUTSIDE);
+                float loaded = amdc_load<TYPE_X>(from_x, inside ? amdc_size<TYPE_X> * (r * x_row + k * x_k) : OUTSIDE);
                 value[i] = inside ? AMDC_PROLOGUE(loaded, k) : 0.0f;
             }
             for (unsigned i = 0; i < UNROLL; ++i) sum[r] += row[i] * value[i];
