@@ -21,14 +21,14 @@ import numpy as np
 
 from amdc import __version__
 from amdc.bundle.archive import Archive, Buffers, sha256, write_archive
-from amdc.bundle.consistency import all_problems, misplaced_constants
+from amdc.bundle.consistency import all_problems, misplaced_constants, schedule_problems
 from amdc.bundle.manifest import FORMAT, MANIFEST, SCHEMA, WEIGHTS, code_name, graph_name, read_manifest, source_name
-from amdc.bundle.uses import Buckets, Generation, GraphText, buckets_from_json, generation_from_json
+from amdc.bundle.uses import Buckets, Generation, GraphText, Step, buckets_from_json, generation_from_json
 from amdc.bundle.weights import StoredWeights, to_buffers
 from amdc.errors import InternalError, UsageError
-from amdc.program import Program, from_json, to_json
+from amdc.program import Port, Program, from_json, to_json
 
-__all__ = ["MAIN", "SCHEMA", "Buckets", "Bundle", "Generation", "GraphText"]
+__all__ = ["MAIN", "SCHEMA", "Buckets", "Bundle", "Generation", "GraphText", "Step"]
 
 MAIN = "main"  # the key of a bundle's only program
 
@@ -36,10 +36,11 @@ MAIN = "main"  # the key of a bundle's only program
 @dataclass
 class Bundle:
     """One or more Programs with what they need. A program's key names what it is for, such as "N=1, S=32"; they take the same
-    inputs in different shapes, and share constants, states and code objects.
+    inputs in different shapes, and share constants, states and code objects. Or, with `schedule`, they are the parts of one model
+    with a loop, which run one after another.
 
-    `code` and `sources` are keyed by `Kernel.code`, `constants` by buffer name (and as GraphText and State name them), `graphs` by
-    program. `compile_seconds` is known only where the bundle was just compiled; `path` only where it was opened."""
+    `code` and `sources` are keyed by `Kernel.code`, `constants` by buffer name (and as GraphText and State name them), `graphs`
+    by program. `compile_seconds` is known only where the bundle was just compiled; `path` only where it was opened."""
 
     programs: Mapping[str, Program]
     code: Mapping[str, bytes]
@@ -49,6 +50,7 @@ class Bundle:
     options: Mapping[str, Any] = field(default_factory=dict)
     buckets: tuple[Buckets, ...] = ()
     generation: Generation | None = None
+    schedule: tuple[Step, ...] = ()
     compile_seconds: float = 0.0
     path: Path | None = None
 
@@ -58,6 +60,16 @@ class Bundle:
         if len(self.programs) != 1:
             raise UsageError(f"{self.name} holds several programs ({', '.join(self.programs)}): name one of `programs`")
         return next(iter(self.programs.values()))
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Of the only program, or of the first: the others have the same names and dtypes, or continue it."""
+        return next(iter(self.programs.values())).inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """Of the only program, or of the last: the others have the same names and dtypes, or come before it."""
+        return next(reversed(list(self.programs.values()))).outputs
 
     @property
     def arch(self) -> str:
@@ -71,7 +83,12 @@ class Bundle:
 
     def check(self) -> list[str]:
         """What does not fit together: a line each; empty for a sound bundle. Reads no constant's values."""
-        return [*all_problems(self.programs, self.code), *misplaced_constants(self.programs, self.constants)]
+        programs = self.programs
+        return [
+            *all_problems(programs, self.code),
+            *schedule_problems(self.schedule, programs),
+            *misplaced_constants(programs, self.constants),
+        ]
 
     def save(self, path: str | Path) -> Path:
         """Write the bundle; the file is whole or absent. Raises `UsageError` where it cannot be written."""
@@ -94,6 +111,7 @@ class Bundle:
             "options": dict(self.options),
             "buckets": [dataclasses.asdict(buckets) for buckets in self.buckets],
             "generation": self.generation and dataclasses.asdict(self.generation),
+            "schedule": [dataclasses.asdict(step) for step in self.schedule],
             "members": {name: {"sha256": sha256(parts)} for name, parts in members.items()},
             "programs": {key: self._entry(key) for key in self.programs},
         }
@@ -116,7 +134,7 @@ class Bundle:
             bundle = _read(archive, manifest)
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
             raise archive.error(f"its {MANIFEST} holds no valid program ({error!r})") from None
-        for problem in all_problems(bundle.programs, bundle.code):
+        for problem in (*all_problems(bundle.programs, bundle.code), *schedule_problems(bundle.schedule, bundle.programs)):
             raise archive.error(problem)
         return bundle
 
@@ -153,5 +171,6 @@ def _read(archive: Archive, manifest: dict[str, Any]) -> Bundle:
         options=manifest.get("options", {}),
         buckets=buckets,
         generation=generation or None,
+        schedule=tuple(Step(**step) for step in manifest["schedule"]),
         path=archive.path,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from amdc.bundle.uses import Step
 from amdc.program import ITEM_SIZES, Pointer, Program
 
 
@@ -29,6 +30,18 @@ def misplaced_constants(programs: Mapping[str, Program], constants: Mapping[str,
         array = constants.get(name)
         if array is None or (array.dtype.name, array.shape) != (dtype, shape):
             yield f"constant {name} ({dtype} {list(shape)}) is not among the weights"
+
+
+def schedule_problems(schedule: Iterable[Step], programs: Mapping[str, Program]) -> Iterator[str]:
+    """What is wrong with the order of the programs of a model with a loop."""
+    for step in schedule:
+        if step.program not in programs:
+            yield f"the schedule names the unknown program {step.program}"
+        elif step.condition is not None:
+            states = {state.name: state for state in programs[step.program].states}
+            state = states.get(step.condition)
+            if state is None or (state.dtype, state.shape) != ("bool", ()):
+                yield f"program {step.program} runs while {step.condition} is true, which is no state of it that holds one bool"
 
 
 def problems(program: Program, keys: frozenset[str]) -> Iterator[str]:

@@ -41,6 +41,15 @@ class Generation:
     vocabulary: int
 
 
+@dataclass(frozen=True)
+class Step:
+    """A step of a model whose programs run one after another: a program, once, or where `condition` names a state (bool, one
+    element) as often as that state is true before it. The first program takes the model's inputs, the last gives its outputs."""
+
+    program: str
+    condition: str | None = None
+
+
 def buckets_from_json(tree: Mapping[str, Any]) -> Buckets:
     """What `dataclasses.asdict` made of a `Buckets`, after JSON. Raises KeyError or TypeError on a tree of another shape."""
     axes = {side: {name: tuple(map(int, found)) for name, found in tree[side].items()} for side in ("inputs", "outputs")}

@@ -12,6 +12,7 @@ from amdc.bundle import Bundle
 from amdc.code_object import CodeObject, waves_per_simd
 from amdc.compiler.bindings import expand
 from amdc.compiler.buckets import find_buckets
+from amdc.compiler.importing import import_programs
 from amdc.compiler.options import CompileOptions
 from amdc.compiler.static_shapes import require_static_shapes
 from amdc.errors import UsageError
@@ -79,9 +80,9 @@ def compile_model(model: Any, options: CompileOptions) -> Bundle:
         )
 
     buckets = find_buckets(load, options)
-    graphs = ((binding.key, load(binding.shapes, binding.symbols)) for binding in bindings)
+    graphs, schedule = import_programs(model, load, bindings)
     bundle = compile_graphs(graphs, options)
-    return dataclasses.replace(bundle, buckets=buckets, compile_seconds=time.perf_counter() - started)
+    return dataclasses.replace(bundle, buckets=buckets, schedule=schedule, compile_seconds=time.perf_counter() - started)
 
 
 def compile_graphs(graphs: Iterable[tuple[str, Graph]], options: CompileOptions) -> Bundle:

@@ -34,11 +34,13 @@ SHOWN_FAILURES = 8  # what fits on a screen
 
 
 class NeedsConstants(ModelError):
-    """The model cannot be imported because shapes or parameters depend on the values of `inputs`, which could be specialised."""
+    """The model cannot be imported because shapes or parameters depend on the values of `inputs`, which could be specialised.
+    `open_loop`: among them is the number of iterations of a Loop (`stages` reads such a model)."""
 
-    def __init__(self, message: str, inputs: frozenset[str]) -> None:
+    def __init__(self, message: str, inputs: frozenset[str], open_loop: bool = False) -> None:
         super().__init__(message)
         self.inputs = inputs
+        self.open_loop = open_loop
 
 
 def import_model(
@@ -157,4 +159,4 @@ def failure(name: str, walk: Walk, specialized: frozenset[str] = frozenset()) ->
     more = f"\n  and {count - SHOWN_FAILURES} more" if count > SHOWN_FAILURES else ""
     text = f"{name}: {count} node{'s' * (count > 1)} cannot be imported\n  {shown}{more}"
     needed = walk.needed_inputs - specialized
-    return NeedsConstants(text, needed) if needed else ModelError(text)
+    return NeedsConstants(text, needed, walk.has_open_loop) if needed else ModelError(text)

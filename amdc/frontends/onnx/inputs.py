@@ -109,7 +109,8 @@ def _bound(declared: tuple[Dimension, ...] | None, given: Shape | None, symbols:
     """The static shape, or None where something is unbound."""
     if given is not None:
         return given
-    extents = [symbols.get(dim) if isinstance(dim, str) else dim for dim in declared or (None,)]
+    dims = (None,) if declared is None else declared
+    extents = [symbols.get(dim) if isinstance(dim, str) else dim for dim in dims]
     return None if None in extents else tuple(extent for extent in extents if extent is not None)
 
 

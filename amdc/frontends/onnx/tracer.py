@@ -10,6 +10,7 @@ import keyword
 import operator
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -58,8 +59,11 @@ class Recorder(TorchDispatchMode):
         self._alive: list[Tensor] = []  # tensors that `_nodes` or `_lifted` know by id
 
     def placeholder(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """A new input of the graph."""
-        return self._add(self.graph.placeholder(identifier(name)), self._empty(shape, dtype), (), name)
+        """A new input of the graph, behind those that it has."""
+        first = next((node for node in self.graph.nodes if node.op != "placeholder"), None)
+        with self.graph.inserting_before(first) if first is not None else nullcontext():
+            node = self.graph.placeholder(identifier(name))
+        return self._add(node, self._empty(shape, dtype), (), name)
 
     def constant(self, tensor: Tensor, name: str) -> Tensor:
         """The traced tensor of a constant that the user calls `name`; the same tensor, or the same fill, is stored once."""

@@ -26,6 +26,7 @@ class Walk:
         self.failures: list[str] = []
         self.cause: Exception | None = None  # of the first failure
         self.needed_inputs: frozenset[str] = frozenset()  # model inputs whose values failing nodes need at import
+        self.has_open_loop = False  # whether one of them is a Loop, for its trip count or condition
 
     def top_node(self, node: onnx.NodeProto, label: str, scope: Scope) -> None:
         """Import a node of the model's own graph; a failure is kept, and the nodes that need its outputs are passed over."""
@@ -38,6 +39,7 @@ class Walk:
             self.failures.append(describe(node, label, self.arguments(node, scope), problem))
             if isinstance(problem, NeedsConstant):
                 self.needed_inputs |= problem.inputs
+                self.has_open_loop |= node.op_type == "Loop"
 
     def node(self, node: onnx.NodeProto, label: str, scope: Scope) -> None:
         """Evaluate or trace one node, and name its results in the scope."""
