@@ -3,6 +3,7 @@ our own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -30,17 +31,25 @@ def has_function(domain: str, op_type: str, version: int) -> bool:
 
 
 def function_body(node: onnx.NodeProto, opsets: dict[str, int], arguments: list[Value | None]) -> onnx.FunctionProto | None:
-    """The body that the specification gives for this node and these input types, in the newest operator set up to the model's."""
+    """The body that the specification gives for this node and these input types; None where it gives none."""
     version = opsets.get(node.domain, 0)
     schema = schema_of(node.domain, node.op_type, version)
     if schema is None:
         return None
-    if versions := [v for v in schema.function_opset_versions if v <= version]:
-        return _parsed(schema.get_function_with_opset_version(max(versions)))
-    if versions := [v for v in schema.context_dependent_function_opset_versions if v <= version]:
+    if schema.has_function:
+        return _parsed(schema.get_function_with_opset_version(_nearest(schema.function_opset_versions, version)))
+    if schema.has_context_dependent_function:
         types = [_type(value).SerializeToString() for value in arguments]
-        return _parsed(schema.get_context_dependent_function_with_opset_version(max(versions), node.SerializeToString(), types))
+        nearest = _nearest(schema.context_dependent_function_opset_versions, version)
+        return _parsed(schema.get_context_dependent_function_with_opset_version(nearest, node.SerializeToString(), types))
     return None
+
+
+def _nearest(versions: Iterable[int], version: int) -> int:
+    """The newest of a function's operator sets up to the model's, else the oldest: all bodies of one schema mean the same, and
+    each says which operator set its own nodes belong to."""
+    ordered = sorted(versions)
+    return max((v for v in ordered if v <= version), default=ordered[0])
 
 
 def _parsed(body: bytes | onnx.FunctionProto) -> onnx.FunctionProto | None:
