@@ -1,8 +1,8 @@
 """Causal language models of transformers: one bundle that reads prompts and generates, its key-value cache in the arena.
 
 Every program of the bundle is the same step for another number of tokens n: it appends n tokens to the cache and gives the
-likeliest token behind the last one that counts. A prompt is filled up to a program's n; what the filling leaves in the cache lies behind
-the tokens that count, where no attention looks before later steps have written over it.
+likeliest token behind the last one that counts. A prompt is filled up to a program's n; what the filling leaves in the cache lies
+behind the tokens that count, where no attention looks before later steps have written over it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _check_model(model: nn.Module, max_length: int) -> None:
     config = getattr(model, "config", None)
     if generates is None or not generates() or config is None or getattr(config, "is_encoder_decoder", False):
         raise ModelError(
-            f"{name} is no causal language model of transformers, such as GPT2LMHeadModel; amdc.compile takes others"
+            f"{name} is no causal language model of transformers, such as GPT2LMHeadModel; amdc.compile is for others"
         )
     if model.training:
         raise UsageError(f"{name} is in training mode, and amdc compiles inference: call model.eval() first")

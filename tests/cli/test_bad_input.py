@@ -30,12 +30,12 @@ def written(data: bytes, path: Path) -> Path:
 def unsupported(folder: Path) -> list[object]:
     nodes = [
         oh.make_node("Relu", ["x"], ["a"], "fine"),
-        oh.make_node("NonMaxSuppression", ["a", "a"], ["b"], "/post/NMS"),
-        oh.make_node("Gelu", ["a"], ["c"], "/encoder/Gelu_0", domain="com.microsoft"),
-        oh.make_node("Gelu", ["c"], ["y"], "/encoder/Gelu_1", domain="com.microsoft"),
+        oh.make_node("Twirl", ["a", "a"], ["b"], "/post/Twirl", domain="acme"),
+        oh.make_node("Blur", ["a"], ["c"], "/encoder/Blur_0", domain="acme"),
+        oh.make_node("Blur", ["c"], ["y"], "/encoder/Blur_1", domain="acme"),
     ]
     proto = model(nodes, {"x": [1, 3, 4]}, {"y": [1, 3, 4]})
-    proto.opset_import.append(oh.make_opsetid("com.microsoft", 1))
+    proto.opset_import.append(oh.make_opsetid("acme", 1))
     return ["compile", saved(proto, folder)]
 
 
@@ -87,7 +87,7 @@ MODELS: list[Case] = [
     ("an empty file", lambda folder: ["compile", written(b"", folder / "empty.onnx")], 1, ["empty.onnx"]),
     ("not a model", lambda folder: ["compile", written(b"hello, world" * 9, folder / "text.onnx")], 1, ["text.onnx"]),
     ("a truncated model", truncated, 1, ["bad.onnx"]),
-    ("unsupported operators", unsupported, 1, ["com.microsoft:Gelu", "2", "/encoder/Gelu_0", "NonMaxSuppression", "/post/NMS"]),
+    ("unsupported operators", unsupported, 1, ["acme:Blur", "2", "/encoder/Blur_0", "acme:Twirl", "/post/Twirl"]),
     ("an undefined value", undefined_value, 1, ["nowhere"]),
     ("an old opset", old_opset, 1, ["opset 5", "6 to"]),
     ("an opset of the future", future_opset, 1, ["99"]),
@@ -96,6 +96,11 @@ MODELS: list[Case] = [
     ("unbound dimensions", dynamic(), 2, ["N", "height", "--shape", "--bind"]),
     ("one unbound dimension", dynamic("--bind", "N=1"), 2, ["height"]),
     ("an unknown symbol", dynamic("--bind", "N=1", "--bind", "hieght=4"), 2, ["hieght", "height"]),
+    ("a symbol of one's own without a value", dynamic("--shape", "x=Bx3xH", "--bind", "B=1,2"), 2, ["'H'", "--bind H="]),
+    ("a symbol bound twice over", dynamic("--bind", "N=1,2,2", "--bind", "height=4"), 2, ["'N'", "1, 2, 2", "twice"]),
+    ("a bucket on a fixed dimension", fixed("--bucket", "S=4,8"), 2, ["'S'", "symbols are: none"]),
+    ("a bucket and a binding of one symbol", dynamic("--bind", "N=1", "--bucket", "N=4,8"), 2, ["'N'", "--bucket", "--bind"]),
+    ("a bucket of size one", dynamic("--bind", "N=1", "--bucket", "height=1"), 2, ["height=1", "pads nothing"]),
     ("an unknown input in --shape", fixed("--shape", "z=1x3x9x9"), 2, ["z", "x"]),
     ("a shape against the model's", fixed("--shape", "x=1x4x9x9"), 2, ["x", "4", "3"]),
 ]
@@ -107,6 +112,9 @@ OPTIONS: list[Case] = [
     ("a level that is not there", fixed("-O4"), 2, ["4"]),
     ("a malformed shape", fixed("--shape", "x=1x3x-4"), 2, ["x=1x3x-4"]),
     ("a malformed binding", fixed("--bind", "N"), 2, ["N=1"]),
+    ("a binding to nothing", fixed("--bind", "N=1,"), 2, ["N=1,8"]),
+    ("a binding to zero", fixed("--bind", "N=0"), 2, ["N=0", "N=1,8"]),
+    ("a malformed bucket", fixed("--bucket", "S=4-8"), 2, ["S=4-8"]),
     ("an unknown pass", fixed("--print-after", "fold-everything"), 2, ["fold-everything", "fold-batch-norm"]),
     ("an output that cannot be written", fixed("-o", "/nonexistent/deep/model.amdc"), 2, ["/nonexistent/deep"]),
     ("zero jobs", fixed("-j", "0"), 2, ["0"]),
@@ -160,6 +168,12 @@ BUNDLES: list[tuple[str, Callable[[Path, Path], Path], int, list[str]]] = [
     ("empty", lambda bundle, folder: written(b"", folder / "empty.amdc"), 1, ["empty.amdc"]),
     ("no zip", lambda bundle, folder: written(b"x" * 400, folder / "text.amdc"), 1, ["text.amdc"]),
     ("truncated", lambda bundle, folder: written(bundle.read_bytes()[:-300], folder / "short.amdc"), 1, ["short.amdc"]),
+    (
+        "older schema",
+        lambda b, f: damaged_member(b, f, "manifest.json", manifest(schema=1)),
+        1,
+        ["schema 1", "compile the model"],
+    ),
     ("newer schema", lambda b, f: damaged_member(b, f, "manifest.json", manifest(schema=99)), 1, ["99"]),
     ("malformed manifest", lambda b, f: damaged_member(b, f, "manifest.json", lambda data: data[:50]), 1, ["manifest"]),
     (
@@ -185,6 +199,23 @@ def array(folder: Path, shape: tuple[int, ...], dtype: str = "float32") -> Path:
     return folder / "x.npy"
 
 
+def archive(folder: Path, name: str = "x") -> Path:
+    np.savez(folder / "inputs.npz", **{name: np.zeros((1, 3, 9, 9), np.float32)})
+    return folder / "inputs.npz"
+
+
+def damaged_archive(folder: Path) -> Path:
+    """The array's bytes are not those that the archive's checksum was taken of."""
+    data = bytearray(archive(folder).read_bytes())
+    data[400] ^= 0xFF
+    return written(bytes(data), folder / "broken.npz")
+
+
+def pickled(folder: Path) -> Path:
+    np.savez(folder / "pickled.npz", x=np.array([{}], dtype=object))
+    return folder / "pickled.npz"
+
+
 INPUTS: list[tuple[str, Callable[[Path], list[object]], list[str]]] = [
     ("none given", lambda folder: [], ["--input", "--random"]),
     ("both given", lambda folder: ["--random", 0, "--input", f"x={array(folder, (1, 3, 9, 9))}"], ["--random"]),
@@ -193,6 +224,17 @@ INPUTS: list[tuple[str, Callable[[Path], list[object]], list[str]]] = [
     ("a wrong dtype", lambda folder: ["--input", f"x={array(folder, (1, 3, 9, 9), 'float64')}"], ["float64", "float32"]),
     ("an absent file", lambda folder: ["--input", "x=absent.npy"], ["absent.npy"]),
     ("no array", lambda folder: ["--input", f"x={written(b'junk', folder / 'junk.npy')}"], ["junk.npy"]),
+    ("no .npz", lambda folder: ["--input", written(b"PK junk", folder / "junk.npz")], ["junk.npz", "not a readable .npz"]),
+    (
+        "a truncated .npz",
+        lambda folder: ["--input", written(archive(folder).read_bytes()[:-40], folder / "cut.npz")],
+        ["cut.npz"],
+    ),
+    ("a damaged .npz", lambda folder: ["--input", damaged_archive(folder)], ["broken.npz", "not a readable .npz"]),
+    ("a .npz with an unknown name", lambda folder: ["--input", archive(folder, "X")], ["no input 'X'", "did you mean 'x'?"]),
+    ("a .npz with pickles", lambda folder: ["--input", pickled(folder)], ["pickled.npz"]),
+    ("an input twice", lambda f: ["--input", archive(f), "--input", f"x={array(f, (1, 3, 9, 9))}"], ["'x' is given twice"]),
+    ("a .npz as one input", lambda folder: ["--input", f"x={archive(folder)}"], ["no such file: x="]),
     ("no name", lambda folder: ["--input", "image.npy"], ["x=image.npy"]),
     ("an unknown device", lambda folder: ["--random", 0, "--device", "cuda"], ["cuda", "sim"]),
 ]
