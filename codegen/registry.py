@@ -33,6 +33,7 @@ MODULES = (
     "matmul",
     "attention",
     "convolution",
+    "integer_products",
 )
 
 _LOWERINGS: dict[Any, Lowering] = {}

@@ -23,7 +23,7 @@ from amdc.ir.pointwise import aten
 Sizes = Sequence[int]
 
 
-def _window(
+def make_window(
     item: Item, x: Node, groups: int, in_channels: int, kernel: Sizes, stride: Sizes, pad: Sizes, dilation: Sizes
 ) -> Window:
     """`stride`, `pad` and `dilation` may hold one number for all dimensions."""
@@ -52,7 +52,7 @@ def lower_convolution(item: Item, builder: ProgramBuilder) -> None:
     x, weight, bias, stride, pad, dilation, transposed, _, groups = item.args
     shape = ir.shape(weight)
     channels = shape[0] // groups if transposed else shape[1]
-    window = _window(item, x, groups, channels, shape[2:], stride, pad, dilation)
+    window = make_window(item, x, groups, channels, shape[2:], stride, pad, dilation)
     lower_window(item, builder, replace(window, transposed=transposed), Operands(x, weight, bias))
 
 
@@ -60,14 +60,14 @@ def lower_convolution(item: Item, builder: ProgramBuilder) -> None:
 def lower_convolution_with_pads(item: Item, builder: ProgramBuilder) -> None:
     x, weight, bias, stride, pads, dilation, groups = item.args
     shape = ir.shape(weight)
-    window = _window(item, x, groups, shape[1], shape[2:], stride, pads[: len(stride)], dilation)
+    window = make_window(item, x, groups, shape[1], shape[2:], stride, pads[: len(stride)], dilation)
     lower_window(item, builder, window, Operands(x, weight, bias))
 
 
 @lowers(packed.convolution_packed)
 def lower_convolution_packed(item: Item, builder: ProgramBuilder) -> None:
     x, weight, bias, kernel, stride, pads, dilation, groups, _ = item.args
-    window = _window(item, x, groups, ir.shape(x)[1] // groups, kernel, stride, pads[: len(stride)], dilation)
+    window = make_window(item, x, groups, ir.shape(x)[1] // groups, kernel, stride, pads[: len(stride)], dilation)
     lower_window(item, builder, window, Operands(x, weight, bias, packed=True))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.fx import Node
 
-from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.builder import Place, ProgramBuilder
 from amdc.codegen.dtypes import FLOAT32_MATH, TAGS, sum_type
 from amdc.codegen.expression import FusedExpression, dtype_name
 from amdc.codegen.item import Item
@@ -116,8 +116,8 @@ def _gemv(
 class Zeros:
     """The zero points of a quantised product: of A by row, of B by column, each a step of 0 or 1 element, and by batch."""
 
-    a: Node
-    b: Node
+    a: Node | Place
+    b: Node | Place
     a_steps: tuple[int, int, int]  # from row to row, outer batch to outer batch, inner to inner
     b_steps: tuple[int, int, int]
 
