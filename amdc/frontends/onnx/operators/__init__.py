@@ -26,5 +26,7 @@ from amdc.frontends.onnx.operators import (  # noqa: F401
     sequence_mixing,
     shape,
     spectral,
+    text,
     training,
+    trees,
 )

@@ -25,13 +25,30 @@ def batch_normalization(
     spatial: int = 1,
     training_mode: int = 0,
     output_count: int = 1,
-) -> Tensor:
-    """Inference only: the running statistics are used as they are."""
+) -> Tensor | tuple[Tensor, ...]:
+    """Without training_mode (opset 14) the running statistics are used as they are."""
     if not spatial:
         raise NotSupported("statistics for each element (spatial=0, up to opset 8) are not supported")
-    if training_mode or output_count > 1:
+    if training_mode:
+        return _batch_statistics(x, scale, bias, mean, variance, epsilon, momentum)[:output_count]
+    if output_count > 1:
         raise NotSupported("batch normalisation in training mode is not supported; export the model in evaluation mode")
     return torch.ops.aten._native_batch_norm_legit_no_training.default(x, scale, bias, mean, variance, 1 - momentum, epsilon)[0]
+
+
+def _batch_statistics(
+    x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float, momentum: float
+) -> tuple[Tensor, ...]:
+    """Normalised by the batch's own mean and variance; then the running ones, each moved towards them."""
+    dims, shape = [d for d in range(x.dim()) if d != 1], [-1] + [1] * (x.dim() - 2)
+    wide = x.to(mean.dtype)
+    here = torch.mean(wide, dims)
+    centred = wide - here.reshape(shape)
+    spread = torch.mean(centred * centred, dims)
+    normal = centred * torch.rsqrt(spread + epsilon).reshape(shape)
+    result = (normal * scale.reshape(shape) + bias.reshape(shape)).to(x.dtype)
+    moved = (before * momentum + now * (1 - momentum) for before, now in ((mean, here), (variance, spread)))
+    return result, *moved
 
 
 @onnx_op("LRN")

@@ -7,12 +7,13 @@ averages that leave the padding out, a product with a constant plane that correc
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 from amdc.frontends.onnx.operators.window import Window, pad_explicitly, spatial
-from amdc.frontends.onnx.registry import NotSupported, onnx_op
+from amdc.frontends.onnx.registry import onnx_op
 
 aten = torch.ops.aten
 MAX_POOL = {2: aten.max_pool2d_with_indices.default, 3: aten.max_pool3d_with_indices.default}
@@ -50,8 +51,8 @@ def _planar(x: Tensor, kernel: list[int], *lists: list[int] | None) -> tuple[Ten
     return x.unsqueeze(2), [1, *kernel], grown
 
 
-def _max_pool(x: Tensor, window: Window) -> tuple[Tensor, Tensor | None]:
-    """Values, and the indices in each plane (None where padding was made real). Padding never wins."""
+def _max_pool(x: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """Values, and the indices in each plane. Padding never wins."""
     extents = list(x.shape[2:])
     ceil = _ceil_mode(window, extents)
     pool = MAX_POOL[len(extents)]
@@ -59,7 +60,21 @@ def _max_pool(x: Tensor, window: Window) -> tuple[Tensor, Tensor | None]:
         return pool(x, window.kernel, window.strides, window.begin, window.dilations, ceil)
     lowest = float("-inf") if x.is_floating_point() else torch.iinfo(x.dtype).min
     padded = pad_explicitly(x, window, lowest, _reach(window, extents))
-    return pool(padded, window.kernel, window.strides, [0] * len(extents), window.dilations, False)[0], None
+    values, places = pool(padded, window.kernel, window.strides, [0] * len(extents), window.dilations, False)
+    return values, _moved(places, list(padded.shape[2:]), extents, window.begin, range(len(extents)))
+
+
+def _moved(places: Tensor, grown: list[int], extents: list[int], begin: list[int], order: Iterable[int]) -> Tensor:
+    """Row-major places in planes of `grown` extents, as places in the planes without the padding, read in the given order."""
+    rest, coordinates = places, [places] * len(grown)
+    for d in reversed(range(len(grown))):
+        coordinates[d] = torch.remainder(rest, grown[d]) - begin[d]
+        rest = torch.div(rest, grown[d], rounding_mode="floor")
+    moved: Tensor | int = 0
+    for d in order:
+        moved = moved * extents[d] + coordinates[d]
+    assert isinstance(moved, Tensor)
+    return moved
 
 
 @onnx_op("MaxPool")
@@ -76,16 +91,15 @@ def max_pool(
     strides: list[int] | None = None,
     output_count: int = 1,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """The second output counts elements from the start of the whole input, in row-major order."""
+    """The second output counts elements from the start of the input; with storage_order 1, column by column in each plane."""
     planes, kernel, (steps, padding, spacing) = _planar(x, kernel_shape, strides, pads, dilations)
     values, indices = _max_pool(planes, Window.of(planes, kernel, steps, padding, spacing, auto_pad, ceil_mode))
     shape = [*x.shape[:2], *values.shape[-spatial(x) :]]
     if output_count == 1:
         return values.reshape(shape)
-    if indices is None or storage_order:
-        raise NotSupported(
-            "its output of indices is supported only for row-major order and symmetric padding up to half a window"
-        )
+    extents = list(planes.shape[2:])
+    if storage_order:
+        indices = _moved(indices, extents, extents, [0] * len(extents), reversed(range(len(extents))))
     first = torch.arange(math.prod(x.shape[:2])).reshape([*x.shape[:2], *[1] * spatial(x)]) * math.prod(x.shape[2:])
     return values.reshape(shape), indices.reshape(shape) + first
 

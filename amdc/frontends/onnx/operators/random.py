@@ -1,7 +1,7 @@
 """Random tensors.
 
-They are drawn once, at import, by numpy's Mersenne twister from the node's seed (0 where it gives none): a compiled model gives the
-same results in each run.
+They are drawn once, at import, by numpy's Mersenne twister from the node's seed (0 where it gives none): a compiled model gives
+the same results in each run.
 """
 
 from __future__ import annotations

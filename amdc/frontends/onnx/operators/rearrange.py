@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from amdc.frontends.onnx.registry import NotSupported, onnx_op
+from amdc.frontends.onnx.registry import onnx_op
 
 
 @onnx_op("DepthToSpace")
@@ -41,8 +44,20 @@ def col2im(
     pads: list[int] | None = None,
     strides: list[int] | None = None,
 ) -> Tensor:
-    """Columns of patches added up into an image (2-d, padded alike on both sides)."""
-    spacing, padding, steps = dilations or [1, 1], pads or [0, 0, 0, 0], strides or [1, 1]
-    if len(image_shape) != 2 or padding[:2] != padding[2:]:
-        raise NotSupported("only 2-d images with the same padding on both sides are supported")
-    return F.fold(x, tuple(image_shape), tuple(block_shape), tuple(spacing), tuple(padding[:2]), tuple(steps))
+    """Columns of patches [N, C * taps, positions] added up into an image [N, C, image...].
+
+    What aten does not fold is a transposed convolution whose kernels hold a single one each.
+    """
+    rank = len(image_shape)
+    spacing, padding, steps = dilations or [1] * rank, pads or [0] * (2 * rank), strides or [1] * rank
+    if rank == 2 and padding[:2] == padding[2:]:
+        return F.fold(x, tuple(image_shape), tuple(block_shape), tuple(spacing), tuple(padding[:2]), tuple(steps))
+    taps = math.prod(block_shape)
+    channels = x.shape[1] // taps
+    extents = zip(image_shape, padding[:rank], padding[rank:], block_shape, spacing, steps, strict=True)
+    counts = [(image + before + behind - (k - 1) * d - 1) // s + 1 for image, before, behind, k, d, s in extents]
+    ones = torch.eye(taps, dtype=x.dtype).reshape(taps, 1, *block_shape).repeat(channels, *[1] * (rank + 1))
+    columns, zeros = x.reshape(x.shape[0], x.shape[1], *counts), [0] * rank
+    whole = torch.convolution(columns, ones, None, steps, zeros, spacing, True, zeros, channels)
+    crop = [n for d in reversed(range(rank)) for n in (-padding[d], image_shape[d] + padding[d] - whole.shape[2 + d])]
+    return torch.constant_pad_nd(whole, crop, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import reduce
 
@@ -26,12 +27,25 @@ def _product(x: Tensor, dims: list[int], keep: bool) -> Tensor:
     return reduce(lambda part, dim: torch.prod(part, dim, keep, dtype=x.dtype), sorted(dims, reverse=True), x)
 
 
+def _extreme_value(find: Reduction, x: Tensor, dims: list[int], keep: bool, largest: bool) -> Tensor:
+    """Of nothing, the largest is the lowest value of the dtype, and the smallest the highest."""
+    if not dims:
+        return x
+    if all(x.shape[dim] for dim in dims):
+        return find(x, dims, keep)
+    shape = [1 if d in dims else extent for d, extent in enumerate(x.shape) if keep or d not in dims]
+    if x.dtype == torch.bool:
+        return torch.full(shape, not largest)
+    limits = (-math.inf, math.inf) if x.is_floating_point() else (torch.iinfo(x.dtype).min, torch.iinfo(x.dtype).max)
+    return torch.full(shape, limits[0] if largest else limits[1], dtype=x.dtype)
+
+
 REDUCTIONS: dict[str, Reduction] = {
     "ReduceSum": _sum,
     "ReduceMean": _mean,
     "ReduceProd": _product,
-    "ReduceMax": lambda x, dims, keep: torch.amax(x, dims, keep) if dims else x,
-    "ReduceMin": lambda x, dims, keep: torch.amin(x, dims, keep) if dims else x,
+    "ReduceMax": lambda x, dims, keep: _extreme_value(torch.amax, x, dims, keep, largest=True),
+    "ReduceMin": lambda x, dims, keep: _extreme_value(torch.amin, x, dims, keep, largest=False),
     "ReduceL1": lambda x, dims, keep: _sum(torch.abs(x), dims, keep),
     "ReduceL2": lambda x, dims, keep: torch.sqrt(_sum(x * x, dims, keep)),
     "ReduceSumSquare": lambda x, dims, keep: _sum(x * x, dims, keep),
