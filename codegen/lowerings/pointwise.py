@@ -17,6 +17,9 @@ from amdc.ir.pointwise import POINTWISE, aten
 def pointwise(item: Item, builder: ProgramBuilder) -> None:
     """out = f(inputs), with broadcasting; a copy that changes nothing is the same memory."""
     nodes = item.after or (item.node,)
+    if 0 in ir.shape(item.node):
+        builder.place(item.node)
+        return
     if len(nodes) == 1 and nodes[0].target in (aten.clone.default, aten._to_copy.default):
         operand = nodes[0].all_input_nodes[0]
         if dtype_name(operand) == dtype_name(nodes[0]):

@@ -19,6 +19,7 @@ from amdc.codegen.registry import lowers
 from amdc.codegen.typed import arguments
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
+from amdc.ir.ops import bits
 from amdc.ir.pointwise import aten
 from amdc.program import ITEM_SIZES
 
@@ -159,6 +160,12 @@ def copy(item: Item, builder: ProgramBuilder) -> None:
     source, out = item.args[1], builder.place(item.node)
     operand = Source(source, dtype_name(source), broadcast_strides(ir.shape(source), item.shape))
     launch_map(builder, item, item.shape, [operand], out, lambda names: ([], names[0]), hint="convert")
+
+
+@lowers(bits.bit_cast)
+def bit_cast(item: Item, builder: ProgramBuilder) -> None:
+    """(x, dtype): the same memory, of another dtype of the same width."""
+    builder.alias(item.node, builder.place(item.args[0]))
 
 
 @lowers(aten.fill.Scalar)

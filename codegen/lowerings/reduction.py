@@ -14,6 +14,7 @@ from amdc.codegen.elementwise import Source, launch_copy
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.empty_reduction import reduce_nothing
 from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
@@ -67,9 +68,12 @@ def row_grid(rows: int, lanes: int) -> tuple[int, int, int]:
 
 def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, correction: int = 0) -> None:
     """out = op over `dims` of the item's first operand."""
+    if out.numel == 0:
+        return
+    if 0 in ir.shape(item.args[0]):
+        reduce_nothing(item, builder, op, out)
+        return
     found = gather_dims(item, builder, item.args[0], dims)
-    if found.length == 0:
-        raise ModelError(f"'{item.user_name}' reduces an empty tensor; kernels reduce one element or more")
     cost = found.outer * found.length * found.inner * (3 if op == "VAR" else 1)
     floats = item.data_dtype in FLOATS and out.dtype in FLOATS
     if found.inner == 1 and floats and op not in ("ARGMAX", "ARGMIN", "ANY", "ALL"):
