@@ -65,14 +65,22 @@ def _type(value: Value | None) -> onnx.TypeProto:
 
 
 def expand(
-    walk: Walk, body: onnx.FunctionProto, node: onnx.NodeProto, label: str, version: int, arguments: list[Value | None]
+    walk: Walk,
+    body: onnx.FunctionProto,
+    node: onnx.NodeProto,
+    label: str,
+    opsets: dict[str, int],
+    arguments: list[Value | None],
 ) -> list[Value | None]:
-    """The results of a body's nodes, None for one that the specification omits. All that they record carries the user's node."""
-    scope = Scope(_opsets(body), {}, label)
+    """The results of a body's nodes, None for one that the specification omits. All that they record carries the user's node.
+
+    A body that does not say which operator sets its nodes belong to means the model's, `opsets`.
+    """
+    scope = Scope(opsets | _opsets(body), {}, label)
     for name, value in zip(body.input, arguments, strict=False):
         if value is not None:
             scope.values[name] = value
-    attributes = _attributes(body, node, version)
+    attributes = _attributes(body, node, opsets[node.domain])
     for inner in body.node:
         step = resolved(inner, attributes)
         for index, name in enumerate(step.input):

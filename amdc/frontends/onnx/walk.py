@@ -61,12 +61,12 @@ class Walk:
         if node.op_type in control_flow.OPERATORS and node.domain in ("", "ai.onnx"):
             return control_flow.OPERATORS[node.op_type](self, node, label, scope, arguments)
         operator = find_operator(node.domain, node.op_type, scope.opsets.get(node.domain, 0))
-        if operator is not None:
+        if operator is not None and not control_flow.subgraphs(node):  # our functions take no subgraphs (FlexAttention has some)
             return self._call(operator, node, label, scope, arguments)
         body = function_body(node, scope.opsets, arguments)
         if body is None:
             raise NotSupported(f"the operator {node.op_type} is not supported")
-        return expand(self, body, node, label, scope.opsets[node.domain], arguments)
+        return expand(self, body, node, label, scope.opsets, arguments)
 
     def _call(
         self, operator: Operator, node: onnx.NodeProto, label: str, scope: Scope, arguments: list[Value | None]
