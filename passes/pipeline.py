@@ -13,6 +13,7 @@ from amdc.passes.fold_batch_norm import FoldBatchNorm
 from amdc.passes.fold_constants import FoldConstants
 from amdc.passes.fold_padding import FoldPadding
 from amdc.passes.fuse_activation import FuseActivation
+from amdc.passes.fuse_attention import FuseAttention
 from amdc.passes.fuse_elementwise import FuseElementwise
 from amdc.passes.fuse_epilogue import FuseEpilogue
 from amdc.passes.fuse_norm_affine import FuseNormAffine
@@ -36,11 +37,13 @@ STEPS = (
     Step(FoldConstants(), 1, "first: whether an operand is constant decides most rules that follow"),
     Step(Canonicalize(), 1, "one spelling each, before the passes that look for it"),
     Step(FoldConstants(), 1, "again: canonical forms compute on constants, such as a scaled bias"),
+    Step(FuseAttention(), 1, "on the canonical spelling, before its scales and softmax are taken by other passes"),
     Step(FuseNormalization(), 1, "on the canonical spelling, before other passes take its parts for themselves"),
     Step(FuseNormAffine(), 1, "behind it: scale and shift follow the norm that it made"),
     Step(FuseActivation(), 1, "before constants are collapsed into neighbours, which would hide a spelling's own"),
     Step(SinkViews(), 1, "before what matches chains of operators: a view between two of them would hide the chain"),
-    Step(FoldConstants(), 1, "the views of constants that it made"),
+    Step(Canonicalize(), 1, "again: views that sank meet others"),
+    Step(FoldConstants(), 1, "the views of constants that sinking made"),
     Step(CollapseAffine(), 1, "several batch norms and scales in a row become one, which then folds as a whole"),
     Step(FoldPadding(), 1, "before batch-norm folding and packing, which carry the convolution's padding along"),
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),
