@@ -1,4 +1,4 @@
-"""Random small networks: a hypothesis strategy of functions over one image, with the patterns that the passes look for."""
+"""Random small networks: hypothesis strategies of functions over one tensor, with the patterns that the passes look for."""
 
 from __future__ import annotations
 
@@ -100,6 +100,10 @@ STEPS: dict[str, Step] = {
     "shifted": lambda builder, x: (x - 0.5) / 2.0,
     "square": lambda builder, x: x**2.0 * 0.25,
     "average": lambda builder, x: F.avg_pool2d(x, 3, 1, 1) * 2.0,
+    "padded largest": lambda builder, x: F.max_pool2d(F.pad(x.relu(), (1, 1, 1, 1)), 3, 1),
+    "padded average": lambda builder, x: F.avg_pool2d(F.pad(x, (1, 1, 1, 1)), 3, 1),
+    "group norm": lambda builder, x: F.group_norm(x, 2, builder.draw(x.shape[1]), builder.draw(x.shape[1])),
+    "channels last": lambda builder, x: (x.permute(0, 2, 3, 1) * builder.draw(x.shape[1])).relu().permute(0, 3, 1, 2),
     "largest": lambda builder, x: F.max_pool2d(x, 3, 1, 1),
     "twice": lambda builder, x: torch.cat([x.tanh() + x.tanh(), x.exp().clamp(max=3.0)], 1)[:, : x.shape[1]],
     "softmax": lambda builder, x: torch.softmax(x, 1),
@@ -108,23 +112,38 @@ STEPS: dict[str, Step] = {
 
 @dataclass(frozen=True)
 class Network:
-    """The steps in order; `function` takes an image of 2 x 4 x 6 x 6 and gives the last value and a middle one."""
+    """The steps in order; `function` takes a tensor like `example` and gives the last value, a middle one, and a sum of it."""
 
+    family: str  # "image": 2 x 4 x 6 x 6, steps from STEPS; "sequence": 2 x 3 x 8, from random_sequences.SEQUENCE_STEPS
     steps: tuple[str, ...]
     seed: int
 
-    def function(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-        builder = Builder(self.seed)
+    def example(self) -> Tensor:
+        extents = (2, 4, 6, 6) if self.family == "image" else (2, 3, 8)
+        return torch.randn(extents, generator=torch.Generator().manual_seed(self.seed + 1))
 
-        def run(x: Tensor) -> tuple[Tensor, Tensor]:
+    def function(self) -> Callable[[Tensor], tuple[Tensor, ...]]:
+        builder, known = Builder(self.seed), steps_of(self.family)
+
+        def run(x: Tensor) -> tuple[Tensor, ...]:
             builder.position, builder.earlier = 0, [x]
             for name in self.steps:
-                x = STEPS[name](builder, x)
+                x = known[name](builder, x)
                 builder.earlier.append(x)
-            return x, builder.earlier[len(builder.earlier) // 2] * 1.0
+            middle = builder.earlier[len(builder.earlier) // 2]
+            return x, middle * 1.0, middle.sum(-1)
 
-        run(torch.zeros(2, 4, 6, 6))  # draws the constants, so that tracing sees real tensors
+        run(self.example())  # draws the constants, so that tracing sees real tensors
         return run
 
 
-networks = st.builds(Network, st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=8).map(tuple), st.integers(0, 2**20))
+def steps_of(family: str) -> dict[str, Step]:
+    from random_sequences import SEQUENCE_STEPS
+
+    return STEPS if family == "image" else SEQUENCE_STEPS
+
+
+def networks(family: str) -> st.SearchStrategy[Network]:
+    """Up to eight steps of a family, and a seed for its constants and its input."""
+    names = st.lists(st.sampled_from(sorted(steps_of(family))), min_size=1, max_size=8)
+    return st.builds(Network, st.just(family), names.map(tuple), st.integers(0, 2**20))

@@ -17,8 +17,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import GraphModule, Node
 
 from amdc.errors import ModelError
-from amdc.ir.graph import Graph
-from amdc.ir.printer import DTYPES
+from amdc.ir.graph import Graph, infer
+from amdc.ir.printer import DTYPES, type_text
 
 _TOKEN = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|%(\w+)|(\#.*)""")
 _LINE = re.compile(r"( *)%(\w+) : ([^=]+) = (.*)")
@@ -88,6 +88,8 @@ class _Reader:
                 keywords = {str(k.arg): _value(k.value, nodes) for k in call.keywords}
                 node = graph.create_node("call_function", _target(path), arguments, keywords, name=name)
         node.meta = {"val": self.fake(match[3]), **_names(comment)}
+        if node.op == "call_function":
+            node.meta["val"] = _with_strides(node)
         return node
 
     def constant(self, module: torch.nn.Module, graph: torch.fx.Graph, call: ast.Call, name: str, type_text: str) -> Node:
@@ -121,6 +123,16 @@ class _Reader:
         if self.states and not depth:
             made.meta["states"] = tuple(self.states)
         return made
+
+
+def _with_strides(node: Node) -> Any:
+    """A node's `meta["val"]` with the strides that its operator gives, which the text does not show and which rules that drop
+    copies go by; the text's own where the operator gives another type or none (the verifier then says so)."""
+    try:
+        found = infer(node)
+    except Exception:  # whatever an operator raises on arguments that do not fit it
+        return node.meta["val"]
+    return found if type_text(found) == type_text(node.meta["val"]) else node.meta["val"]
 
 
 def _target(path: list[str]) -> Any:
