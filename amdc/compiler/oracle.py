@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from amdc.errors import ToolchainError
+
+if TYPE_CHECKING:
+    from amdc.compiler.torch_oracle import TorchOracle
+
+
+def oracle_for(model: Any, example_inputs: Any = None) -> Oracle | TorchOracle:
+    """PyTorch for its own models, ONNX Runtime for all others."""
+    from amdc.compiler.torch_oracle import TorchOracle
+
+    return TorchOracle(model, example_inputs) if TorchOracle.takes(model) else Oracle(model)
 
 
 class Oracle:

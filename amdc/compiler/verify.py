@@ -11,8 +11,9 @@ import numpy as np
 
 from amdc.bundle import Bundle
 from amdc.compiler.host_session import HostSession
-from amdc.compiler.oracle import Oracle
+from amdc.compiler.oracle import Oracle, oracle_for
 from amdc.compiler.tolerance import ABSOLUTE, Comparison, compare, relative_bounds
+from amdc.compiler.torch_oracle import TorchOracle
 from amdc.program import Launch
 from amdc.runtime.selection import select
 from amdc.runtime.session import Session
@@ -30,7 +31,7 @@ class Deviation:
         nodes = ", ".join(self.launch.source) or self.launch.node
         return (
             f"first deviating kernel: launch {self.index}, {self.launch.kernel}\n"
-            f"  ONNX node(s): {nodes}\n  {self.comparison.describe()}\n  worst element at {list(self.comparison.worst_index)}"
+            f"  model node(s): {nodes}\n  {self.comparison.describe()}\n  worst element at {list(self.comparison.worst_index)}"
         )
 
 
@@ -53,8 +54,9 @@ def verify(
     inputs: Mapping[str, np.ndarray],
     rtol: float | None = None,
     atol: float | None = None,
+    example_inputs: Any = None,
 ) -> Verification:
-    """Run `inputs` through the session and through ONNX Runtime and compare every output.
+    """Run `inputs` through the session and through ONNX Runtime (a PyTorch model: through PyTorch) and compare every output.
 
     `rtol` is relative to the largest magnitude of the reference, `atol` comes on top; None means the bounds derived from the
     Program (amdc.compiler.tolerance). On a mismatch the program runs once more, on inputs padded to their bucket, with a tap at
@@ -62,7 +64,7 @@ def verify(
     """
     selection = select(bundle, inputs)
     program = bundle.programs[selection.key]
-    oracle = Oracle(model)
+    oracle = oracle_for(model, example_inputs)
     expected = oracle.outputs(dict(inputs))
     actual = session.run(dict(inputs))
     if bundle.schedule:
@@ -104,7 +106,12 @@ def _verify_stages(
 
 
 def _first_deviation(
-    launches: tuple[Launch, ...], oracle: Oracle, session: Session, inputs: dict[str, np.ndarray], bound: Any, atol: float
+    launches: tuple[Launch, ...],
+    oracle: Oracle | TorchOracle,
+    session: Session,
+    inputs: dict[str, np.ndarray],
+    bound: Any,
+    atol: float,
 ) -> tuple[Deviation | None, int]:
     """The first launch, in order, whose result leaves its bound, and how many launches could be compared."""
     expected = oracle.tensors([launch.value for launch in launches if launch.value], inputs)

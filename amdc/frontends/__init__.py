@@ -35,7 +35,7 @@ def import_any(
         return import_module(model, example_inputs, dynamic_shapes, shapes, bindings)
     if example_inputs is not None or dynamic_shapes is not None:
         raise UsageError("example_inputs and dynamic_shapes belong to PyTorch modules; other models say what their inputs are")
-    program = _exported(model)
+    program = read_exported(model)
     if program is not None:
         from amdc.frontends.torch import import_exported
 
@@ -50,7 +50,7 @@ def model_name(model: Any) -> str:
     return str(model) if isinstance(model, (str, Path)) else type(model).__name__
 
 
-def _exported(model: Any) -> Any:
+def read_exported(model: Any) -> Any:
     """The ExportedProgram that a model is, or that its file holds; None for any other model."""
     import torch
 

@@ -37,7 +37,12 @@ def import_exported(
     input and output names) and state_values (input name -> the tensor that it starts with).
     Raises ModelError (operators or signatures that cannot be compiled) and UsageError (unknown inputs, unbound dimensions).
     """
-    return import_functional(program, Signature(*_names(program)), name, dict(shapes or {}), dict(bindings or {}))
+    try:
+        functional = decomposed(program)
+    except Exception as problem:  # PyTorch raises many types here; all mean that the program cannot be made functional
+        reason = str(problem).strip().split("\n")[0] or type(problem).__name__
+        raise ModelError(f"{name} cannot be decomposed by PyTorch: {reason}") from problem
+    return import_functional(functional, signature_of(program), name, shapes, bindings)
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,23 @@ def import_functional(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     bindings: Mapping[str, int] | None = None,
 ) -> Graph:
-    """`import_exported` with names from elsewhere: decompose, which makes the program functional, then walk it."""
+    """`import_exported` of what `decomposed` gave, with names from elsewhere."""
     with torch.no_grad():
-        decomposed = program.run_decompositions(export_table())
-        return _Importer(decomposed, signature, name).run(dict(shapes or {}), dict(bindings or {}))
+        return _Importer(program, signature, name).run(dict(shapes or {}), dict(bindings or {}))
 
 
-def _names(program: ExportedProgram) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def decomposed(program: ExportedProgram) -> ExportedProgram:
+    """The program in terms of operators that the importer knows; this makes it functional, too."""
+    with torch.no_grad():
+        return program.run_decompositions(export_table())
+
+
+def signature_of(program: ExportedProgram) -> Signature:
+    """The names on both sides of a program as the user exported it."""
     entry = program.module_call_graph[0].signature
     parameters = (entry.forward_arg_names or []) if entry is not None else []
-    return tuple(input_names(program.call_spec.in_spec, parameters)), tuple(output_names(program.call_spec.out_spec))
+    inputs = input_names(program.call_spec.in_spec, parameters)
+    return Signature(tuple(inputs), tuple(output_names(program.call_spec.out_spec)))
 
 
 class _Importer:

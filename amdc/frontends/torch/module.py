@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+from torch.export import ExportedProgram
+from torch.utils._pytree import TreeSpec, tree_flatten
 
 from amdc.errors import ModelError, UsageError
-from amdc.frontends.torch.exported import Signature, import_functional
-from amdc.frontends.torch.names import input_names, output_names, parameter_names
+from amdc.frontends.torch.examples import Examples
+from amdc.frontends.torch.exported import Signature, decomposed, import_functional
+from amdc.frontends.torch.names import output_names
 from amdc.frontends.torch.sizes import resized
 from amdc.ir.graph import Graph
 
@@ -35,30 +37,26 @@ def import_module(
     replaces whole shapes. One Graph has static shapes: import once a binding.
     Raises ModelError where the module cannot be exported or compiled, UsageError for unusable examples, names and sizes.
     """
+    examples = Examples.make(model, example_inputs)
+    tensors = resized(examples.tensors, dict(dynamic_shapes or {}), dict(shapes or {}), dict(bindings or {}))
+    program, signature = export(model, examples, tensors)
+    return import_functional(program, signature, type(model).__name__)
+
+
+def export(model: nn.Module, examples: Examples, tensors: Mapping[str, Tensor]) -> tuple[ExportedProgram, Signature]:
+    """The module as a functional program of tensors alone, for tensors of these shapes, and the names on both of its sides."""
     name = type(model).__name__
     if model.training:
         raise UsageError(f"{name} is in training mode, and amdc compiles inference: call model.eval() first")
-    leaves, spec = tree_flatten(split_examples(example_inputs))
-    names = input_names(spec, parameter_names(model))
-    examples = {leaf_name: leaf for leaf_name, leaf in zip(names, leaves, strict=True) if isinstance(leaf, Tensor)}
-    examples = resized(examples, dict(dynamic_shapes or {}), dict(shapes or {}), dict(bindings or {}))
-    flat = _Flat(model, spec, [None if isinstance(leaf, Tensor) else leaf for leaf in leaves], [n in examples for n in names])
-    program = _export(flat, tuple(examples.values()), name)
-    return import_functional(program, Signature(tuple(examples), flat.seen.names(name), "module."), name)
-
-
-def split_examples(example_inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """(args, kwargs) of what the user gave."""
-    if isinstance(example_inputs, Tensor):
-        return (example_inputs,), {}
-    if isinstance(example_inputs, Mapping):
-        return (), dict(example_inputs)
-    if isinstance(example_inputs, (tuple, list)):
-        return tuple(example_inputs), {}
-    raise UsageError(
-        "a PyTorch module is compiled for example inputs: pass example_inputs=(x, ...) or example_inputs={'name': x, ...}"
-        + ("" if example_inputs is None else f", not a {type(example_inputs).__name__}")
-    )
+    flat = _Flat(model, examples, tuple(tensors))
+    _register_caches()
+    try:
+        with torch.no_grad():
+            program = decomposed(torch.export.export(flat, tuple(tensors.values()), strict=False))
+    except Exception as problem:  # torch.export raises many types; all mean that this module is not exportable
+        reason = str(problem).strip().split("\n")[0] or type(problem).__name__
+        raise ModelError(f"{name} cannot be exported by torch.export: {reason}") from problem
+    return program, Signature(tuple(tensors), flat.seen.names(name), "module.")
 
 
 @dataclass
@@ -89,29 +87,16 @@ class _Flat(nn.Module):
     """The module with tensors in and tensors out. Containers are taken apart and built outside of what torch.export sees, because
     it builds them again when it decomposes, and the constructors of key-value caches compute."""
 
-    def __init__(self, module: nn.Module, spec: TreeSpec, fixed: list[Any], is_tensor: list[bool]) -> None:
+    def __init__(self, module: nn.Module, examples: Examples, names: tuple[str, ...]) -> None:
         super().__init__()
         self.module = module
         self.seen = _Seen()
-        self._spec, self._fixed, self._is_tensor = spec, fixed, is_tensor
+        self._examples, self._names = examples, names
         self.eval()
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        given = iter(tensors)
-        leaves = [next(given) if held else value for value, held in zip(self._fixed, self._is_tensor, strict=True)]
-        args, kwargs = tree_unflatten(leaves, self._spec)
+        args, kwargs = self._examples.filled(dict(zip(self._names, tensors, strict=True)))
         return self.seen.note(self.module(*args, **kwargs))
-
-
-def _export(module: nn.Module, examples: tuple[Tensor, ...], name: str) -> torch.export.ExportedProgram:
-    """torch.export, with an error that names the module."""
-    _register_caches()
-    try:
-        with torch.no_grad():
-            return torch.export.export(module, examples, strict=False)
-    except Exception as problem:  # torch.export raises many types; all mean that this module is not exportable
-        reason = str(problem).strip().split("\n")[0] or type(problem).__name__
-        raise ModelError(f"{name} cannot be exported by torch.export: {reason}") from problem
 
 
 def _register_caches() -> None:
