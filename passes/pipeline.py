@@ -19,6 +19,7 @@ from amdc.passes.fuse_epilogue import FuseEpilogue
 from amdc.passes.fuse_norm_affine import FuseNormAffine
 from amdc.passes.fuse_normalization import FuseNormalization
 from amdc.passes.fuse_prologue import FusePrologue
+from amdc.passes.fuse_residual_norm import FuseResidualNorm
 from amdc.passes.fuse_rows import FuseRows
 from amdc.passes.pack_weights import PackWeights
 from amdc.passes.sink_views import SinkViews
@@ -50,6 +51,7 @@ STEPS = (
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
     Step(FuseEpilogue(), 1, "before the prologue: what stands between two convolutions is computed once behind the first"),
     Step(FusePrologue(), 1, "what no epilogue took, because a concatenation or a pooling comes before it"),
+    Step(FuseResidualNorm(), 1, "behind the epilogues, which compute most sums; before a norm hides in a region"),
     Step(FuseRows(), 1, "behind the epilogues, which compute a value once where a row's kernel may compute it three times"),
     Step(FuseElementwise(), 1, "last: the point-wise operators that no anchor took"),
 )
