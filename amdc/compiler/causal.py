@@ -29,12 +29,12 @@ class CausalStep(nn.Module):
 
     `start` is how many tokens the cache holds, `last` the index in `ids` of the last token that counts."""
 
-    def __init__(self, model: nn.Module, max_length: int) -> None:
+    def __init__(self, model: Any, max_length: int) -> None:
         super().__init__()
         from transformers.cache_utils import StaticLayer
 
         self.model = model
-        config: Any = model.config.get_text_config(decoder=True)
+        config = model.config.get_text_config(decoder=True)
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         shape = (1, heads, max_length, width)
@@ -42,19 +42,20 @@ class CausalStep(nn.Module):
         for index, layer in enumerate(self._layers):
             for name in ("keys", "values"):
                 self.register_buffer(f"{name}_{index}", torch.zeros(shape, dtype=model.dtype))
-            layer.lazy_initialization(torch.zeros(1, heads, 0, width, dtype=model.dtype), torch.zeros(1, heads, 0, width))
+            layer.lazy_initialization(*(torch.zeros(1, heads, 0, width, dtype=model.dtype) for _ in range(2)))
 
     def forward(self, ids: Tensor, start: Tensor, last: Tensor) -> dict[str, Tensor]:
         from transformers.cache_utils import Cache
 
-        for index, layer in enumerate(self._layers):
+        layers: list[Any] = self._layers
+        for index, layer in enumerate(layers):
             layer.keys, layer.values = getattr(self, f"keys_{index}"), getattr(self, f"values_{index}")
             layer.cumulative_length = start[0].clone()
         places = (torch.arange(ids.shape[1]) + start).unsqueeze(0)
         result = self.model(
             input_ids=ids,
             position_ids=places,
-            past_key_values=Cache(layers=self._layers),
+            past_key_values=Cache(layers=layers),
             use_cache=True,
             logits_to_keep=last,
         )
@@ -62,7 +63,7 @@ class CausalStep(nn.Module):
 
 
 def compile_causal(
-    model: nn.Module, max_length: int, prompt_lengths: Sequence[int] = (16, 64), options: CompileOptions | None = None
+    model: Any, max_length: int, prompt_lengths: Sequence[int] = (16, 64), options: CompileOptions | None = None
 ) -> Bundle:
     """Compile a causal language model of transformers, in evaluation mode, into a bundle whose sessions `generate`.
 
@@ -80,7 +81,7 @@ def compile_causal(
     return dataclasses.replace(bundle, generation=generation, compile_seconds=time.perf_counter() - started)
 
 
-def _check_model(model: nn.Module, max_length: int) -> None:
+def _check_model(model: Any, max_length: int) -> None:
     name = type(model).__name__
     generates = getattr(model, "can_generate", None)
     config = getattr(model, "config", None)

@@ -76,7 +76,7 @@ class HostSession:
     def _execute(self, key: str, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The outputs of one Graph; its states are moved on."""
         self.executed.append(key)
-        graph, given = self._graphs[key], inputs | self._states
+        graph, given = self._graphs[key], {**inputs, **self._states}
         with torch.no_grad():
             results = dict(zip(ir.outputs(graph), graph(*(given[name] for name in ir.inputs(graph))), strict=True))
         following = {name: results.pop(made) for name, made in ir.states(graph).items()}

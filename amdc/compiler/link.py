@@ -128,11 +128,14 @@ def _renamed(program: Program, constants: dict[str, str]) -> Program:
         return dataclasses.replace(given, arguments=tuple(map(argument, given.arguments)), reads=reads, writes=writes)
 
     buffers = {names[name]: dataclasses.replace(buffer, name=names[name]) for name, buffer in program.buffers.items()}
-    ports = {
-        side: tuple(dataclasses.replace(port, buffer=names[port.buffer]) for port in getattr(program, side))
-        for side in ("inputs", "outputs", "states")
-    }
-    return dataclasses.replace(program, buffers=buffers, launches=tuple(map(launch, program.launches)), **ports)
+    return dataclasses.replace(
+        program,
+        buffers=buffers,
+        launches=tuple(map(launch, program.launches)),
+        inputs=tuple(dataclasses.replace(port, buffer=names[port.buffer]) for port in program.inputs),
+        outputs=tuple(dataclasses.replace(port, buffer=names[port.buffer]) for port in program.outputs),
+        states=tuple(dataclasses.replace(state, buffer=names[state.buffer]) for state in program.states),
+    )
 
 
 def _in_a_row(buffers: Iterable[Buffer], start: int) -> tuple[dict[str, int], int]:
