@@ -13,6 +13,7 @@ from amdc.ir.pointwise import is_pointwise
 from amdc.ir.rows import reads_rows
 
 aten = torch.ops.aten
+FLOATS = (torch.float32, torch.float16, torch.bfloat16)  # what the tiled kernels read; they compute all of them in fp32
 TILED: dict[Any, str] = {  # and the kind of region that each heads
     aten.convolution.default: "convolution",
     convolution: "convolution",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch.fx import Node
 
 from amdc.ir.graph import Graph, dtype, is_op, shape
 from amdc.ir.pointwise import is_pointwise
 from amdc.ir.regions import channel_axis, fits_epilogue, make_region
 from amdc.pass_manager import Pass, PassContext, PassResult
-from amdc.passes.anchors import TILED
+from amdc.passes.anchors import FLOATS, TILED
 from amdc.passes.closure import next_closure
 
 MAX_OPERANDS = 8  # of one kernel, beside the anchor's
@@ -32,7 +31,7 @@ class FuseEpilogue(Pass):
         order = {node: index for index, node in enumerate(graph.graph.nodes)}
         made = 0
         for anchor in list(graph.graph.nodes):
-            if not is_op(anchor, *TILED) or anchor not in order or dtype(anchor) != torch.float32:
+            if not is_op(anchor, *TILED) or anchor not in order or dtype(anchor) not in FLOATS:
                 continue
             nodes = behind(anchor, order)
             if nodes:

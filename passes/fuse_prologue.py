@@ -11,6 +11,7 @@ from amdc.ir.graph import Graph, dtype, is_op, region, shape
 from amdc.ir.ops.packed import convolution, convolution_packed
 from amdc.ir.regions import anchor, is_region, make_region
 from amdc.pass_manager import Pass, PassContext, PassResult
+from amdc.passes.anchors import FLOATS
 from amdc.passes.constants import elements, is_constant, only_user, per_channel
 
 aten = torch.ops.aten
@@ -76,7 +77,7 @@ def _data_operand(graph: Graph, node: Node) -> Node | None:
 
 def _link(user: Node, node: Node) -> Node | None:
     """The data operand of a node that can become part of the prologue of its only user, or None."""
-    if not is_op(node, *CHEAP) or node.kwargs or only_user(node) is not user or dtype(node) != torch.float32:
+    if not is_op(node, *CHEAP) or node.kwargs or only_user(node) is not user or dtype(node) not in FLOATS:
         return None
     full = [o for o in node.all_input_nodes if shape(o) == shape(node) and dtype(o) == dtype(node) and not is_constant(o)]
     if len(full) != 1:

@@ -12,6 +12,7 @@ from torch.fx import Node
 from amdc.ir.graph import Graph, add_call, add_constant, constant, dtype, is_op, replace, shape
 from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed, pack_convolution_weight, pack_matrix
 from amdc.pass_manager import Pass, PassContext, PassResult
+from amdc.passes.anchors import FLOATS
 
 aten = torch.ops.aten
 
@@ -43,7 +44,7 @@ class PackWeights(Pass):
 
 def _weight(node: Node) -> Node | None:
     weight = node.args[1]
-    return weight if isinstance(weight, Node) and weight.op == "get_attr" and dtype(weight) == torch.float32 else None
+    return weight if isinstance(weight, Node) and weight.op == "get_attr" and dtype(weight) in FLOATS else None
 
 
 def _once(

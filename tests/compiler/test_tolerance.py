@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 
+import ml_dtypes
 import numpy as np
+import pytest
+import torch
 
 from amdc.compiler.tolerance import SAFETY, UNIT_ROUNDOFF, compare, relative_bounds
 from amdc.program import Buffer, Launch, Program
 
 
-def chain(lengths: list[int]) -> Program:
+def chain(lengths: list[int], dtype: str = "float32") -> Program:
     """A program of successive sums of the given lengths, each of one element."""
     names = [f"b{index}" for index in range(len(lengths) + 1)]
     launches = tuple(
         Launch("k", (1, 1, 1), (), (names[i],), (names[i + 1],), f"n{i}", flops=2 * length) for i, length in enumerate(lengths)
     )
-    buffers = {name: Buffer(name, "activation", "float32", (1,)) for name in names}
+    buffers = {name: Buffer(name, "activation", dtype, (1,)) for name in names}
     return Program("gfx803", (), (), buffers, {}, launches, 0, 0, 0, 0)
 
 
@@ -38,6 +41,42 @@ def test_a_real_sum_keeps_its_bound_and_a_wrong_one_does_not() -> None:
     rtol = relative_bounds(chain([4096]))["b1"]
     assert compare("sum", total, exact, rtol).passed
     assert not compare("sum", total - a[:, 0] * b[:, 0], exact, rtol).passed
+
+
+@pytest.mark.parametrize("dtype, unit", [("float16", 2.0**-11), ("bfloat16", 2.0**-8)])
+def test_each_store_in_16_bits_counts(dtype: str, unit: float) -> None:
+    bounds = relative_bounds(chain([1, 1, 1], dtype))
+    assert math.isclose(bounds["b1"], SAFETY * unit / math.sqrt(3), rel_tol=1e-6)
+    assert math.isclose(bounds["b3"], SAFETY * unit, rel_tol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_chain_in_16_bits_keeps_its_bound_and_a_wrong_one_does_not(dtype: str) -> None:
+    """Thirty layers of tanh(W x), each stored in 16 bits, against the same in fp32; a layer left out breaks the bound."""
+    torch.manual_seed(0)
+    narrow, layers = getattr(torch, dtype), [torch.randn(64, 64) / 8 for _ in range(30)]
+
+    def run(x: torch.Tensor, skip: int | None, stored: torch.dtype) -> np.ndarray:
+        for number, weight in enumerate(layers):
+            if number != skip:
+                x = torch.tanh(weight @ x.float()).to(stored)
+        return x.float().numpy()
+
+    start = torch.randn(64, 8).to(narrow)
+    rtol = relative_bounds(chain([64] * 30, dtype))["b30"]
+    exact = run(start, None, torch.float32)
+    assert compare("x", run(start, None, narrow), exact, rtol).passed
+    assert not compare("x", run(start, 29, narrow), exact, rtol).passed
+
+
+def test_extension_dtypes_are_compared_as_floats() -> None:
+    reference = np.array([1.0, 2.0], ml_dtypes.bfloat16)
+    assert compare("t", np.array([1.0, 2.015625], ml_dtypes.bfloat16), reference, 2.0**-7).passed
+    assert not compare("t", np.array([1.0, 2.5], ml_dtypes.bfloat16), reference, 2.0**-7).passed
+
+
+def test_double_is_held_to_its_own_precision() -> None:
+    assert relative_bounds(chain([8], "float64"))["b1"] == SAFETY * 2.0**-53 * 4
 
 
 def test_nan_and_infinity_must_stand_at_the_same_places() -> None:
