@@ -28,6 +28,7 @@ COMPILE_FLAGS = (
     "--no-gpu-bundle-output",
     "-fgpu-flush-denormals-to-zero",  # only then does a multiply-add become the full-rate v_mac_f32 on gfx803
     "-ffp-contract=fast",
+    "-fwrapv",  # integers wrap, as in PyTorch; without it clang took a sum that overflows for one that does not
     "-fuse-cuid=none",  # a symbol made from the source's path; without it equal sources give equal bytes
 )
 TIMEOUT = 600  # seconds for one step of one kernel
