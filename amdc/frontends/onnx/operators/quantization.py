@@ -65,6 +65,7 @@ def dynamic_quantize_linear(x: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
     """uint8 levels, scale and zero point that cover the range of x, zero included."""
     low, high = torch.clamp(torch.amin(x), max=0.0), torch.clamp(torch.amax(x), min=0.0)
     scale = (high - low) / 255
+    scale = torch.where(scale == 0, 1.0, scale)
     zero_point = torch.clamp(torch.round(-low / scale), 0, 255)
     levels = torch.clamp(torch.round(x / scale) + zero_point, 0, 255).to(torch.uint8)
     return levels, scale, zero_point.to(torch.uint8)
