@@ -21,6 +21,7 @@ from amdc.passes.fuse_normalization import FuseNormalization
 from amdc.passes.fuse_prologue import FusePrologue
 from amdc.passes.fuse_residual_norm import FuseResidualNorm
 from amdc.passes.fuse_rows import FuseRows
+from amdc.passes.merge_projections import MergeProjections
 from amdc.passes.pack_weights import PackWeights
 from amdc.passes.sink_views import SinkViews
 
@@ -48,6 +49,7 @@ STEPS = (
     Step(CollapseAffine(), 1, "several batch norms and scales in a row become one, which then folds as a whole"),
     Step(FoldPadding(), 1, "before batch-norm folding and packing, which carry the convolution's padding along"),
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),
+    Step(MergeProjections(), 2, "behind all that changes weights and biases, and before these are laid out for the kernels"),
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
     Step(FuseEpilogue(), 1, "before the prologue: what stands between two convolutions is computed once behind the first"),
     Step(FusePrologue(), 1, "what no epilogue took, because a concatenation or a pooling comes before it"),
