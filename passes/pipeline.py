@@ -12,6 +12,7 @@ from amdc.passes.dead_code import DeadCode
 from amdc.passes.fold_batch_norm import FoldBatchNorm
 from amdc.passes.fold_constants import FoldConstants
 from amdc.passes.fold_padding import FoldPadding
+from amdc.passes.fold_pool_padding import FoldPoolPadding
 from amdc.passes.fuse_activation import FuseActivation
 from amdc.passes.fuse_attention import FuseAttention
 from amdc.passes.fuse_elementwise import FuseElementwise
@@ -23,6 +24,7 @@ from amdc.passes.fuse_residual_norm import FuseResidualNorm
 from amdc.passes.fuse_rows import FuseRows
 from amdc.passes.merge_projections import MergeProjections
 from amdc.passes.pack_weights import PackWeights
+from amdc.passes.sink_permutes import SinkPermutes
 from amdc.passes.sink_views import SinkViews
 
 
@@ -43,11 +45,13 @@ STEPS = (
     Step(FuseNormalization(), 1, "on the canonical spelling, before other passes take its parts for themselves"),
     Step(FuseNormAffine(), 1, "behind it: scale and shift follow the norm that it made"),
     Step(FuseActivation(), 1, "before constants are collapsed into neighbours, which would hide a spelling's own"),
+    Step(SinkPermutes(), 1, "before views sink: channels-last exports then have their views next to the anchors"),
     Step(SinkViews(), 1, "before what matches chains of operators: a view between two of them would hide the chain"),
-    Step(Canonicalize(), 1, "again: views that sank meet others"),
+    Step(Canonicalize(), 1, "again: views and permutations that sank meet others"),
     Step(FoldConstants(), 1, "the views of constants that sinking made"),
     Step(CollapseAffine(), 1, "several batch norms and scales in a row become one, which then folds as a whole"),
     Step(FoldPadding(), 1, "before batch-norm folding and packing, which carry the convolution's padding along"),
+    Step(FoldPoolPadding(), 1, "beside it: what pads a pooling"),
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),
     Step(MergeProjections(), 2, "behind all that changes weights and biases, and before these are laid out for the kernels"),
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),

@@ -88,7 +88,7 @@ def _fits(operand: Node, wanted: tuple[int, ...], output: tuple[int, ...]) -> bo
 
 def _seen_as(graph: Graph, at: Node, operand: Node, wanted: tuple[int, ...]) -> Node:
     extents = shape(operand)
-    target = wanted if math.prod(extents) == math.prod(wanted) else extents[-1:] if math.prod(extents) > 1 else ()
+    target = wanted if math.prod(extents) == math.prod(wanted) else extents[-1:]
     inner = viewed(operand)
     origin = operand if inner is None else inner
     return origin if shape(origin) == target else add_call(graph, at, VIEW, (origin, list(target)))
