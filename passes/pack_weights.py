@@ -38,8 +38,20 @@ class PackWeights(Pass):
                 new = _linear(graph, node, packed)
             if new is not None:
                 replace(node, new)
+                _drop(graph, node)
                 count += 1
         return PassResult(count > 0, (f"packed the weights of {count} operators",) if count else ())
+
+
+def _drop(graph: Graph, node: Node) -> None:
+    """Erase a node that was replaced, and its weight with the last use: a large model's weights are not held twice."""
+    weight = node.args[1]
+    assert isinstance(weight, Node)
+    graph.graph.erase_node(node)
+    if not weight.users:
+        graph.graph.erase_node(weight)
+        if not any(other.op == "get_attr" and other.target == weight.target for other in graph.graph.nodes):
+            delattr(graph, str(weight.target))
 
 
 def _weight(node: Node) -> Node | None:

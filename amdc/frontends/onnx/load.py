@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from amdc.errors import ModelError, UsageError
 from amdc.frontends.onnx.tensors import TensorReader
-from amdc.frontends.onnx.wire import Truncated, raw_data_spans
+from amdc.frontends.onnx.wire import Truncated, raw_data_spans, without_raw_data
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def _parse(content: np.ndarray, name: str, path: Path | None) -> Model:
         raise ModelError(f"{name} is not an ONNX model, or it is cut off: {problem}; fetch or export it again") from problem
     try:
         proto = onnx.ModelProto()
-        proto.ParseFromString(data)
+        proto.ParseFromString(without_raw_data(data, spans))
     except DecodeError as problem:
         raise ModelError(f"{name} is not an ONNX model: its bytes are no valid protobuf ({problem})") from problem
     if not proto.HasField("graph") or not proto.opset_import:

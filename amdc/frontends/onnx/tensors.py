@@ -39,10 +39,16 @@ class TensorReader:
     def read_initializer(self, proto: TensorProto) -> Tensor:
         """A weight of the model, from where it lies in the file."""
         where = f"initializer '{proto.name}'"
-        if self._content is None or proto.name not in self._spans or proto.data_type in NARROW:
+        if self._content is None or proto.name not in self._spans:
             return self.read(proto, where)
         offset, length = self._spans[proto.name]
-        return _view(self._content[offset : offset + length], held_dtype(proto.data_type, where), tuple(proto.dims), where)
+        if proto.data_type in NARROW:
+            return _narrow(proto, self._content[offset : offset + length], where)
+        dtype, data = held_dtype(proto.data_type, where), self._content[offset : offset + length]
+        if data.ctypes.data % dtype.itemsize and isinstance(self._content, np.memmap) and self._content.filename:
+            # A copy is needed; read, so that the mapped pages do not come into memory beside it.
+            data = np.fromfile(self._content.filename, np.uint8, length, offset=offset)
+        return _view(data, dtype, tuple(proto.dims), where)
 
     def read(self, proto: TensorProto, where: str) -> Tensor:
         """Any tensor; `where` names it in errors (ModelError: dtype, size, missing or short external file)."""
