@@ -104,10 +104,12 @@ class _Importer:
         return self.builder.finish(nodes, meta)
 
     def _refuse_mutated_inputs(self) -> None:
-        changed = self.signature.user_inputs_to_mutate
+        changed = set(self.signature.user_inputs_to_mutate.values())
         if changed:
+            called = zip(self.signature.user_inputs, self.names.inputs, strict=True)
+            named = [name for argument, name in called if argument in changed]
             raise ModelError(
-                f"{self.name} changes its inputs in place: {', '.join(sorted(changed.values()))}. "
+                f"{self.name} changes its inputs in place: {', '.join(named)}. "
                 "Return the new values instead, or make them buffers of the module"
             )
 

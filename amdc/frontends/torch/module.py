@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,7 +52,8 @@ def export(model: nn.Module, examples: Examples, tensors: Mapping[str, Tensor]) 
     flat = _Flat(model, examples, tuple(tensors))
     _register_caches()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The tensor attribute")  # recurrent modules list their weights anew on each call
             program = decomposed(torch.export.export(flat, tuple(tensors.values()), strict=False))
     except Exception as problem:  # torch.export raises many types; all mean that this module is not exportable
         reason = str(problem).strip().split("\n")[0] or type(problem).__name__

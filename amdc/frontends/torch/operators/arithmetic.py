@@ -82,6 +82,29 @@ def vector_norm(
     return _norm(emit, source, float(order), dim or range(len(shape(x))), keepdim)
 
 
+@rewrites(aten._trilinear.default)
+def trilinear(
+    emit: Emit,
+    first: Node,
+    second: Node,
+    third: Node,
+    expand1: list[int],
+    expand2: list[int],
+    expand3: list[int],
+    sumdim: list[int],
+    unroll_dim: int = 1,
+) -> Node:
+    """What nn.Bilinear is made of: the product of three tensors, each with dimensions put in, summed over `sumdim`."""
+    spread = []
+    for x, axes in ((first, expand1), (second, expand2), (third, expand3)):
+        made = x
+        for axis in sorted(axes):
+            made = emit(aten.unsqueeze.default, made, axis)
+        spread.append(made)
+    product = emit(aten.mul.Tensor, emit(aten.mul.Tensor, spread[0], spread[2]), spread[1])
+    return emit(aten.sum.dim_IntList, product, list(sumdim))
+
+
 @rewrites(aten._cdist_forward.default)
 def cdist(emit: Emit, x: Node, y: Node, p: float, compute_mode: int | None = None) -> Node:
     """[..., M, D] and [..., N, D] give [..., M, N]: the p-norms of all differences."""
