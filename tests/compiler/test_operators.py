@@ -7,7 +7,7 @@ import pytest
 
 import amdc
 from amdc.codegen.lowering import lower
-from amdc.compiler.operators import PARTLY, WITHOUT_KERNELS, compiled_operators
+from amdc.compiler.operators import PARTLY, WITHOUT_KERNELS, compiled_operators, operator_title
 from amdc.errors import ModelError
 from amdc.target import target
 from tests.frontends.operator_cases import CASES
@@ -31,17 +31,17 @@ def test_the_list_of_operators_is_true(verdicts: dict[str, bool]) -> None:
     """A listed operator lowers in all its cases, or says in what form it does not; one without kernels lowers in none."""
     found: dict[str, set[bool]] = {}
     for case in CASES:
-        found.setdefault(case.op, set()).add(verdicts[case.id])
+        found.setdefault(case.title, set()).add(verdicts[case.id])
     assert {op for op, seen in found.items() if seen == {False}} == set(WITHOUT_KERNELS)
     assert {op for op, seen in found.items() if seen == {True, False}} == set(PARTLY)
-    assert {name for _, name, _ in compiled_operators()} == set(found) - set(WITHOUT_KERNELS)
+    assert {operator_title(domain, name) for domain, name, _ in compiled_operators()} == set(found) - set(WITHOUT_KERNELS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 def test_operator_on_the_simulated_gpu(case: Case) -> None:
     if not lowers(case):
-        pytest.skip(WITHOUT_KERNELS.get(case.op) or PARTLY[case.op])
+        pytest.skip(WITHOUT_KERNELS.get(case.title) or PARTLY[case.title])
     with amdc.load(amdc.compile(case.model(), opt_level=2), "sim") as session:
         results = session.run(case.feeds())
     for port, wanted in zip(session.outputs, run_graph(imported(case), case.feeds()), strict=True):

@@ -11,6 +11,7 @@ import torch
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from amdc.compiler.operators import operator_title
 from amdc.frontends.onnx import import_model
 from amdc.ir.graph import Graph
 
@@ -29,11 +30,19 @@ class Case:
     outputs: int = 1
     reference: bool = False  # ONNX Runtime has no kernel for it: compare with onnx's reference evaluator
     rtol: float = 1e-5
+    levels: int = 0  # by how much integers may differ: quantised results whose last rounding ONNX Runtime does in another order
     note: str = ""
+    domain: str = ""
+    version: int = 1  # of the domain's operator set, where that is not the default one
+    skipped: tuple[int, ...] = ()  # outputs that nobody asks for
+
+    @property
+    def title(self) -> str:
+        return operator_title(self.domain, self.op)
 
     @property
     def id(self) -> str:
-        return "-".join(filter(None, [self.op, str(self.opset), self.note]))
+        return "-".join(filter(None, [self.title, str(self.opset), self.note]))
 
     def feeds(self) -> dict[str, np.ndarray]:
         return {f"x{i}": a for i, a in enumerate(self.inputs) if a is not None and i not in self.constants}
@@ -41,15 +50,20 @@ class Case:
     def model(self) -> onnx.ModelProto:
         names = ["" if a is None else f"x{i}" for i, a in enumerate(self.inputs)]
         outputs = [f"y{i}" for i in range(self.outputs)]
-        node = helper.make_node(self.op, names, outputs, name="the_node", **self.attributes)
+        outputs = ["" if i in self.skipped else name for i, name in enumerate(outputs)]
+        node = helper.make_node(self.op, names, outputs, name="the_node", domain=self.domain, **self.attributes)
         given = [
             helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in self.feeds().items()
         ]
         held = [numpy_helper.from_array(np.asarray(self.inputs[i]), f"x{i}") for i in self.constants]
-        made = [onnx.ValueInfoProto(name=name) for name in outputs]
+        made = [onnx.ValueInfoProto(name=name) for name in filter(None, outputs)]
         graph = helper.make_graph([node], "one_node", given, made, held)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=IR_VERSION)
-        return _with_output_types(model)
+        model = helper.make_model(graph, opset_imports=self._opsets(), ir_version=IR_VERSION)
+        return model if self.domain else _with_output_types(model)
+
+    def _opsets(self) -> list[onnx.OperatorSetIdProto]:
+        own = [helper.make_opsetid(self.domain, self.version)] if self.domain else []
+        return [helper.make_opsetid("", self.opset), *own]
 
 
 def _with_output_types(model: onnx.ModelProto) -> onnx.ModelProto:

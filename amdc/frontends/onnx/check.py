@@ -131,6 +131,8 @@ def _node_problems(proto: onnx.ModelProto) -> list[str]:
     for index, node in enumerate(proto.graph.node):
         if subgraphs(node):  # the checker of single nodes does not see the values outside
             continue
+        if schema_of(node.domain, node.op_type, context.opset_imports.get(node.domain, 0)) is None:
+            continue  # ONNX Runtime's operators, some of which stand in the default domain
         checked = node
         if node.domain == "ai.onnx":  # the checker knows the default domain only by its short name
             checked = onnx.NodeProto()

@@ -52,7 +52,8 @@ def qlinear_mul(
     *,
     elements: tuple[int, ...] = (),
 ) -> Tensor:
-    return _levels(float_of(a, a_scale, a_zero) * float_of(b, b_scale, b_zero), y_scale, y_zero, elements[0])
+    levels = float_of(a, torch.ones(()), a_zero) * float_of(b, torch.ones(()), b_zero)  # exact: ties round as in integers
+    return requantize(levels, a_scale * b_scale / y_scale, y_zero, elements[0])
 
 
 @microsoft_op("QLinearSigmoid")
