@@ -25,7 +25,7 @@ def run(function: Any, given: list[torch.Tensor]) -> None:
 
 
 @pytest.mark.parametrize(("steps", "batch", "hidden"), [(1, 1, 1), (3, 2, 31), (2, 1, 65), (2, 3, 129), (2, 1, 257)])
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_sizes(steps: int, batch: int, hidden: int, reverse: bool) -> None:
     def function(x: torch.Tensor, w: torch.Tensor, s: torch.Tensor) -> tuple[torch.Tensor, ...]:
         common = ["Sigmoid,Tanh,Tanh", [0.0] * 3, [0.0] * 3, 0.0]
@@ -72,6 +72,7 @@ def test_peepholes_lengths_and_coupled_gates() -> None:
     run(function, [*tensors(4, 4, 3, 11, 2), sample((33,), seed=5), lengths])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", recurrent.ACTIVATIONS)
 def test_activations(name: str) -> None:
     def function(x: torch.Tensor, w: torch.Tensor, s: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -12,7 +12,7 @@ aten = torch.ops.aten
 ops = torch.ops.amdc
 
 
-@pytest.mark.parametrize("align", [False, True])
+@pytest.mark.parametrize("align", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
 def test_images_read_on_a_grid(mode: str, padding: str, align: bool) -> None:
@@ -72,7 +72,7 @@ def test_deformed_windows(mask: bool) -> None:
     check(function, x, moves, scale, ulps=64, atol=2e-6)
 
 
-@pytest.mark.parametrize("ratio", [0, 2])
+@pytest.mark.parametrize("ratio", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", ["avg", "max"])
 @pytest.mark.parametrize("half_pixel", [False, True])
 def test_regions(mode: str, ratio: int, half_pixel: bool) -> None:

@@ -17,7 +17,7 @@ def places(shape: tuple[int, ...], rows: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("reduce", REDUCTIONS)
-@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("include_self", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_duplicates_are_put_together(reduce: str, include_self: bool) -> None:
     x, index, src = sample((5, 7, 3)), places((5, 31, 3), 7), sample((5, 31, 3), seed=1)
     check(

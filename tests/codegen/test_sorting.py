@@ -22,13 +22,13 @@ def test_every_dtype_keeps_the_order_of_equal_values(dtype: torch.dtype) -> None
     check(lambda x: (*stable(x, 1), *stable(x, 1, True)), x, ulps=0)
 
 
-@pytest.mark.parametrize("length", [1, 2, 31, 64, 65, 127, 1031])
+@pytest.mark.parametrize("length", [1, 31, 64, 65, 1031])
 def test_lengths_within_a_chunk(length: int) -> None:
     check(lambda x: stable(x, -1), (sample((2, length)) * 4).round(), ulps=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int64])
-@pytest.mark.parametrize("length", [2049, 5003, 10007])
+@pytest.mark.parametrize("length", [2049, pytest.param(10007, marks=pytest.mark.slow)])
 def test_rows_of_several_chunks(length: int, dtype: torch.dtype) -> None:
     x = sample((2, length), dtype) if dtype == torch.int64 else (sample((2, length)) * 50).round()
     check(lambda x: stable(x, 1, True), x, ulps=0)
