@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch.fx import Node
 
+from amdc.cost import kernel_work, microseconds
+from amdc.cost.operations import operations
 from amdc.ir.graph import Graph, dtype, is_op, region, shape
 from amdc.ir.ops.packed import convolution, convolution_packed
+from amdc.ir.pointwise import is_pointwise
 from amdc.ir.regions import anchor, is_region, make_region
 from amdc.pass_manager import Pass, PassContext, PassResult
 from amdc.passes.anchors import FLOATS
 from amdc.passes.constants import elements, is_constant, only_user, per_channel
+from amdc.target import Target
 
 aten = torch.ops.aten
 CONVOLUTIONS = (aten.convolution.default, convolution, convolution_packed)
-# A value is computed anew for each filter tap and each tile of output channels, so only what takes an instruction or two.
-CHEAP = (
-    aten.add.Tensor,
-    aten.add.Scalar,
-    aten.mul.Tensor,
-    aten.mul.Scalar,
-    aten.relu.default,
-    aten.clamp.default,
-    aten.leaky_relu.default,
-)
+TILE_CHANNELS = 64  # output channels that one value read serves, in the tiles that most convolutions get
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,8 @@ class FusePrologue(Pass):
 
     before: a = relu(x * scale + shift); y = conv(a, w, b)
     after:  y = region(x, scale, shift, w, b), one kernel, where scale and shift are per channel or one number
-    The convolution's zero padding stays zero: it is applied behind the prologue. Only what no other node uses is fused.
+    The convolution's zero padding stays zero: it is applied behind the prologue. Only what no other node uses is fused, and only
+    where that costs less (amdc.cost): a value is computed anew for each filter tap and each tile of output channels.
     """
 
     max_nodes: int = 4
@@ -42,11 +40,15 @@ class FusePrologue(Pass):
     def run(self, graph: Graph, context: PassContext) -> PassResult:
         made, notes = 0, []
         for node in list(graph.graph.nodes):
-            data = _data_operand(graph, node)
-            if data is None:
+            convolved = _convolution(graph, node)
+            data = _data_operand(node, convolved) if convolved else None
+            if convolved is None or data is None:
                 continue
             chain: list[Node] = []
             while len(chain) < self.max_nodes and (before := _link(chain[0] if chain else node, data)) is not None:
+                if not _pays(data, chain, convolved, context.target):
+                    notes.append(f"{node} does not compute {data}: it is cheaper to compute it once, in a kernel of its own")
+                    break
                 chain.insert(0, data)
                 data = before
             if chain:
@@ -56,28 +58,45 @@ class FusePrologue(Pass):
         return PassResult(made > 0, tuple(notes))
 
 
-def _data_operand(graph: Graph, node: Node) -> Node | None:
-    """The node that a convolution, bare or the anchor of a region without a prologue, reads as its data, and nowhere else."""
-    if is_op(node, *CONVOLUTIONS):
-        data = node.args[0]
-        return data if isinstance(data, Node) and data not in node.args[1:] else None
-    if not is_region(node):
-        return None
-    body = region(graph, node)
-    convolved = anchor(body)
-    if convolved is None or not is_op(convolved, *CONVOLUTIONS):
-        return None
+def _convolution(graph: Graph, node: Node) -> Node | None:
+    """The convolution that a node is, bare or as the anchor of a region."""
+    found = anchor(region(graph, node)) if is_region(node) else node
+    return found if is_op(found, *CONVOLUTIONS) else None
+
+
+def _data_operand(node: Node, convolved: Node) -> Node | None:
+    """The node that a convolution reads as its data, and nowhere else; None where its region has a prologue already."""
     inner = convolved.args[0]
     assert isinstance(inner, Node)
+    if convolved is node:
+        return inner if inner not in node.args[1:] else None
     if inner.op != "placeholder" or only_user(inner) is not convolved:
         return None
     outer = node.args[int(inner.name.removeprefix("arg"))]
     return outer if isinstance(outer, Node) and node.args.count(outer) == 1 else None
 
 
+def _pays(node: Node, chain: list[Node], convolved: Node, target: Target) -> bool:
+    """Whether the convolution had better compute a node too, before what it computes already."""
+    args: Any = convolved.args
+    x, weight = args[:2]
+    packed = is_op(convolved, convolution_packed)
+    groups = args[{convolution: 6, convolution_packed: 7}.get(convolved.target, 8)]
+    taps = math.prod(args[3] if packed else shape(weight)[2:])
+    batch, channels, *space = shape(convolved)
+    gathered = batch * math.prod(space) * shape(x)[1] * taps
+    reads = gathered * -(-(channels // groups) // TILE_CHANNELS)
+    own = kernel_work([convolved], [convolved], 0)
+
+    def time(nodes: list[Node]) -> float:
+        return microseconds(replace(own, flops=2 * gathered * channels // groups + reads * sum(map(operations, nodes))), target)
+
+    return time([node, *chain]) - time(chain) <= microseconds(kernel_work([node], [node], elements(node)), target)
+
+
 def _link(user: Node, node: Node) -> Node | None:
     """The data operand of a node that can become part of the prologue of its only user, or None."""
-    if not is_op(node, *CHEAP) or node.kwargs or only_user(node) is not user or dtype(node) not in FLOATS:
+    if not is_pointwise(node) or only_user(node) is not user or dtype(node) not in FLOATS:
         return None
     full = [o for o in node.all_input_nodes if shape(o) == shape(node) and dtype(o) == dtype(node) and not is_constant(o)]
     if len(full) != 1:

@@ -97,7 +97,7 @@ def test_the_first_of_two_convolutions_takes_the_add() -> None:
         (lambda x: conv((x * CHANNEL + CHANNEL).relu()), [["mul", "add", "relu", "convolution"]]),
         (lambda x: conv((x * CHANNEL).relu()).tanh(), [["mul", "relu", "convolution", "tanh"]]),
         (lambda x: conv(x + 1.0), [["add", "convolution"]]),
-        (lambda x: conv(x.exp()), []),  # too dear to compute anew for each tap
+        (lambda x: conv(x.exp()), [["exp", "convolution"]]),  # nine times, which costs less than a launch
         (lambda x: conv(x + x.flip(1)), []),  # two tensors of full size
         (lambda x: conv(x * torch.ones(6)), []),  # along the width
         (lambda x: conv(conv(x).relu()), [["convolution", "relu"]]),  # computed once, behind the first
@@ -153,6 +153,12 @@ def test_elementwise(function: Callable[..., Any], want: list[list[str]]) -> Non
 SLOW = dataclasses.replace(
     CONTEXT.target, launch_us=0.0, cards=tuple(dataclasses.replace(card, clock_ghz=1e-4) for card in CONTEXT.target.cards)
 )
+
+
+def test_where_arithmetic_is_dear_a_convolution_computes_nothing_before_it() -> None:
+    graph, context = trace(lambda x: conv(x.exp()), IMAGE), dataclasses.replace(CONTEXT, target=SLOW)
+    result = FusePrologue().run(graph, context)
+    assert not result.changed and "it is cheaper to compute it once" in result.notes[0]
 
 
 @pytest.mark.parametrize("function", [lambda x, y: y[:1].exp() * x, lambda x, y: two_results(x)])

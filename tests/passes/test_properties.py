@@ -48,11 +48,13 @@ class Checked:
 
 def each_pass_alone(network: Network) -> None:
     checked = Checked(network)
+    graph = checked.copy()
     for name, kind in sorted(known_passes().items()):
         try:
-            checked.after(checked.copy(), (kind(),), CLEANUP)
+            checked.after(graph, (kind(),), CLEANUP)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
+        graph = graph if to_text(graph) == checked.text else checked.copy()
 
 
 def each_pass_in_its_place(network: Network) -> None:
