@@ -12,7 +12,7 @@ from torch.fx import Node
 from amdc.ir.graph import Graph, add_call, dtype, is_op, replace, shape
 from amdc.ir.ops.attention import attention
 from amdc.pass_manager import Pass, PassContext, PassResult
-from amdc.passes.attention_scores import Scores, combine, factor, is_causal, match
+from amdc.passes.attention_scores import Scores, combine, factor, is_causal, match, number
 
 aten = torch.ops.aten
 MOVES = (aten.view.default, aten.permute.default, aten.expand.default, aten.clone.default)
@@ -36,7 +36,7 @@ class FuseAttention(Pass):
         for node in list(graph.graph.nodes):
             if not is_op(node, aten.bmm.default) or dtype(node) not in STORED:
                 continue
-            softmax, tests = _softmax(node)
+            softmax, tests = _softmax(graph, node)
             if softmax is None:
                 continue
             scores = match(graph, softmax.args[0], tests)
@@ -48,12 +48,12 @@ class FuseAttention(Pass):
         return PassResult(made > 0, (*notes, *((f"fused {made} attentions",) if made else ())))
 
 
-def _softmax(product: Node) -> tuple[Node | None, frozenset[Node]]:
+def _softmax(graph: Graph, product: Node) -> tuple[Node | None, frozenset[Node]]:
     """The softmax over the last dimension that is the left operand of a product, used by nothing else; what tests its scores."""
     node: Any = product.args[0]
     while is_op(node, aten.view.default, aten.clone.default, aten._to_copy.default, aten.where.self) and len(node.users) == 1:
         if is_op(node, aten.where.self):
-            return _safe(node)
+            return _safe(graph, node)
         node = node.args[0]
     alone = _is_softmax(node) and len(node.users) == 1 and shape(node)[-2:] == shape(product.args[0])[-2:]  # type: ignore[arg-type]
     return node if alone else None, frozenset()
@@ -63,22 +63,27 @@ def _is_softmax(node: Any) -> bool:
     return is_op(node, aten._softmax.default) and node.args[1] in (-1, len(shape(node)) - 1)
 
 
-def _safe(node: Node) -> tuple[Node | None, frozenset[Node]]:
-    """where(every score is -inf, 0, softmax(scores)), which is what attention gives for such rows."""
-    hidden, zero, softmax = node.args
-    test: Any = hidden
+def _safe(graph: Graph, node: Node) -> tuple[Node | None, frozenset[Node]]:
+    """where(every score is -inf, 0, softmax(scores)) or where(isnan(weights), 0, weights): what attention gives for such rows."""
+    condition, zero, softmax = node.args
+    if not isinstance(softmax, Node) or not _is_softmax(softmax) or not _is_zero(graph, zero):
+        return None, frozenset()
+    if not set(softmax.users) <= {node, zero, condition}:
+        return None, frozenset()
+    if is_op(condition, aten.isnan.default) and condition.args[0] is softmax:  # type: ignore[union-attr]
+        return softmax, frozenset()
+    test: Any = condition
     for target in (aten.logical_not.default, aten.any.dim, aten.logical_not.default):
         if not is_op(test, target):
             return None, frozenset()
         test = test.args[0]
-    hides = is_op(test, aten.eq.Scalar) and test.args[1] == -math.inf and _is_zero(zero)
-    same = hides and isinstance(softmax, Node) and _is_softmax(softmax) and test.args[0] is softmax.args[0]
-    return (softmax, frozenset([test])) if same and isinstance(softmax, Node) else (None, frozenset())
+    hides = is_op(test, aten.eq.Scalar) and test.args[1] == -math.inf and test.args[0] is softmax.args[0]
+    return (softmax, frozenset([test])) if hides else (None, frozenset())
 
 
-def _is_zero(node: Any) -> bool:
+def _is_zero(graph: Graph, node: Any) -> bool:
     filled = is_op(node, aten.full_like.default, aten.full.default) and node.args[1] == 0
-    return filled or (is_op(node, aten.scalar_tensor.default) and node.args[0] == 0)
+    return filled or (is_op(node, aten.scalar_tensor.default) and node.args[0] == 0) or number(graph, node) == 0
 
 
 def _attention(graph: Graph, product: Node, scores: Scores) -> Node:

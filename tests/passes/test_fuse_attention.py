@@ -145,6 +145,18 @@ def test_decomposed_by_pytorch() -> None:
     fused(lambda q, k, v: torch.ops.aten._scaled_dot_product_attention_math(q, k, v, mask)[0], Q, K, V)
 
 
+def test_weights_that_are_no_numbers_are_0() -> None:
+    """As the ONNX exporter spells scaled_dot_product_attention; row 2 sees nothing."""
+    mask = torch.zeros(5, 7)
+    mask[2] = -torch.inf
+
+    def function(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        weights = torch.softmax(torch.matmul(q * 0.5, k.mT * 0.5) + mask, -1)
+        return torch.matmul(torch.where(torch.isnan(weights), 0.0, weights), v)
+
+    fused(function, Q, K, V)
+
+
 KEPT: dict[str, Callable[..., torch.Tensor | tuple[torch.Tensor, ...]]] = {
     "weights are a result": lambda q, k, v: ((w := torch.softmax(q @ k.mT, -1)) @ v, w),
     "scores are a result": lambda q, k, v: (torch.softmax((s := q @ k.mT), -1) @ v, s + 1.0),
