@@ -47,8 +47,7 @@ def test_graph_computes_what_the_module_computes(name: str) -> None:
         torch.testing.assert_close(result, reference, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("level", [0, 3])
-@pytest.mark.parametrize("name", ["bert", "gpt2", "vit", "t5_encoder", "llama", "unet", "lstm", "assorted"])
+@pytest.mark.parametrize(("name", "level"), [("bert", 0), ("bert", 3), ("gpt2", 3), ("llama", 3), ("unet", 3), ("lstm", 3)])
 def test_on_sim(name: str, level: int) -> None:
     check_on_sim(*make(name), level)
 
@@ -68,7 +67,7 @@ def _halves(value: Any, dtype: torch.dtype) -> Any:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("name", ["bert", "llama"])
+@pytest.mark.parametrize("name", ["llama"])
 def test_narrow_floats_on_sim(name: str, dtype: torch.dtype) -> None:
     model, inputs = make(name)
     check_on_sim(model.to(dtype), _halves(inputs, dtype), 3)
