@@ -132,13 +132,14 @@ def run_pipeline(
     if broken:
         raise InternalError("the graph breaks its contract before the first pass:\n" + "\n".join(f"  {text}" for text in broken))
     for made in passes:
-        last = state
+        changed = False
         for step in (made, *cleanup):
-            if (step is made or state is not last) and run.allowed(step):
+            if (step is made or changed) and run.allowed(step):
                 if progress is not None:
                     progress(step.name)
                 after = run.execute(graph, step, state)
-                state = state if state.same_as(after) else after
+                if not state.same_as(after):
+                    state, changed = after, True  # the constants of the state before are held no longer
     if times is not None:
         times += run.times
     if notes is not None:
