@@ -38,6 +38,8 @@ def scalar(value: float, dtype: Any = np.float32) -> np.ndarray:
 X = floats(2, 3, 4)
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.5, -2.5], np.float32)
 
+LARGE = np.array([0, 5, 2**63 + 7, 2**64 - 1, 2**40 + 3], np.uint64)
+
 UNARY = [
     *(
         Case(op, (X,))
@@ -93,6 +95,26 @@ BINARY = [
     Case("Mod", (X, positive(2, 3, 4)), {"fmod": 1}, note="fmod"),
     Case("Mod", (integers(3, 4), scalar(-3, np.int64)), constants=(1,), note="negative-scalar"),
     Case("BitShift", (integers(4, low=0, dtype=np.uint8), integers(4, low=0, high=3, dtype=np.uint8)), {"direction": "LEFT"}),
+    *(
+        Case(
+            "BitShift",
+            (LARGE.astype(kind), np.array([0, 1, 9, 63, 40], kind)),
+            {"direction": direction},
+            reference=True,
+            note=note,
+        )
+        for kind, direction, note in (
+            (np.uint64, "RIGHT", "right-uint64"),
+            (np.uint64, "LEFT", "left-uint64"),
+            (np.int64, "RIGHT", "right-int64"),
+            (np.uint16, "RIGHT", "beyond-uint16"),
+        )
+    ),
+    *(
+        Case(op, (LARGE, LARGE[::-1] | 1), opset=22, reference=True, note="uint64")
+        for op in ("Add", "Sub", "Mul", "Div", "Mod", "Max", "Min", "Greater", "LessOrEqual", "Equal")
+    ),
+    Case("Clip", (LARGE, LARGE[1], LARGE[2]), constants=(1, 2), opset=13, note="uint64"),
     Case(
         "BitShift",
         (integers(4, low=0, dtype=np.uint8), integers(4, low=0, high=3, dtype=np.uint8)),

@@ -41,7 +41,9 @@ FUSED = [
             ("HardSigmoid", {"activation_params": [0.3, 0.4]}),
         )
     ),
-    ms("FusedConv", (floats(1, 3, 6, 6), floats(4, 3, 3, 3), floats(4), floats(1, 4, 4, 4)), {"activation": "Relu"}, note="added"),
+    ms(
+        "FusedConv", (floats(1, 3, 6, 6), floats(4, 3, 3, 3), floats(4), floats(1, 4, 4, 4)), {"activation": "Relu"}, note="added"
+    ),
     ms("FusedGemm", (floats(3, 4), floats(5, 4), floats(5)), {"transB": 1, "activation": "Relu", "alpha": 0.5, "beta": 2.0}),
     ms(
         "FusedGemm",
@@ -57,7 +59,12 @@ NORMALIZATION = [
     ms("SkipLayerNormalization", (X, floats(1, 3, 8), WIDE[0]), {"epsilon": 1e-3}, outputs=4, skipped=(1, 2), note="sum"),
     ms("SkipSimplifiedLayerNormalization", (X, floats(2, 3, 8), WIDE[0], WIDE[1]), {"epsilon": 1e-5}),
     ms(
-        "SkipSimplifiedLayerNormalization", (X, floats(2, 3, 8), WIDE[0]), {"epsilon": 1e-5}, outputs=4, skipped=(1, 2), note="sum"
+        "SkipSimplifiedLayerNormalization",
+        (X, floats(2, 3, 8), WIDE[0]),
+        {"epsilon": 1e-5},
+        outputs=4,
+        skipped=(1, 2),
+        note="sum",
     ),
     ms(
         "EmbedLayerNormalization",
@@ -143,18 +150,47 @@ ZEROS = [scalar(value, np.uint8) for value in (128, 120, 100)]
 FIRST, SECOND, RESULT = zip(SCALES, ZEROS, strict=True)
 LEVELS = bytes_(2, 3, 4, 6)
 QUANTIZED = [
-    *(ms(op, (LEVELS, *FIRST, bytes_(4, 6), *SECOND, *RESULT), constants=(1, 2, 4, 5, 6, 7)) for op in ("QLinearAdd", "QLinearMul")),
+    *(
+        ms(op, (LEVELS, *FIRST, bytes_(4, 6), *SECOND, *RESULT), constants=(1, 2, 4, 5, 6, 7))
+        for op in ("QLinearAdd", "QLinearMul")
+    ),
     *(ms(op, (LEVELS, *FIRST, *RESULT), constants=(1, 2, 3, 4)) for op in ("QLinearSigmoid", "QLinearLeakyRelu")),
-    ms("QLinearSoftmax", (LEVELS, *FIRST, scalar(1 / 256), scalar(0, np.uint8)), {"opset": 13, "axis": -1}, constants=(1, 2, 3, 4)),
+    ms(
+        "QLinearSoftmax",
+        (LEVELS, *FIRST, scalar(1 / 256), scalar(0, np.uint8)),
+        {"opset": 13, "axis": -1},
+        constants=(1, 2, 3, 4),
+    ),
     ms("QLinearConcat", (*RESULT, LEVELS, *FIRST, bytes_(2, 5, 4, 6), *SECOND), {"axis": 1}, constants=(0, 1, 3, 4, 6, 7)),
     ms("QLinearGlobalAveragePool", (LEVELS, *FIRST, *RESULT), constants=(1, 2, 3, 4)),
     ms("QLinearGlobalAveragePool", (LEVELS, *FIRST, *RESULT), {"channels_last": 1}, constants=(1, 2, 3, 4), note="last"),
-    ms("QLinearAveragePool", (LEVELS, *FIRST, *RESULT), {"kernel_shape": [2, 3], "pads": [0, 1, 1, 1]}, constants=(1, 2, 3, 4), levels=1),
-    ms("QGemm", (bytes_(3, 4), *FIRST, bytes_(4, 5), *SECOND, integers(5, dtype=np.int32), *RESULT), constants=(1, 2, 4, 5, 6, 7, 8)),
-    ms("QGemm", (bytes_(3, 4), *FIRST, bytes_(5, 4), *SECOND), {"transB": 1, "alpha": 0.5}, constants=(1, 2, 3, 4, 5), note="float"),
+    ms(
+        "QLinearAveragePool",
+        (LEVELS, *FIRST, *RESULT),
+        {"kernel_shape": [2, 3], "pads": [0, 1, 1, 1]},
+        constants=(1, 2, 3, 4),
+        levels=1,
+    ),
+    ms(
+        "QGemm",
+        (bytes_(3, 4), *FIRST, bytes_(4, 5), *SECOND, integers(5, dtype=np.int32), *RESULT),
+        constants=(1, 2, 4, 5, 6, 7, 8),
+    ),
+    ms(
+        "QGemm",
+        (bytes_(3, 4), *FIRST, bytes_(5, 4), *SECOND),
+        {"transB": 1, "alpha": 0.5},
+        constants=(1, 2, 3, 4, 5),
+        note="float",
+    ),
     ms("MatMulIntegerToFloat", (bytes_(3, 4), bytes_(4, 5), *SCALES[:2], *ZEROS[:2], floats(5)), constants=(1, 2, 3, 4, 5)),
     ms("DynamicQuantizeMatMul", (floats(3, 4), bytes_(4, 5, dtype=np.int8), scalar(0.02)), constants=(1, 2)),
-    ms("DynamicQuantizeMatMul", (floats(3, 4), bytes_(4, 5), scalar(0.02), ZEROS[0], floats(5)), constants=(1, 2, 3, 4), note="bias"),
+    ms(
+        "DynamicQuantizeMatMul",
+        (floats(3, 4), bytes_(4, 5), scalar(0.02), ZEROS[0], floats(5)),
+        constants=(1, 2, 3, 4),
+        note="bias",
+    ),
     ms("QuantizeLinear", (X * 3, scalar(0.1), scalar(3, np.uint8)), constants=(1, 2)),
     ms("DequantizeLinear", (LEVELS, *FIRST), constants=(1, 2)),
     *(

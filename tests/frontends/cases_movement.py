@@ -16,6 +16,8 @@ def ints(*values: int) -> np.ndarray:
 
 SHAPE = [
     Case("Identity", (X,)),
+    Case("OptionalHasElement", (X,), opset=18),
+    Case("OptionalGetElement", (X,), opset=18),
     Case("Dropout", (X,), opset=10),
     Case("Dropout", (X, scalar(0.3)), opset=13, constants=(1,), outputs=2),
     *(Case("Cast", (X * 3,), {"to": to}, note=str(to)) for to in (1, 6, 7, 9, 10, 11)),
@@ -51,6 +53,8 @@ SHAPE = [
     Case("DepthToSpace", (floats(1, 8, 2, 3),), {"blocksize": 2}),
     Case("DepthToSpace", (floats(1, 8, 2, 3),), {"blocksize": 2, "mode": "CRD"}, note="crd"),
     Case("SpaceToDepth", (floats(1, 2, 4, 6),), {"blocksize": 2}),
+    Case("Col2Im", (floats(1, 8, 15), ints(3, 4), ints(2, 2)), {"pads": [0, 1, 1, 1]}, 18, (1, 2), note="uneven"),
+    Case("Col2Im", (floats(1, 8, 12), ints(3, 4, 3), ints(2, 2, 2)), {"dilations": [1, 1, 1]}, 18, (1, 2), note="volume"),
     Case("Col2Im", (floats(1, 8, 4), ints(4, 4), ints(2, 2)), {"strides": [2, 2]}, opset=18, constants=(1, 2)),
 ]
 

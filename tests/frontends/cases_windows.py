@@ -84,6 +84,8 @@ POOLING = [
     ),
     Case("MaxPool", (PLANES,), {**K33, "dilations": [2, 2], "pads": [1, 1, 1, 1]}, note="dilated"),
     Case("MaxPool", (PLANES,), {**K33, "strides": [2, 2], "pads": [1, 1, 1, 1]}, outputs=2, note="indices"),
+    Case("MaxPool", (PLANES,), {**K33, "pads": [2, 0, 1, 1]}, outputs=2, note="indices-uneven"),
+    Case("MaxPool", (PLANES,), {**K33, "storage_order": 1}, outputs=2, note="indices-by-column"),
     Case("MaxPool", (PLANES.astype(np.int8),), {**K33, "pads": [1, 1, 0, 0]}, opset=12, note="int8"),
     Case("AveragePool", (PLANES,), {**K33, "dilations": [2, 2], "pads": [1, 1, 1, 1]}, opset=19, note="dilated"),
     Case("AveragePool", (PLANES,), {**K33, "pads": [1, 1, 1, 1], "count_include_pad": 1}, note="counted"),

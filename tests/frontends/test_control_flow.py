@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper, parser
 
 from amdc.errors import ModelError
@@ -136,6 +137,20 @@ def test_function_of_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(made) > 1 and {node.meta["source"] for node in made} == {("plus",)}
     eps = 2.0**-23  # of 1 + exp(x), whose logarithm the body takes
     np.testing.assert_allclose(run_graph(graph, {"x": X})[0], run_oracle(proto, {"x": X})[0], rtol=1e-6, atol=eps)
+
+
+def test_gradient_of_a_value() -> None:
+    """d/dw and d/dx of sum(tanh(x w)^2), held against torch's own."""
+    text = """g (float[2,3] x, float[3,4] w) => (float y, float[3,4] dw, float[2,3] dx) {
+        p = MatMul(x, w)  t = Tanh(p)  q = Mul(t, t)  y = ReduceSum<keepdims = 0>(q)
+        dw, dx = ai.onnx.preview.training.Gradient<xs = ["w", "x"], y = "y">(w, x) }"""
+    proto = parser.parse_model('<ir_version: 8, opset_import: ["" : 17, "ai.onnx.preview.training" : 1]> ' + text)
+    w = np.linspace(-0.3, 0.3, 12, dtype=np.float32).reshape(3, 4)
+    leaves = torch.tensor(X, requires_grad=True), torch.tensor(w, requires_grad=True)
+    torch.tanh(leaves[0] @ leaves[1]).square().sum().backward()
+    _, dw, dx = run_graph(import_model(proto), {"x": X, "w": w})
+    np.testing.assert_allclose(dx, leaves[0].grad, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dw, leaves[1].grad, rtol=1e-5, atol=1e-6)
 
 
 def test_sparse_initializers_are_densified() -> None:
