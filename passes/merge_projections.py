@@ -17,7 +17,7 @@ from amdc.pass_manager import Pass, PassContext, PassResult
 from amdc.passes.constants import only_user
 
 aten = torch.ops.aten
-MOVES = (aten.view.default, aten.permute.default, aten.expand.default, aten.slice.Tensor, aten.cat.default)
+MOVES = (aten.view.default, aten.permute.default, aten.expand.default, aten.slice.Tensor, aten.flip.default, aten.cat.default)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from amdc.passes.fuse_residual_norm import FuseResidualNorm
 from amdc.passes.fuse_rows import FuseRows
 from amdc.passes.merge_projections import MergeProjections
 from amdc.passes.pack_weights import PackWeights
+from amdc.passes.rotate_halves import RotateHalves
 from amdc.passes.sink_permutes import SinkPermutes
 from amdc.passes.sink_views import SinkViews
 
@@ -41,6 +42,7 @@ STEPS = (
     Step(FoldConstants(), 1, "first: whether an operand is constant decides most rules that follow"),
     Step(Canonicalize(), 1, "one spelling each, before the passes that look for it"),
     Step(FoldConstants(), 1, "again: canonical forms compute on constants, such as a scaled bias"),
+    Step(RotateHalves(), 1, "on the canonical spelling, before its negation is fused with others"),
     Step(FuseAttention(), 1, "on the canonical spelling, before its scales and softmax are taken by other passes"),
     Step(FuseNormalization(), 1, "on the canonical spelling, before other passes take its parts for themselves"),
     Step(FuseNormAffine(), 1, "behind it: scale and shift follow the norm that it made"),
