@@ -44,3 +44,9 @@ SCATTER_REDUCE = KernelTemplate(
         Parameter("WALK", "0 a lane an output element, 1 a lane a column", values=(0, 1)),
     ),
 )
+SEARCH_SORTED = KernelTemplate(
+    "search_sorted",
+    "search_sorted.hip",
+    "where values stand in sorted rows",
+    (Parameter("RIGHT", "1: behind equal elements", values=(0, 1)),),
+)

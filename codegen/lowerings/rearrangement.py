@@ -86,7 +86,7 @@ _REPLICATIONS = tuple(getattr(aten, f"replication_pad{rank}d").default for rank 
 def pad_from_inside(item: Item, builder: ProgramBuilder) -> None:
     """(x, pads): before and behind the last dimension, then the one before it, ..."""
     x, pads = item.args
-    tables, rank = {}, len(item.shape)
+    rank, tables = len(item.shape), dict[int, np.ndarray]()
     reflect = item.anchor is not None and item.anchor.target in _REFLECTIONS
     for place in range(len(pads) // 2):
         dim, low = rank - 1 - place, pads[2 * place]
@@ -105,7 +105,7 @@ def roll(item: Item, builder: ProgramBuilder) -> None:
     if not given["dims"]:
         _roll_all(item, builder, x, shifts[0], out)
         return
-    tables = {}
+    tables = dict[int, np.ndarray]()
     for shift, dim in zip(shifts, given["dims"], strict=True):
         dim %= len(item.shape)
         table = tables.get(dim, np.arange(item.shape[dim]))

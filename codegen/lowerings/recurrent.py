@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -75,42 +76,80 @@ def _check(item: Item, hidden: int, *values: Node | None) -> None:
         raise ModelError(f"'{item.user_name}' has {hidden} hidden units; the kernel's state in LDS holds at most {LARGEST}")
 
 
+@dataclass(frozen=True)
+class _Layer:
+    """A layer of `gates` gates (1 RNN, 3 GRU, 4 LSTM) over [steps, batch] with `hidden` units."""
+
+    gates: int
+    steps: int
+    batch: int
+    hidden: int
+    reset_first: bool  # a GRU whose reset gate acts before the product
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether each step is a launch: where one work-group would feed itself too slowly, or there is one step alone."""
+        whole = self.steps > 1 and self.gates * self.hidden * self.hidden <= WHOLE_WEIGHTS
+        return not whole and not self.reset_first
+
+    @property
+    def split(self) -> int:
+        """Parts of each sum: the lanes of a work-group that hidden units leave idle."""
+        return 4 if self.stepwise or self.hidden <= 64 else 2 if self.hidden <= 128 else 1
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return (-(-self.hidden * self.split // BLOCK) if self.stepwise else 1, self.batch, 1)
+
+    @property
+    def flops(self) -> int:
+        """Of one launch."""
+        return 2 * self.batch * self.gates * self.hidden * self.hidden * (1 if self.stepwise else self.steps)
+
+
+def _parameters(layer: _Layer, given: dict[str, Any]) -> dict[str, Value]:
+    flags = {
+        "STEP": layer.stepwise,
+        "RESET_FIRST": layer.reset_first,
+        "COUPLED": given.get("coupled", False),
+        "HIDDEN_BIAS": given.get("hidden_bias") is not None,
+        "PEEPHOLES": given.get("peepholes") is not None,
+        "LENGTHS": given["lengths"] is not None,
+        "REVERSE": given["reverse"],
+    }
+    values: dict[str, Value] = {name: int(flag) for name, flag in flags.items()}
+    return {"CELL": layer.gates, "H": layer.hidden, "KSPLIT": layer.split} | values
+
+
 def _recurrent(item: Item, builder: ProgramBuilder, cell: int) -> None:
     """Launch all steps of a layer with `cell` gates."""
     given, out = arguments(item), builder.place(item.node)
-    gates, weight, state, lengths = given["gates"], given["weight"], given["state"], given["lengths"]
-    bias, peep = given.get("hidden_bias"), given.get("peepholes")
+    gates, weight, state = given["gates"], given["weight"], given["state"]
     steps, batch, hidden = ir.shape(gates)[0], ir.shape(gates)[1], ir.shape(weight)[1]
-    _check(item, hidden, gates, weight, state, bias, peep)
+    _check(item, hidden, gates, weight, state, given.get("hidden_bias"), given.get("peepholes"))
     if out.numel == 0:
         return
-    reset_first = cell == 3 and not given["linear_before_reset"]
-    whole = reset_first or steps == 1 or cell * hidden * hidden <= WHOLE_WEIGHTS
-    stepwise = not whole or (steps == 1 and not reset_first)
-    split = 4 if stepwise or hidden <= 64 else 2 if hidden <= 128 else 1
-    place = _transposed(item, builder, weight)
-    flags = {
-        "STEP": stepwise,
-        "RESET_FIRST": reset_first,
-        "COUPLED": given.get("coupled", False),
-        "HIDDEN_BIAS": bias is not None,
-        "PEEPHOLES": peep is not None,
-        "LENGTHS": lengths is not None,
-        "REVERSE": given["reverse"],
+    layer = _Layer(cell, steps, batch, hidden, cell == 3 and not given["linear_before_reset"])
+    tensors: dict[str, Node | Place | None] = {
+        "out": out,
+        "gates": gates,
+        "weight": _transposed(item, builder, weight),
+        "state": state,
+        "bias": given.get("hidden_bias"),
+        "peep": given.get("peepholes"),
+        "lengths": given["lengths"],
     }
-    parameters: dict[str, Value] = {"CELL": cell, "H": hidden, "KSPLIT": split} | {key: int(flag) for key, flag in flags.items()}
-    tensors = {"out": out, "gates": gates, "weight": place, "state": state, "bias": bias, "peep": peep, "lengths": lengths}
     operands: list[Operand] = [state if value is None else value for value in tensors.values()]
-    dtypes = {key: builder.place(value).dtype for key, value in tensors.items() if value is not None}
-    for first in range(steps if stepwise else 1):
+    dtypes = {name: builder.place(value).dtype for name, value in tensors.items() if value is not None}
+    for first in range(steps if layer.stepwise else 1):
         builder.launch(
             RECURRENT,
-            parameters,
+            _parameters(layer, given),
             item=item,
-            grid=(-(-hidden * split // BLOCK) if stepwise else 1, batch, 1),
+            grid=layer.grid,
             arguments=[*operands, batch, steps, first],
             writes=[out],
-            flops=2 * batch * cell * hidden * hidden * (1 if stepwise else steps),
+            flops=layer.flops,
             prelude=access(**dtypes) + functions(given),
             hint={1: "rnn", 3: "gru", 4: "lstm"}[cell],
         )

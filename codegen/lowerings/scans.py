@@ -13,7 +13,6 @@ from amdc.codegen.item import Item
 from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
 from amdc.codegen.typed import access, arguments
-from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.ops import selection
 from amdc.ir.pointwise import aten
@@ -63,8 +62,6 @@ def _along(item: Item, builder: ProgramBuilder, op: str, out: Place, indices: Pl
     shape = ir.shape(x) or (1,)
     if out.numel == 0:
         return
-    if op == "LOGSUMEXP" and out.dtype == "float64":
-        raise ModelError(f"'{item.user_name}' computes logcumsumexp in float64; kernels have it in float32: convert to float32")
     dim = given["dim"] % len(shape)
     seen = math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
     scan(item, builder, op, x, out, Columns(*seen, given.get("exclusive", False), given.get("reverse", False)), indices)

@@ -10,12 +10,13 @@ import torch
 from torch.fx import Node
 
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.dtypes import C_TYPES
 from amdc.codegen.elementwise import Source, launch_copy, launch_map
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import Shape, broadcast_strides, dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.magic import magic
-from amdc.codegen.operators import C_TYPES, literal
+from amdc.codegen.operators import literal
 from amdc.codegen.registry import lowers
 from amdc.codegen.typed import access, arguments
 from amdc.errors import ModelError

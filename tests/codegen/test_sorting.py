@@ -55,3 +55,26 @@ def test_top_k_takes_the_first_of_equal_values() -> None:
     graph = trace_as_written(lambda x: torch.topk(x, 3)[1], x)
     (result,) = run_graph_on_sim(graph, {graph.meta["inputs"][0]: x.numpy()})
     assert result["out0"].tolist() == [[1, 2, 4]]
+
+
+def test_medians_and_kth_values() -> None:
+    x = torch.randperm(210, generator=torch.Generator().manual_seed(1)).reshape(6, 7, 5).float()
+    holed = x.clone()
+    holed[2, 3, 1] = float("nan")
+
+    def function(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return *aten.median.dim(x, 1), *aten.median.dim(y, 1, True), *aten.kthvalue(x, 2, 0), *aten.kthvalue(x, 5, -1, True)
+
+    check(function, x, holed, ulps=0)
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_searching_sorted_rows(right: bool) -> None:
+    rows, x = torch.sort(sample((3, 31)), dim=1).values.round(decimals=1), sample((3, 7)).round(decimals=1)
+    x[0, 0] = float("nan")
+
+    def function(rows: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = aten.searchsorted.Tensor(rows, x, right=right), aten.searchsorted.Tensor(rows[0], x, right=right, out_int32=True)
+        return *found, aten.bucketize.Tensor(x, rows[1], right=right)
+
+    check(function, rows, x)
