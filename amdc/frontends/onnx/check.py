@@ -12,6 +12,7 @@ from amdc.frontends.onnx.control_flow import OPERATORS as CONTROL_FLOW
 from amdc.frontends.onnx.control_flow import subgraphs
 from amdc.frontends.onnx.elements import HELD, element_name
 from amdc.frontends.onnx.functions import has_function, schema_of
+from amdc.frontends.onnx.gradient import TRAINING
 from amdc.frontends.onnx.load import Model
 from amdc.frontends.onnx.registry import NEWEST_OPSET, OLDEST_OPSET, find_operator, newer_opset
 from amdc.frontends.onnx.structure import structure_problems
@@ -91,6 +92,8 @@ def all_nodes(graph: onnx.GraphProto, outer: str = "") -> Iterator[tuple[onnx.No
 def is_known(node: onnx.NodeProto, version: int) -> bool:
     """Whether the import has a meaning for a node: control flow, an operator of its own, or the specification's function."""
     if node.domain in ("", "ai.onnx") and node.op_type in CONTROL_FLOW:
+        return True
+    if node.op_type == "Gradient" and node.domain == TRAINING:
         return True
     if find_operator(node.domain, node.op_type, version) is not None:
         return True

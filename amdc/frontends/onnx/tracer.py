@@ -104,6 +104,8 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if func.namespace == "prim" or not any(self.is_traced(leaf) for leaf in tree_leaves((args, kwargs))):
             return func(*args, **kwargs)  # prim: a question about a tensor (its device), not an operator on it
+        if func is aten.detach.default:
+            return self._alias(func(*args), self.node(args[0]))
         if func in KEEPS_SHAPE and _is_static(args[0].shape) and list(args[0].shape) == list(args[1]):
             return self._alias(func(*args), self.node(args[0]))
         for rewrite in (_decompositions().get(func), func.decompose):

@@ -11,6 +11,7 @@ from torch import Tensor
 from amdc.frontends.onnx import control_flow
 from amdc.frontends.onnx.calls import describe, keyword_arguments, positional_arguments, real_arguments
 from amdc.frontends.onnx.functions import expand, function_body
+from amdc.frontends.onnx.gradient import TRAINING, gradient
 from amdc.frontends.onnx.registry import NeedsConstant, NotSupported, Operator, find_operator
 from amdc.frontends.onnx.tensors import TensorReader
 from amdc.frontends.onnx.tracer import Recorder
@@ -23,6 +24,7 @@ class Walk:
     def __init__(self, recorder: Recorder, reader: TensorReader) -> None:
         self.recorder = recorder
         self.reader = reader
+        self.imported: list[onnx.NodeProto] = []  # of the model's own graph, in order
         self.failures: list[str] = []
         self.cause: Exception | None = None  # of the first failure
         self.needed_inputs: frozenset[str] = frozenset()  # model inputs whose values failing nodes need at import
@@ -34,6 +36,7 @@ class Walk:
             return
         try:
             self.node(node, label, scope)
+            self.imported.append(node)
         except Exception as problem:  # whatever an operator raises on a bad node is the model's fault, and is shown as such
             self.cause = self.cause or problem
             self.failures.append(describe(node, label, self.arguments(node, scope), problem))
@@ -60,6 +63,8 @@ class Walk:
         """A node's results: by control flow, by our own operator, or by the function that the specification gives."""
         if node.op_type in control_flow.OPERATORS and node.domain in ("", "ai.onnx"):
             return control_flow.OPERATORS[node.op_type](self, node, label, scope, arguments)
+        if node.op_type == "Gradient" and node.domain == TRAINING:
+            return gradient(self, node, label, scope, arguments)
         operator = find_operator(node.domain, node.op_type, scope.opsets.get(node.domain, 0))
         if operator is not None and not control_flow.subgraphs(node):  # our functions take no subgraphs (FlexAttention has some)
             return self._call(operator, node, label, scope, arguments)
