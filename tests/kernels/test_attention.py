@@ -55,14 +55,19 @@ def check(function: Function, inputs: list[torch.Tensor], rounding: float = 0.0)
     assert ((got - exact).abs() <= allowed).all(), f"{((got - exact).abs() / allowed).max():.3g} of the bound"
 
 
-@pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("sizes", [*PREFILL, *DECODE])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("causal", [pytest.param(False, marks=SLOW), True])
+@pytest.mark.parametrize("sizes", [PREFILL[1], DECODE[1], *(pytest.param(s, marks=SLOW) for s in (*PREFILL, *DECODE))])
 def test_sizes(sizes: Shape, causal: bool) -> None:
     check(lambda q, k, v: attention(q, k, v, None, sizes[5] ** -0.5, causal), tensors(sizes))
 
 
 @pytest.mark.parametrize("sizes", [PREFILL[2], DECODE[1]])
-@pytest.mark.parametrize("shape", [(1, 1, 1, -1), (-1, 1, 1, -1), (1, -1, -1, 1), (-1, -1, -1, -1)])
+@pytest.mark.parametrize(
+    "shape", [(-1, 1, 1, -1), *(pytest.param(s, marks=SLOW) for s in ((1, 1, 1, -1), (1, -1, -1, 1), (-1, -1, -1, -1)))]
+)
 def test_masks(sizes: Shape, shape: tuple[int, ...]) -> None:
     q, k, v = tensors(sizes)
     extents = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
@@ -80,6 +85,7 @@ def test_rows_that_see_nothing_give_zero() -> None:
     check(lambda q, k, v, mask: attention(q, k, v, mask, 0.3, False), [*inputs, hidden])
 
 
+@SLOW
 def test_large_negative_masks_as_models_have_them() -> None:
     mask = torch.zeros(1, 1, 1, 100)
     mask[..., 60:] = torch.finfo(torch.float32).min
@@ -87,13 +93,14 @@ def test_large_negative_masks_as_models_have_them() -> None:
         check(lambda q, k, v, mask: attention(q, k, v, mask, 0.3, False), [*tensors(sizes), mask])
 
 
+@SLOW
 @pytest.mark.parametrize("sizes", [PREFILL[1], DECODE[0]])
 def test_softcap(sizes: Shape) -> None:
     check(lambda q, k, v: attention(q, k, v, None, 1.0, False, 5.0), tensors(sizes))
 
 
-@pytest.mark.parametrize("sizes", [(1, 2, 1, 33, 70, 64, 64), (1, 2, 2, 1, 70, 64, 64)])
-@pytest.mark.parametrize("dtype, unit", [(torch.float16, 2.0**-11), (torch.bfloat16, 2.0**-8)])
+@pytest.mark.parametrize("sizes", [(1, 2, 1, 33, 70, 64, 64), pytest.param((1, 2, 2, 1, 70, 64, 64), marks=SLOW)])
+@pytest.mark.parametrize("dtype, unit", [(torch.float16, 2.0**-11), pytest.param(torch.bfloat16, 2.0**-8, marks=SLOW)])
 def test_narrow_storage(sizes: Shape, dtype: torch.dtype, unit: float) -> None:
     def widened(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         narrow = [x.to(dtype) for x in (q, k, v)] if q.dtype == torch.float32 else [q, k, v]
