@@ -101,6 +101,7 @@ INDEXING = [
     Case("Compress", (X, np.array([True, False, True])), {"axis": 1}, constants=(1,)),
     Case("Compress", (X, flags(24)), constants=(1,), note="flat"),
     Case("NonZero", (np.array([[1, 0], [0, 2]], np.float32),), constants=(0,)),
+    Case("NonZero", (np.array([[1, 0], [0, 2]], np.float32),), note="traced"),
     *(Case("Trilu", (floats(2, 4, 5), scalar(1, np.int64)), {"upper": u}, constants=(1,), note=f"upper{u}") for u in (0, 1)),
     Case("ReverseSequence", (X, ints(1, 2)), {"batch_axis": 0, "time_axis": 1}, constants=(1,)),
     Case("ReverseSequence", (floats(3, 2, 4), ints(3, 2)), {"batch_axis": 1, "time_axis": 0}, constants=(1,), note="time-first"),
