@@ -59,7 +59,7 @@ def test_all_on_sim(name: str, level: int) -> None:
     check_on_sim(*make(name), level)
 
 
-def _halves(value: Any, dtype: torch.dtype) -> Any:
+def narrowed(value: Any, dtype: torch.dtype) -> Any:
     def convert(leaf: Any) -> Any:
         return leaf.to(dtype) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() else leaf
 
@@ -70,4 +70,4 @@ def _halves(value: Any, dtype: torch.dtype) -> Any:
 @pytest.mark.parametrize("name", ["llama"])
 def test_narrow_floats_on_sim(name: str, dtype: torch.dtype) -> None:
     model, inputs = make(name)
-    check_on_sim(model.to(dtype), _halves(inputs, dtype), 3)
+    check_on_sim(model.to(dtype), narrowed(inputs, dtype), 3)

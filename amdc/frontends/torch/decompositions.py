@@ -29,7 +29,7 @@ def export_table() -> dict[Any, Callable[..., Any]]:
     table = torch.export.default_decompositions()
     for operator in KEPT:
         table.pop(operator, None)
-    return table  # type: ignore[return-value]
+    return table
 
 
 def dynamo_table() -> dict[Any, Callable[..., Any]]:

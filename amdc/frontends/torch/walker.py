@@ -144,7 +144,8 @@ class Walker:
         def emit(made: Any, *given: Any, **options: Any) -> Node:
             if not is_known(made):
                 raise NotSupported("it is neither core ATen nor an operator of amdc, and PyTorch has no decomposition of it")
-            return _checked(self.builder.call(made, *lifted((given, options)), source, None))
+            nodes, keywords = lifted((given, options))
+            return _checked(self.builder.call(made, nodes, keywords, source, None))
 
         arguments, keywords = (args, kwargs) if target in KNOWN else lifted((tuple(args), dict(kwargs)))
         keywords = {key: held for key, held in keywords.items() if key not in FACTORY_KEYWORDS}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.fx import Node
 from amdc.frontends.torch.errors import NotSupported
 from amdc.frontends.torch.operators.movement import view
 from amdc.frontends.torch.operators.registry import Emit, rewrites
-from amdc.ir.graph import shape
+from amdc.ir.graph import dtype, shape
 
 aten = torch.ops.aten
 LSTM_ORDER = (0, 3, 1, 2)  # PyTorch's gates are input, forget, cell, output; amdc's input, output, forget, cell
@@ -43,7 +44,8 @@ class _Layer:
     def __init__(self, emit: Emit, parameters: Sequence[Any], states: Sequence[Any]) -> None:
         self.emit, self.states = emit, states
         self.input_weight, self.weight = parameters[0], parameters[1]
-        self.input_bias, self.bias = (parameters[2], parameters[3]) if len(parameters) > 2 else (None, None)
+        self.input_bias: Any = parameters[2] if len(parameters) > 2 else None
+        self.bias: Any = parameters[3] if len(parameters) > 2 else None
 
     def _sum(self, order: Sequence[int]) -> Any:
         """Both biases in one."""
@@ -66,8 +68,8 @@ class _Layer:
         """The new gate's hidden bias stands inside the reset, so it cannot join the input's."""
         emit, hidden, bias, inner = self.emit, shape(self.weight)[1], None, None
         if self.bias is not None:
-            halves = [emit(aten.slice.Tensor, self.bias, 0, 0, 2 * hidden), torch.zeros(hidden)]
-            outer = emit(aten.cat.default, [halves[0], halves[1].to(self.bias.meta["val"].dtype)], 0)
+            gating = emit(aten.slice.Tensor, self.bias, 0, 0, 2 * hidden)
+            outer = emit(aten.cat.default, [gating, torch.zeros(hidden, dtype=dtype(self.bias))], 0)
             bias = _reordered(emit, emit(aten.add.Tensor, self.input_bias, outer), GRU_ORDER)
             inner = emit(aten.slice.Tensor, self.bias, 0, 2 * hidden, 3 * hidden)
         gates = _gates(emit, x, self.input_weight, bias, GRU_ORDER)
@@ -83,41 +85,42 @@ class _Layer:
         return every, [self.emit(aten.select.int, every, 0, 0 if reverse else shape(x)[0] - 1)]
 
 
-def _run(
-    emit: Emit,
-    kind: str,
-    x: Node,
-    states: Sequence[Any],
-    parameters: Sequence[Any],
-    has_biases: bool,
-    layers: int,
-    bidirectional: bool,
-    batch_first: bool,
-) -> tuple[Any, ...]:
-    """All layers; gives the last layer's steps, and each part of the final states [layers * directions, B, H]."""
-    directions, each = 1 + bidirectional, 4 if has_biases else 2
-    if len(parameters) != layers * directions * each:
-        raise NotSupported("projections of the hidden state (proj_size)")
-    current = emit(aten.permute.default, x, [1, 0, 2]) if batch_first else x
-    finals: list[list[Node]] = [[] for _ in states]
-    for layer in range(layers):
-        results = []
-        for direction in range(directions):
-            index = layer * directions + direction
-            starts = [emit(aten.select.int, state, 0, index) for state in states]
-            made = _Layer(emit, parameters[index * each : (index + 1) * each], starts)
-            reverse = direction == 1
-            steps, ends = (
-                {"lstm": made.lstm, "gru": made.gru}[kind](current, reverse)
-                if kind in ("lstm", "gru")
-                else made.plain(kind, current, reverse)
-            )
-            results.append(steps)
-            for part, end in zip(finals, ends, strict=True):
-                part.append(emit(aten.unsqueeze.default, end, 0))
-        current = results[0] if directions == 1 else emit(aten.cat.default, results, 2)
-    steps = emit(aten.permute.default, current, [1, 0, 2]) if batch_first else current
-    return steps, *(part[0] if len(part) == 1 else emit(aten.cat.default, part, 0) for part in finals)
+Step = Callable[[_Layer, Node, bool], tuple[Node, list[Node]]]  # steps and final states of one direction of one layer
+
+
+def _plain(activation: str) -> Step:
+    return lambda layer, x, reverse: layer.plain(activation, x, reverse)
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """How a module arranges its layers: PyTorch's own parameters."""
+
+    step: Step
+    has_biases: bool
+    layers: int
+    bidirectional: bool
+    batch_first: bool
+
+    def run(self, emit: Emit, x: Node, states: Sequence[Any], parameters: Sequence[Any]) -> tuple[Any, ...]:
+        """The last layer's steps, and each part of the final states [layers * directions, B, H]."""
+        directions, each = 1 + self.bidirectional, 4 if self.has_biases else 2
+        if len(parameters) != self.layers * directions * each:
+            raise NotSupported("projections of the hidden state (proj_size)")
+        current = emit(aten.permute.default, x, [1, 0, 2]) if self.batch_first else x
+        finals: list[list[Node]] = [[] for _ in states]
+        for first in range(0, self.layers * directions, directions):
+            results = []
+            for index in range(first, first + directions):
+                starts = [emit(aten.select.int, state, 0, index) for state in states]
+                layer = _Layer(emit, parameters[index * each : (index + 1) * each], starts)
+                steps, ends = self.step(layer, current, index > first)
+                results.append(steps)
+                for part, end in zip(finals, ends, strict=True):
+                    part.append(emit(aten.unsqueeze.default, end, 0))
+            current = results[0] if directions == 1 else emit(aten.cat.default, results, 2)
+        steps = emit(aten.permute.default, current, [1, 0, 2]) if self.batch_first else current
+        return steps, *(part[0] if len(part) == 1 else emit(aten.cat.default, part, 0) for part in finals)
 
 
 @rewrites(aten.lstm.input, whole=True)
@@ -133,10 +136,11 @@ def lstm(
     bidirectional: bool,
     batch_first: bool,
 ) -> tuple[Any, ...]:
-    return _run(emit, "lstm", x, states, parameters, has_biases, layers, bidirectional, batch_first)
+    """In evaluation mode: dropout between layers does nothing."""
+    return _Stack(_Layer.lstm, has_biases, layers, bidirectional, batch_first).run(emit, x, states, parameters)
 
 
-def _single(kind: str) -> Any:
+def _single(step: Step) -> Any:
     def function(
         emit: Emit,
         x: Node,
@@ -150,11 +154,11 @@ def _single(kind: str) -> Any:
         batch_first: bool,
     ) -> tuple[Any, ...]:
         """A module with one state."""
-        return _run(emit, kind, x, [state], parameters, has_biases, layers, bidirectional, batch_first)
+        return _Stack(step, has_biases, layers, bidirectional, batch_first).run(emit, x, [state], parameters)
 
     return function
 
 
-rewrites(aten.gru.input, whole=True)(_single("gru"))
-rewrites(aten.rnn_tanh.input, whole=True)(_single("Tanh"))
-rewrites(aten.rnn_relu.input, whole=True)(_single("Relu"))
+rewrites(aten.gru.input, whole=True)(_single(_Layer.gru))
+rewrites(aten.rnn_tanh.input, whole=True)(_single(_plain("Tanh")))
+rewrites(aten.rnn_relu.input, whole=True)(_single(_plain("Relu")))
