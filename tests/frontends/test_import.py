@@ -220,3 +220,24 @@ def test_each_meaning_takes_the_inputs_and_attributes_of_its_schema() -> None:
             assert variadic or len(operator.positional) >= len(schema.inputs), (
                 f"{name}-{opset}: {[i.name for i in schema.inputs]}"
             )
+
+
+def test_the_structure_is_parsed_without_the_weights() -> None:
+    """Everything but the raw data of large initializers is as it was; fields of every wire type around them stay."""
+    from amdc.frontends.onnx.wire import raw_data_spans, without_raw_data
+
+    rng = np.random.default_rng(0)
+    arrays = {"large": rng.standard_normal((40, 300)).astype(np.float32), "small": np.arange(3), "wide": np.ones((9, 9, 9))}
+    tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    node = onnx.helper.make_node("Identity", ["large"], ["y"], "identity", doc_string="x" * 300)
+    value = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [40, 300])
+    proto = onnx.helper.make_model(onnx.helper.make_graph([node], "weights", [], [value], initializer=tensors, doc_string="d"))
+    data = memoryview(proto.SerializeToString())
+    spans = raw_data_spans(data)
+    assert spans.keys() == {"large", "wide"}
+    for name, (offset, length) in spans.items():
+        assert bytes(data[offset : offset + length]) == arrays[name].tobytes()
+    for tensor in proto.graph.initializer:
+        if tensor.name in spans:
+            tensor.ClearField("raw_data")
+    assert onnx.ModelProto.FromString(without_raw_data(data, spans)) == proto

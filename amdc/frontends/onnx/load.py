@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +45,24 @@ def _parse(content: np.ndarray, name: str, path: Path | None) -> Model:
         spans = raw_data_spans(data)
     except Truncated as problem:
         raise ModelError(f"{name} is not an ONNX model, or it is cut off: {problem}; fetch or export it again") from problem
+    structure = without_raw_data(data, spans)
+    _release(content)
     try:
         proto = onnx.ModelProto()
-        proto.ParseFromString(without_raw_data(data, spans))
+        proto.ParseFromString(structure)
     except DecodeError as problem:
         raise ModelError(f"{name} is not an ONNX model: its bytes are no valid protobuf ({problem})") from problem
     if not proto.HasField("graph") or not proto.opset_import:
         raise ModelError(f"{name} is not an ONNX model: it has no {'operator set' if proto.HasField('graph') else 'graph'}")
     directory = path.parent if path else None
     return Model(_inlined(proto), name, path, TensorReader(directory, content, spans))
+
+
+def _release(content: np.ndarray) -> None:
+    """Let the pages of a mapped file out of memory again: walking over its structure maps much more than it reads."""
+    held = getattr(content, "base", None)
+    if isinstance(held, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        held.madvise(mmap.MADV_DONTNEED)
 
 
 def _inlined(proto: onnx.ModelProto) -> onnx.ModelProto:
