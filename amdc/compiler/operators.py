@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Operators that the frontend reads, for the Graph in PyTorch, but that no kernel computes yet, by title. A test holds this table
+# Operators that the frontend reads, for the Graph in PyTorch, but that no kernel computes, by title. A test holds this table
 # against what really lowers.
 WITHOUT_KERNELS: dict[str, str] = {
     "NonMaxSuppression": "the number of its results depends on values",

@@ -194,7 +194,7 @@ def _last_source(names: list[str]) -> tuple[list[str], str]:
 def search_sorted(item: Item, builder: ProgramBuilder) -> None:
     """(sorted, x, *, out_int32=False, right=False, side=None, sorter=None), or (x, boundaries, *, out_int32, right)"""
     given, out = arguments(item), builder.place(item.node)
-    sequence = given.get("sorted_sequence", given.get("boundaries"))
+    sequence = given["sorted_sequence" if "sorted_sequence" in given else "boundaries"]
     if given.get("sorter") is not None:
         raise ModelError(f"'{item.user_name}' searches through a sorter, which has no kernel: sort the sequence before")
     if out.numel == 0:
