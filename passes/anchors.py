@@ -25,12 +25,13 @@ TILED: dict[Any, str] = {  # and the kind of region that each heads
 }
 
 
-def comes_from_anchor(node: Node) -> bool:
-    """Whether an anchor computes a value, or point-wise operators behind one that have its shape."""
+def comes_from_anchor(node: Node, rows: bool = True) -> bool:
+    """Whether an anchor (with `rows`: also one that reads rows) computes a value, or point-wise operators behind one that have
+    its shape."""
     todo, seen = [node], set()
     while todo:
         current = todo.pop()
-        if is_op(current, *TILED) or reads_rows(current):
+        if is_op(current, *TILED) or (rows and reads_rows(current)):
             return True
         seen.add(current)
         if is_pointwise(current):

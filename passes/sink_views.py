@@ -67,12 +67,17 @@ def _through_pointwise(graph: Graph, node: Node) -> bool:
 
 
 def _wanted_shape_giver(node: Node) -> Node | None:
-    """The operand behind a view whose shape the node should take on: one that an anchor's kernel computes."""
+    """The operand behind a view whose shape the node should take on: one that an anchor's kernel computes. The tiled anchors,
+    whose epilogues are fused first, come before those that read rows."""
     full = [operand for operand in node.all_input_nodes if shape(operand) == shape(node)]
-    if any(viewed(operand) is None and comes_from_anchor(operand) for operand in full):
-        return None
-    inner = [viewed(operand) for operand in full]
-    return next((x for x in inner if x is not None and shape(x) != shape(node) and comes_from_anchor(x)), None)
+    inner = [x for x in map(viewed, full) if x is not None and shape(x) != shape(node)]
+    for rows in (False, True):
+        if any(viewed(operand) is None and comes_from_anchor(operand, rows) for operand in full):
+            return None
+        found = next((x for x in inner if comes_from_anchor(x, rows)), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _fits(operand: Node, wanted: tuple[int, ...], output: tuple[int, ...]) -> bool:

@@ -38,6 +38,13 @@ def test_view_sinks_through_bias_activation_and_residual() -> None:
     assert_becomes(lambda x: F.gelu(product(x) + BIAS) + x, with_skip, PASSES, X)
 
 
+def test_the_product_takes_a_sum_with_a_norm() -> None:
+    def after(x: Tensor) -> Tensor:
+        return (rows(x) + norm(x).view(6, 8)).view(2, 3, 8)
+
+    assert_becomes(lambda x: product(x) + norm(x), after, PASSES, X)
+
+
 def test_view_between_two_products_vanishes() -> None:
     assert_becomes(
         lambda x: torch.mm((product(x) * 2.0).relu().view(6, 8), NEXT),
