@@ -106,6 +106,18 @@ def test_rotary_embedding_and_grouped_queries() -> None:
         assert session.generate(prompt, 8) == reference(llama(), prompt, 8)
 
 
+@pytest.mark.slow
+def test_gpt2_small_for_32_tokens() -> None:
+    """The real configuration, 12 layers of 768, with random weights: a prefill of 12 tokens and 31 steps, at -O3."""
+    torch.manual_seed(0)
+    model = transformers.GPT2LMHeadModel(transformers.GPT2Config(initializer_range=0.1)).eval()
+    prompt = list(range(100, 112))
+    expected = reference(model, prompt, 32)
+    assert len(set(expected)) > 20
+    with amdc.load(amdc.compile_causal(model, 64, (16,), opt_level=3), "sim") as session:
+        assert session.generate(prompt, 32) == expected
+
+
 @pytest.mark.parametrize(
     ("left", "room", "expected"), [(5, 32, 8), (8, 32, 8), (19, 32, 8), (3, 4, 1), (1, 1, 1), (9, 9, 8), (1, 32, 1)]
 )
