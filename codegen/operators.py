@@ -40,7 +40,10 @@ TRANSCENDENTAL = 8  # operations that reports book for one exp, tanh, ...
 _FUNCTIONS = (
     "exp",
     "log",
+    "log2",
+    "log10",
     "log1p",
+    "exp2",
     "expm1",
     "sqrt",
     "rsqrt",
@@ -75,6 +78,11 @@ def _table() -> dict[Any, Rule]:
     }
     for name in ("abs", "sign", "relu", "floor", "ceil", "round", "trunc"):
         rules[getattr(aten, name).default] = _named(f"amdc_{name}", 1)
+    for name in ("left", "right"):
+        target = getattr(aten, f"bitwise_{name}_shift")
+        short = getattr(aten, f"__{name[0]}shift__")
+        spellings = (target.Tensor, target.Tensor_Scalar, short.Tensor, short.Scalar)
+        rules |= dict.fromkeys(spellings, _named(f"amdc_shift_{name}", 2))
     for name in ("fmod", "remainder"):
         rules |= {getattr(getattr(aten, name), kind): _named(f"amdc_{name}", 2, cost=4) for kind in _BOTH}
     for name, sign in (("and", "&"), ("or", "|"), ("xor", "^")):
@@ -84,6 +92,7 @@ def _table() -> dict[Any, Rule]:
         rules[getattr(aten.pow, kind)] = _named("amdc_pow", 2, cost=2 * TRANSCENDENTAL)
     return rules | {
         aten.rsub.Scalar: Rule("{1} - {0}"),
+        aten.atan2.default: _named("amdc_atan2", 2, cost=2 * TRANSCENDENTAL),
         aten.neg.default: Rule("-{0}"),
         aten.reciprocal.default: Rule("1 / {0}"),
         aten.minimum.default: _named("amdc_minimum", 2),
@@ -112,6 +121,19 @@ EXACT = frozenset(
         ("where", "self"), ("clone", "default"),
     )
 )  # fmt: skip
+
+# Operators whose numbers PyTorch rounds to a narrow tensor's dtype; the others compute with them in fp32.
+ROUNDED_NUMBERS = frozenset(
+    getattr(getattr(aten, name), kind)
+    for name, kinds in {
+        **dict.fromkeys(_COMPARE, ("Scalar",)),
+        **dict.fromkeys(("fmod", "remainder"), ("Tensor", "Scalar")),
+        "div": ("Tensor_mode", "Scalar_mode"),
+        "clamp": ("default",),
+        "hardtanh": ("default",),
+    }.items()
+    for kind in kinds
+)
 
 
 def literal(value: Any, dtype: str) -> str:
@@ -155,8 +177,10 @@ def _common(values: list[Any]) -> str:
     return str(torch.result_type(tensors[0], tensors[1])).removeprefix("torch.")
 
 
-def _converted(value: Any, dtype: str, names: dict[Node, str]) -> str:
+def _converted(value: Any, dtype: str, names: dict[Node, str], round_numbers: bool) -> str:
     if not isinstance(value, Node):
+        if round_numbers and dtype in NARROW and not isinstance(value, bool):
+            value = float(torch.tensor(value, dtype=getattr(torch, dtype)))
         return literal(value, dtype)
     held, wanted = C_TYPES[_dtype(value)], C_TYPES[dtype]
     if held == wanted:
@@ -216,7 +240,8 @@ def write(node: Node, names: dict[Node, str]) -> str:
     result = _dtype(node)
     wanted = result if found.compute == "result" else _common(values) if found.compute == "operands" else "bool"
     kinds = ["bool", result, result] if found.compute == "condition" else [wanted] * len(values)
-    text = found.text.format(*(_converted(value, kind, names) for value, kind in zip(values, kinds, strict=False)))
+    rounds = node.target in ROUNDED_NUMBERS
+    text = found.text.format(*(_converted(value, kind, names, rounds) for value, kind in zip(values, kinds, strict=False)))
     if result in NARROW and node.target not in EXACT:
         return f"amdc_rounded<{TAGS[result]}>({text})"
     return text

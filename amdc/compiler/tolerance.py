@@ -14,7 +14,8 @@ The errors of successive launches are independent, so their variances add along 
     tolerance = SAFETY * sqrt(variance) * max|reference|
 
 The reference (ONNX Runtime or PyTorch, in the same dtypes) carries as much again, and layers amplify: `SAFETY` covers both. For
-one launch into float16 that is 4.6 u_s: the two sides of a rounding boundary, 2 u_s apart, pass; an error in the third digit fails.
+one launch into float16 that is 4.6 u_s: the two sides of a rounding boundary, 2 u_s apart, pass; an error in the third digit does
+not.
 
 ABSOLUTE comes on top: sigmoid, tanh and erf have a range of order 1, and ONNX Runtime computes them to a few u of that range, not
 of the result (its Sigmoid is off by 1e-7 where the result is 1e-7). It also covers float16's subnormals, 2^-24 apart. The bound

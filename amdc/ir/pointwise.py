@@ -45,7 +45,10 @@ ARITHMETIC = (
 FUNCTIONS = (
     aten.exp.default,
     aten.log.default,
+    aten.log2.default,
+    aten.log10.default,
     aten.log1p.default,
+    aten.exp2.default,
     aten.expm1.default,
     aten.sqrt.default,
     aten.rsqrt.default,
@@ -56,6 +59,7 @@ FUNCTIONS = (
     aten.asin.default,
     aten.acos.default,
     aten.atan.default,
+    aten.atan2.default,  # (y, x): the angle of the point (x, y)
     aten.sinh.default,
     aten.cosh.default,
     aten.tanh.default,
@@ -103,6 +107,14 @@ LOGIC = (
     aten.bitwise_xor.Tensor,
     aten.bitwise_xor.Scalar,
     aten.bitwise_not.default,
+    aten.bitwise_left_shift.Tensor,
+    aten.bitwise_left_shift.Tensor_Scalar,
+    aten.bitwise_right_shift.Tensor,
+    aten.bitwise_right_shift.Tensor_Scalar,
+    aten.__lshift__.Tensor,
+    aten.__lshift__.Scalar,
+    aten.__rshift__.Tensor,
+    aten.__rshift__.Scalar,
     aten.isnan.default,
     aten.isinf.default,
     aten.where.self,  # (condition, x, y)

@@ -28,7 +28,9 @@ template <class T> AMDC_DEVICE T amdc_shift_right(T x, T bits) { // of a negativ
 template <class V> AMDC_DEVICE V amdc_log2(V x) { return amdc_log(x) * (V)1.4426950408889634; }
 template <> inline __attribute__((device, always_inline)) float amdc_log2<float>(float x) { return amdc_log2_raw(x); }
 template <class V> AMDC_DEVICE V amdc_log10(V x) { return amdc_log(x) * (V)0.43429448190325183; }
-template <class V> AMDC_DEVICE V amdc_exp2(V x) { return amdc_pow((V)2, x); }
+template <> inline __attribute__((device, always_inline)) float amdc_log10<float>(float x) { return amdc_log2_raw(x) * 0.301029996f; }
+AMDC_DEVICE float amdc_exp2(float x) { return amdc_exp2_raw(x); }
+AMDC_DEVICE double amdc_exp2(double x) { return amdc_pow(2.0, x); }
 template <class V> AMDC_DEVICE V amdc_atan2(V y, V x) {
     V a = amdc_abs(x), b = amdc_abs(y);
     if (x != x || y != y) return x + y;

@@ -2,7 +2,7 @@
 //   float double long int bool amdc_i16 amdc_i8 amdc_u8 amdc_u16 amdc_u32 amdc_u64, which lie in memory as they are computed with, and
 //   amdc_f16 amdc_bf16 amdc_e4m3fn amdc_e5m2 amdc_e4m3fnuz amdc_e5m2fnuz, which are stored narrow and computed with as float.
 // amdc_value<T> is what computes; amdc_read<T>(buffer, index) and amdc_write<T>(buffer, index, value) convert. Rounding is to nearest,
-// ties to even. Out of a float8's range: NaN (infinity in e5m2), as in PyTorch; clamp before where saturation is meant.
+// ties to even. Out of a float8's range, as in PyTorch 2.13: the largest number in e4m3fn, infinity in e5m2, NaN in the fnuz types.
 // gfx803 converts half in hardware; bfloat16 and the float8 types (OCP "8-bit Floating Point Specification", revision 1.0; the fnuz forms:
 // Noune et al. 2022, "8-bit Numerical Formats for Deep Neural Networks") take a few integer instructions.
 #ifndef AMDC_TYPES_H
@@ -20,7 +20,7 @@ template <int Exponent, int Mantissa, bool UnsignedZero> struct amdc_float8 {
     static constexpr int bias = (1 << (Exponent - 1)) - (UnsignedZero ? 0 : 1);
     static constexpr bool has_infinity = Exponent == 5 && !UnsignedZero;
     static constexpr unsigned nan = UnsignedZero ? 0x80u : 0x7fu;
-    static constexpr unsigned overflow = UnsignedZero ? 0x80u : has_infinity ? 0x7cu : 0x7fu; // what values out of range become
+    static constexpr unsigned overflow = UnsignedZero ? 0x80u : has_infinity ? 0x7cu : 0x7eu; // what values out of range become
 
     __attribute__((device, always_inline)) static float decode(unsigned char stored) {
         unsigned magnitude = stored & 0x7fu, sign = (unsigned)(stored & 0x80u) << 24;
@@ -164,8 +164,14 @@ AMDC_FOUR_DWORDS(float);
 AMDC_FOUR_DWORDS(int);
 AMDC_FOUR_DWORDS(unsigned);
 
-// What a value becomes by being stored and loaded again.
+// What a value becomes by being stored and loaded again. For half by an instruction that clang cannot look into: it would turn a chain of
+// rounded operations into half ones, and contract those.
 template <class T> AMDC_DEVICE amdc_value<T> amdc_rounded(amdc_value<T> x) { return amdc_type<T>::decode(amdc_type<T>::encode(x)); }
+template <> inline __attribute__((device, always_inline)) float amdc_rounded<amdc_f16>(float x) {
+    unsigned half;
+    __asm__("v_cvt_f16_f32 %0, %1" : "=v"(half) : "v"(x));
+    return amdc_type<amdc_f16>::decode((unsigned short)half);
+}
 
 // A float as an integer: towards zero, then modulo 2^n where the type is narrower, which is what x86 hosts of PyTorch give.
 template <class T, class F> AMDC_DEVICE T amdc_to_integer(F x) {

@@ -1,7 +1,7 @@
 // reduce_columns: out[o, i] = OP over k of x[o, k, i], k = 0 .. length-1; any dtype; also rows (inner 1) of integers.
 //
 //   OP   OP_SUM OP_MEAN OP_MAX OP_MIN OP_PROD OP_VAR OP_ARGMAX OP_ARGMIN OP_ANY OP_ALL
-//   TYPE, OUT  any (amdc_types.h): what x and out hold (ARG*: long, the first place of the extreme value; ANY, ALL: bool). Sums and
+//   TYPE, OUT  any (amdc_types.h): what x and out hold (ARG*: long, the first place of the extreme value; ANY, ALL: 0 or 1). Sums and
 //        products are made in the type that computes OUT.
 // Work-group 256, one column a lane, no LDS: neighbouring lanes read neighbouring addresses where inner > 1.
 #include "amdc.h"
@@ -44,7 +44,11 @@ AMDC_KERNEL void AMDC_SYMBOL(
     amdc_buffer source = amdc_make(x, x_bytes);
     Value value = amdc_read<TYPE>(source, start);
     unsigned place = 0;
+#if OP == OP_ANY || OP == OP_ALL
+    Result result = (Result)(value != 0);
+#else
     Result result = (Result)value;
+#endif
     for (unsigned k = 1; k < length; ++k) {
         Value next = amdc_read<TYPE>(source, start + k * inner);
 #if OP == OP_SUM || OP == OP_MEAN || OP == OP_VAR
@@ -52,9 +56,9 @@ AMDC_KERNEL void AMDC_SYMBOL(
 #elif OP == OP_PROD
         result *= (Result)next;
 #elif OP == OP_ANY
-        result = result | (Result)next;
+        result = result | (Result)(next != 0);
 #elif OP == OP_ALL
-        result = result & (Result)next;
+        result = result & (Result)(next != 0);
 #else
         bool wins = amdc_wins(next, value);
         value = wins ? next : value;
