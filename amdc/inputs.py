@@ -6,7 +6,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from amdc.program import Port, numpy_dtype
+from amdc.program import Port, Program, numpy_dtype
+
+
+def inputs_for(program: Program, seed: int) -> dict[str, np.ndarray]:
+    """Random inputs for a program; an input that it is compiled for one value of has that value."""
+    compiled = program.metadata.get("specialized", {})
+    arrays = random_inputs(program.inputs, seed)
+    return arrays | {name: np.asarray(value, arrays[name].dtype) for name, value in compiled.items()}
 
 
 def random_inputs(ports: Iterable[Port], seed: int) -> dict[str, np.ndarray]:

@@ -33,14 +33,14 @@ class ShapeType(click.ParamType):
 class BindingType(click.ParamType):
     """`N=1,8` -> ("N", (1, 8))."""
 
-    name = "SYMBOL=INT[,INT...]"
+    name = "NAME=INT[,INT...]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, tuple[int, ...]]:
         name, separator, extents = value.rpartition("=")
         given = extents.split(",")
-        if not separator or not name or not all(extent.isdigit() and int(extent) > 0 for extent in given):
+        if not separator or not name or not all(extent.isdigit() for extent in given):
             self.fail(
-                f"'{value}' is no binding; write the dimension's symbol and its extent, such as N=1, or several: N=1,8",
+                f"'{value}' is no binding; write a dimension's symbol (or an input's name) and a number: N=1, or several: N=1,8",
                 param,
                 ctx,
             )
@@ -75,7 +75,11 @@ def compile_options(function: F) -> F:
                 "--shape", "shapes", type=ShapeType(), multiple=True, help="Bind an input's shape; an extent may be a symbol."
             ),
             click.option(
-                "--bind", "bindings", type=BindingType(), multiple=True, help="Bind a symbol; several values make a program each."
+                "--bind",
+                "bindings",
+                type=BindingType(),
+                multiple=True,
+                help="Bind a dimension's symbol, or an integer input of one element; several values make a program each.",
             ),
             click.option("-j", "--jobs", type=click.IntRange(1), help="Compile this many kernels at once [default: the cores]."),
         )

@@ -25,13 +25,13 @@ def command(
     first)."""
     import amdc
     from amdc.cli.arrays import read_inputs, write_outputs
-    from amdc.inputs import random_inputs
+    from amdc.inputs import inputs_for
 
     if (seed is None) == (not files):
         raise click.UsageError("give the inputs either as --input NAME=FILE.npy (or FILE.npz) or as --random SEED")
     options: dict[str, Any] = {"check": False} if no_check else {}
     with amdc.load(bundle, device, **options) as session:
-        inputs = read_inputs(files) if seed is None else random_inputs(session.inputs, seed)
+        inputs = read_inputs(files) if seed is None else inputs_for(next(iter(session.bundle.programs.values())), seed)
         started = time.perf_counter()
         results = session.run(inputs)
         seconds = time.perf_counter() - started

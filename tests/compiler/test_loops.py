@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 import amdc
 from amdc.compiler.host_session import open_host_session
 from amdc.compiler.verify import verify
-from amdc.errors import BundleError, ModelError, UsageError
+from amdc.errors import BundleError, InputError, ModelError, UsageError
 from amdc.runtime.session import open_session
 
 WIDTH = 5
@@ -111,3 +111,32 @@ def test_a_damaged_schedule_is_refused(tmp_path: Path) -> None:
     assert any("held.limit" in problem for problem in bundle.check())
     with pytest.raises(BundleError, match="no state of it that holds one bool"):
         open_session(bundle, "sim")
+
+
+def test_an_input_bound_to_its_value_decides_a_branch() -> None:
+    """Only the branch that the bound value takes is compiled; the session refuses other values."""
+    shapes = {"then_branch": [2, 6], "else_branch": [5, 5]}
+    branches = {
+        name: helper.make_graph(
+            [helper.make_node("Constant", [], ["s"], value=helper.make_tensor("s", TensorProto.INT64, [2], shape)),
+             helper.make_node("Reshape", ["x", "s"], ["r"])],
+            name, [], [_value("r", [2, 6])],
+        )
+        for name, shape in shapes.items()
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Cast", ["mode"], ["first"], to=TensorProto.BOOL),
+        helper.make_node("If", ["first"], ["picked"], name="choice", **branches),
+        helper.make_node("Relu", ["picked"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "choose", [_value("x", [3, 4]), _value("mode", [], TensorProto.INT64)], [_value("y", [2, 6])]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(ModelError, match=r"'choice' .If..*\n.*depends on the model's inputs .mode.*--bind"):
+        amdc.compile(model)
+    x = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+    with open_session(amdc.compile(model, bindings={"mode": 1}), "sim") as session:
+        np.testing.assert_array_equal(session.run({"x": x, "mode": np.array(1)})["y"], np.maximum(x, 0).reshape(2, 6))
+        with pytest.raises(InputError, match="'mode' is 0, but the model is compiled for 1 alone"):
+            session.run({"x": x, "mode": np.array(0)})

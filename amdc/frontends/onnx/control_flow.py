@@ -49,7 +49,15 @@ def if_(walk: Walk, node: onnx.NodeProto, label: str, scope: Scope, arguments: A
     if condition.content is not None:
         chosen = branches["then_branch" if bool(condition.content.reshape(-1)[0]) else "else_branch"]
         return list(run_graph(walk, chosen, label, scope, []))
-    then, other = (run_graph(walk, graph, label, scope, []) for graph in branches.values())
+    try:
+        then, other = (run_graph(walk, graph, label, scope, []) for graph in branches.values())
+    except Exception as problem:  # whatever a node of a branch raises; it may be the branch that these inputs never take
+        deciding = ", ".join(sorted(condition.inputs))
+        raise NeedsConstant(
+            f"its condition depends on the model's inputs ({deciding}), and one of its branches cannot be compiled "
+            f"for them ({problem}); bind the input that decides it, such as --bind mode=1",
+            condition.inputs,
+        ) from problem
     for name, a, b in zip(node.output, then, other, strict=True):
         if a.element != b.element or a.tensor.shape != b.tensor.shape:
             raise NeedsConstant(

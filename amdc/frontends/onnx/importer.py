@@ -23,7 +23,7 @@ from amdc.frontends.onnx.check import check_model, default_opset, node_label, op
 from amdc.frontends.onnx.elements import element_name, to_user
 from amdc.frontends.onnx.inputs import BoundInput, bind_inputs
 from amdc.frontends.onnx.load import Model, load_model
-from amdc.frontends.onnx.specialize import read_specialized
+from amdc.frontends.onnx.specialize import bound_values, read_specialized, split_bindings
 from amdc.frontends.onnx.tensors import sparse_tensor
 from amdc.frontends.onnx.tracer import Recorder
 from amdc.frontends.onnx.values import Scope, Value, constant
@@ -51,24 +51,27 @@ def import_model(
 ) -> Graph:
     """The Graph of an ONNX model: core ATen and amdc:: operators with static shapes (contract: amdc.ir.graph).
 
-    `shapes` gives whole input shapes by input name, `bindings` single symbolic dimensions by symbol. `specialize_inputs` gives
-    the values of inputs that decide shapes or operators' parameters (the `shape` of a Reshape, the trip count of a Loop): the
-    Graph is made for these values alone, and who runs it must check that it gets them (`meta["specialized"]`: name -> array).
+    `shapes` gives whole input shapes by input name, `bindings` single symbolic dimensions by symbol, or the value of an integer
+    input with one element by its name: that input is specialised. `specialize_inputs` gives the values of inputs that decide
+    shapes or operators' parameters (the `shape` of a Reshape, the trip count of a Loop): the Graph is made for these values
+    alone, and who runs it must check that it gets them (`meta["specialized"]`: name -> array).
     `meta` of the Graph: inputs, outputs (user names), input_types and output_types (ONNX element type names), constants
     (attribute -> user name), specialized, folded (outputs that are constants because of specialised inputs), model (opset,
     ir_version, producer).
     Raises ModelError (unreadable, invalid, unsupported) and UsageError (no such file, unknown input, unbound dimension).
     """
     with prepare(model, shapes, bindings) as prepared:
-        return _import(prepared, read_specialized(prepared.model.name, prepared.bound, specialize_inputs or {}))
+        given = prepared.values | dict(specialize_inputs or {})
+        return _import(prepared, read_specialized(prepared.model.name, prepared.bound, given))
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A checked model with settled inputs. `scope` holds its weights."""
+    """A checked model with settled inputs. `values` are those of inputs that bindings name, `scope` holds the weights."""
 
     model: Model
     bound: dict[str, BoundInput]
+    values: dict[str, np.ndarray]
     scope: Scope
 
 
@@ -82,9 +85,11 @@ def prepare(
     loaded = load_model(model)
     check_model(loaded)
     weights = read_weights(loaded)
-    bound = bind_inputs(loaded, dict(shapes or {}), dict(bindings or {}))
+    symbols, numbers = split_bindings(loaded.proto, bindings or {})
+    bound = bind_inputs(loaded, dict(shapes or {}), symbols)
+    values = bound_values(loaded.name, bound, numbers)
     with torch.no_grad(), _quiet("torch._subclasses.fake_tensor"):
-        yield Prepared(loaded, bound, Scope(opsets(loaded.proto), weights))
+        yield Prepared(loaded, bound, values, Scope(opsets(loaded.proto), weights))
 
 
 @contextmanager
