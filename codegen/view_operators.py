@@ -49,7 +49,9 @@ def change(node: Node) -> Change:
         return lambda layout: layout.slice(dim, start, shape[dim], step)
     if node.target is aten.select.int:
         dim, index = _dim(node, ir.shape(x)), node.args[2]
-        return lambda layout: layout.select(dim, index % ir.shape(x)[dim])  # type: ignore[operator]
+        assert isinstance(index, int)
+        place = index % ir.shape(x)[dim]
+        return lambda layout: layout.select(dim, place)
     return lambda layout: _flipped(layout, node.args[1])
 
 

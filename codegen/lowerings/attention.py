@@ -145,7 +145,7 @@ def _launch(
 ) -> None:
     """`parts`: q, k, v and the result, with as many columns of the last two as `sizes` says."""
     scale, softcap, causal = float(given["scale"]), float(given["softcap"]), bool(given["causal"])  # type: ignore[arg-type]
-    parameters = {
+    parameters: dict[str, int | str] = {
         "TYPE": TAGS[parts[0].place.dtype],
         "MASK_TYPE": TAGS[mask.place.dtype] if mask else "float",
         "CAUSAL": int(causal),
@@ -157,7 +157,7 @@ def _launch(
     }
     template, choice, grid, lanes = _choose(builder, sizes)
     strides = [stride for part in parts for stride in part.strides[:3]]
-    masked = (mask.place, *mask.strides) if mask else ()
+    masked: tuple[Place | int, ...] = (mask.place, *mask.strides) if mask else ()
     numbers = (sizes.m, sizes.n, sizes.heads, *magic(sizes.m), *strides, scale / softcap if softcap > 0 else scale, softcap)
     products = sizes.batch * sizes.groups * sizes.rows * sizes.n
     builder.launch(

@@ -24,9 +24,9 @@
 #endif
 #include "attention_parts.h"
 #define TEAMS 16
-#define AHEAD 4 // keys of a team whose loads are under way
 #define QUADS ((WIDTH + 63) / 64)
 #define V_QUADS ((V_WIDTH + 63) / 64)
+#define AHEAD (HELD * (QUADS + V_QUADS) > 8 ? 2 : 4) // keys of a team whose loads are under way; registers allow no more
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, unsigned k_bytes, const void *v, unsigned v_bytes, void *o,
                              unsigned o_bytes, unsigned M, unsigned N, unsigned heads, unsigned m_multiplier, unsigned m_shift,

@@ -1,4 +1,4 @@
-"""What clang makes of the matrix kernels: the share of multiply-adds in the hot loop, registers, and instructions to keep out."""
+"""What clang makes of the matrix and attention kernels: multiply-adds in hot loops, registers, instructions to keep out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from amdc.code_object import CodeObject
-from amdc.kernels import conv, gemm, tiles
+from amdc.kernels import attention, conv, gemm, tiles
 from amdc.kernels.template import KernelTemplate, Value
 from amdc.sim.decoder import decode
 from amdc.sim.isa.model import Instruction
@@ -63,4 +63,46 @@ def test_hot_loop(template: KernelTemplate, tile: tiles.Tile, parameters: Mappin
     assert not names(decode(code.text, code.text_address), "v_fma_f32|flat_.*|scratch_.*|buffer_(load|store)_dwordx[23]")
     (kernel,) = code.kernels.values()
     assert kernel.vgprs <= vgprs
+    assert kernel.scratch_bytes == 0
+
+
+ATTENTION = {"TYPE": "float", "MASK_TYPE": "float", "CAUSAL": 1, "MASK": 0, "SOFTCAP": 0, "VECTORS": 1}
+#                 rows of a work-group, width, most VGPRs (128: two waves a SIMD)
+ATTENTIONS = [
+    (64, 32, 128),
+    (64, 64, 128),
+    (64, 80, 128),
+    (64, 96, 128),
+    (64, 128, 128),
+    (32, 64, 128),
+    (16, 64, 128),
+    (64, 256, 256),
+]
+
+
+@pytest.mark.parametrize("rows, width, vgprs", ATTENTIONS)
+def test_attention(rows: int, width: int, vgprs: int) -> None:
+    """Both products are v_mac_f32 in loops whose vector ALU does little else; nothing spills; LDS holds two work-groups a CU."""
+    parameters = ATTENTION | {"GROUP_ROWS": rows, "WIDTH": width, "V_WIDTH": width}
+    code = code_object(source(attention.ATTENTION, parameters, 4 * rows))
+    columns = -(-width // 16)  # of the result, a lane
+    slices = (16 * 16, (8 if width * 64 > 128 * rows else 16) * 4 * columns)  # multiply-adds of a slice of either product
+    for products in set(slices):
+        hot = [loop for loop in loops(code) if len(names(loop, "v_mac_f32")) == products]
+        assert len(hot) >= slices.count(products)
+        assert all(products / len(names(loop, "v_.*")) >= 0.92 for loop in hot)
+    assert not names(decode(code.text, code.text_address), "v_fma_f32|flat_.*|scratch_.*|buffer_(load|store)_dwordx[23]")
+    (kernel,) = code.kernels.values()
+    assert kernel.vgprs <= vgprs
+    assert kernel.scratch_bytes == 0
+    assert kernel.lds_bytes <= 32 * 1024
+
+
+@pytest.mark.parametrize("held, width", [(1, 64), (4, 128), (8, 64)])
+def test_attention_of_few_rows(held: int, width: int) -> None:
+    parameters = ATTENTION | {"HELD": held, "WIDTH": width, "V_WIDTH": width}
+    code = code_object(source(attention.ATTENTION_DECODE, parameters, 256))
+    assert not names(decode(code.text, code.text_address), "v_fma_f32|flat_.*|scratch_.*|buffer_(load|store)_dwordx[23]")
+    (kernel,) = code.kernels.values()
+    assert kernel.vgprs <= 128
     assert kernel.scratch_bytes == 0

@@ -10,7 +10,7 @@ from amdc.ir.ops.register import amdc_op
 SCHEMA = "attention(Tensor q, Tensor k, Tensor v, Tensor? mask, float scale, bool causal, float softcap=0.0) -> Tensor"
 
 
-def _shape(q: Tensor, k: Tensor, v: Tensor, *_: object) -> tuple[int, ...]:
+def _shape(q: Tensor, k: Tensor, v: Tensor, *rest: object) -> tuple[int, ...]:
     """Raises `RuntimeError` for shapes that do not fit each other."""
     torch._check(
         q.dim() == k.dim() == v.dim() == 4, lambda: f"attention takes tensors of rank 4, not {q.dim()}, {k.dim()}, {v.dim()}"
