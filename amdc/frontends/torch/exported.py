@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,8 @@ def import_functional(
 
 def decomposed(program: ExportedProgram) -> ExportedProgram:
     """The program in terms of operators that the importer knows; this makes it functional, too."""
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)  # PyTorch's own copy of a tree warns of its own class
         return program.run_decompositions(export_table())
 
 

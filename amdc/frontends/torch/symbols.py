@@ -34,7 +34,7 @@ class Symbols:
         values.update({known[name]: size for name, size in bindings.items()})
         for name, given in shapes.items():
             _match(name, inputs[name], given, values)
-        missing = [name for name, symbol in known.items() if symbol not in values]
+        missing = [f"{name} ({_place(symbol, inputs)})" for name, symbol in known.items() if symbol not in values]
         if missing:
             raise UsageError(f"dimensions without a size: {', '.join(missing)}; give them with --bind or --shape")
         return Symbols(values)
@@ -46,6 +46,12 @@ class Symbols:
 
 def _symbols(extent: int | torch.SymInt) -> list[Any]:
     return sorted(extent.node.expr.free_symbols, key=str) if isinstance(extent, torch.SymInt) else []
+
+
+def _place(symbol: Any, inputs: Mapping[str, Sequence[int | torch.SymInt]]) -> str:
+    """Where a symbol stands first; an exported program keeps its symbols' places but not the names that the user gave them."""
+    found = [(name, axis) for name, extents in inputs.items() for axis, e in enumerate(extents) if symbol in _symbols(e)]
+    return f"dimension {found[0][1]} of '{found[0][0]}'"
 
 
 def _match(name: str, extents: Sequence[int | torch.SymInt], given: tuple[int, ...], values: dict[Any, int]) -> None:
