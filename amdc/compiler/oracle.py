@@ -1,4 +1,5 @@
-"""ONNX Runtime as the oracle of `verify`: the model's outputs, and on request any tensor inside the model."""
+"""ONNX Runtime as the oracle of `verify`: the model's outputs, and on request any tensor inside the model. It lacks operators in
+some dtypes (bfloat16, many in float64); a model that has one is compared with the reference evaluator of the package onnx."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ def oracle_for(model: Any, example_inputs: Any = None) -> Oracle | TorchOracle:
 
 
 class Oracle:
-    """Runs a model (path, bytes or onnx.ModelProto) in ONNX Runtime on the CPU, without graph optimisations."""
+    """Runs a model (path, bytes or onnx.ModelProto) in ONNX Runtime on the CPU, without graph optimisations. `reference` names
+    what the last results came from."""
+
+    reference = "ONNX Runtime"
 
     def __init__(self, model: Any) -> None:
         try:
@@ -38,12 +42,18 @@ class Oracle:
         source = (
             str(model) if isinstance(model, (str, Path)) else model if isinstance(model, bytes) else model.SerializeToString()
         )
-        return self._runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        try:
+            return self._runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except self._runtime.capi.onnxruntime_pybind11_state.NotImplemented:
+            from onnx.reference import ReferenceEvaluator
+
+            self.reference = "onnx's reference evaluator (ONNX Runtime lacks an operator in the model's dtypes)"
+            return ReferenceEvaluator(source)
 
     def outputs(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The model's own outputs by name."""
         session = self._session(self._model)
-        names = [output.name for output in session.get_outputs()]
+        names = _output_names(session)
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     def tensors(self, names: list[str], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -63,3 +73,8 @@ class Oracle:
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted if name not in have)
         session = self._session(model)
         return dict(zip(wanted, session.run(wanted, inputs), strict=True))
+
+
+def _output_names(session: Any) -> list[str]:
+    """Of ONNX Runtime's session or onnx's evaluator."""
+    return [output.name for output in session.get_outputs()] if hasattr(session, "get_outputs") else list(session.output_names)

@@ -19,6 +19,8 @@ from amdc.ir.arrays import from_numpy, to_numpy
 class TorchOracle:
     """Runs a module (with example inputs, which say how arguments are nested), an ExportedProgram or its .pt2 file."""
 
+    reference = "PyTorch"
+
     def __init__(self, model: Any, example_inputs: Any = None) -> None:
         self._model = read_exported(model) or model
         self._examples = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,8 @@ class Verification:
     outputs: tuple[Comparison, ...]
     deviation: Deviation | None
     checked_launches: int
-    expected: dict[str, np.ndarray] = field(repr=False)  # ONNX Runtime's outputs by name
+    expected: dict[str, np.ndarray] = field(repr=False)  # the reference's outputs by name
+    reference: str = Oracle.reference  # what gave them
 
     @property
     def passed(self) -> bool:
@@ -68,7 +69,8 @@ def verify(
     expected = oracle.outputs(dict(inputs))
     actual = session.run(dict(inputs))
     if bundle.schedule:
-        return _verify_stages(bundle, session.executed, actual, expected, rtol, atol)
+        stages = _verify_stages(bundle, session.executed, actual, expected, rtol, atol)
+        return replace(stages, reference=oracle.reference)
     bounds = relative_bounds(program)
     floor = ABSOLUTE if atol is None else atol
 
@@ -80,10 +82,10 @@ def verify(
         for port in program.outputs
     )
     if all(output.passed for output in outputs) or isinstance(session, HostSession):
-        return Verification(outputs, None, 0, expected)
+        return Verification(outputs, None, 0, expected, oracle.reference)
     session.reset()
     deviation, checked = _first_deviation(program.launches, oracle, session, selection.arrays, bound, floor)
-    return Verification(outputs, deviation, checked, expected)
+    return Verification(outputs, deviation, checked, expected, oracle.reference)
 
 
 def _verify_stages(
