@@ -96,7 +96,8 @@ def command(
         for key, result in results.items():
             print_verdict("" if key == MAIN else f"{key}: ", result, session.device_kind)
         how = f"from the program's longest path of sums (K-dependent), {SAFETY:g}x safety" if rtol is None else "given"
-        click.echo(f"tolerance: {how}; compared with {next(iter(results.values())).reference}, run on {session.device_kind} at -O{level}")
+        reference = next(iter(results.values())).reference
+        click.echo(f"tolerance: {how}; compared with {reference}, run on {session.device_kind} at -O{level}")
     if not passed:
         raise click.exceptions.Exit(1)
 
