@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import onnx
+import torch
 from torch import Tensor
 
 from amdc.frontends.onnx import control_flow
@@ -138,12 +139,12 @@ class Walk:
 
 
 def is_stored(value: Value) -> bool:
-    """Whether a value is a constant with contents of its own: neither traced, nor one element throughout, nor empty."""
-    if value.is_traced:
-        return False
+    """Whether a value is a constant with contents of its own: not traced, not empty, and not one number in several places."""
     tensor = value.tensor
-    strided = any(stride for stride, extent in zip(tensor.stride(), tensor.shape, strict=True) if extent > 1)
-    return tensor.numel() > 0 and (strided or not tensor.dim())
+    if value.is_traced or not tensor.numel():
+        return False
+    codes = tensor.contiguous().reshape(-1).view(torch.uint8).reshape(tensor.numel(), -1)  # float8 has no comparison
+    return len(codes) == 1 or bool((codes != codes[0]).any())
 
 
 def _tuple(results: Any) -> tuple[Tensor, ...]:
