@@ -20,7 +20,7 @@ NONNEGATIVE = tuple(
     getattr(aten, name).default for name in ("relu", "sigmoid", "exp", "abs", "hardsigmoid", "softplus", "sqrt", "_softmax")
 )
 KEEPS_SIGN = (aten.view.default, aten.permute.default, aten.slice.Tensor, aten.expand.default, aten.clone.default, AVERAGE)
-MAX_DEFAULTS = ([], [0, 0], [1, 1], False)  # stride, padding, dilation, ceil_mode
+MAX_DEFAULTS: tuple[Any, ...] = ([], [0, 0], [1, 1], False)  # stride, padding, dilation, ceil_mode
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from amdc.ir.graph import Graph, add_call, dtype, is_op, shape
+from amdc.ir.graph import Graph, add_call, add_constant, constant, dtype, is_op, shape
 from amdc.ir.pointwise import is_pointwise
 
 aten = torch.ops.aten
+MAX_INSPECTED = 1 << 16  # elements of a constant that are compared
 
 
 def _data(node: Node) -> Node:
@@ -82,6 +83,44 @@ def drop_copy(graph: Graph, node: Node) -> Node | None:
     return inner
 
 
+def cast_of_cast(graph: Graph, node: Node) -> Node | None:
+    """A cast of what a widening cast made -> a cast of the narrower tensor, or that itself: widening changes no number"""
+    inner = _data(node)
+    if not is_op(inner, aten._to_copy.default) or not (_casts_only(node) and _casts_only(inner)):
+        return None
+    narrow, wide = dtype(_data(inner)), dtype(inner)
+    same_kind = narrow.is_floating_point == wide.is_floating_point and torch.bool not in (narrow, wide)
+    if not same_kind or torch.promote_types(narrow, wide) != wide:
+        return None
+    if narrow == dtype(node):
+        return _data(inner) if _data(inner).meta["val"].stride() == node.meta["val"].stride() else None
+    return add_call(graph, node, aten._to_copy.default, (_data(inner),), dict(node.kwargs))
+
+
+def _casts_only(node: Node) -> bool:
+    return {key for key, value in node.kwargs.items() if value is not None} == {"dtype"}
+
+
+def shrink_constant(graph: Graph, node: Node) -> Node | None:
+    """f(x, constant) where the constant repeats along axes -> f(x, its first entries), which broadcast"""
+    if not is_pointwise(node):
+        return None
+    for operand in node.all_input_nodes:
+        if operand.op != "get_attr" or not 1 < constant(graph, operand).numel() <= MAX_INSPECTED:
+            continue
+        held = constant(graph, operand)
+        small = held
+        for axis, extent in enumerate(held.shape):
+            first = small.narrow(axis, 0, 1)
+            small = first if extent > 1 and torch.equal(first.expand_as(small), small) else small
+        shapes = [tuple(small.shape) if o is operand else shape(o) for o in node.all_input_nodes]
+        if small.numel() < held.numel() and tuple(torch.broadcast_shapes(*shapes)) == shape(node):
+            made = add_call(graph, node, node.target, node.args, dict(node.kwargs))
+            made.replace_input_with(operand, add_constant(graph, made, str(operand.target), small.clone()))
+            return made
+    return None
+
+
 def drop_single_cat(graph: Graph, node: Node) -> Node | None:
     """cat([x]) -> x"""
     parts: Any = node.args[0]
@@ -106,7 +145,7 @@ def _broadcasting() -> dict[Any, tuple[Any, ...]]:
     names = ("add", "sub", "mul", "div", "eq", "ne", "lt", "le", "gt", "ge")
     targets = [getattr(aten, name).Tensor for name in names]
     targets += [aten.where.self, aten.maximum.default, aten.minimum.default, aten.pow.Tensor_Tensor]
-    return dict.fromkeys(targets, (implicit_broadcast,))
+    return dict.fromkeys(targets, (implicit_broadcast, shrink_constant))
 
 
 SHAPE_RULES: dict[Any, tuple[Any, ...]] = {
@@ -120,7 +159,7 @@ SHAPE_RULES: dict[Any, tuple[Any, ...]] = {
     aten.permute.default: (drop_identity_permute, permute_of_permute, permute_of_ones),
     aten.clone.default: (drop_copy,),
     aten.alias.default: (drop_copy,),
-    aten._to_copy.default: (drop_copy,),
+    aten._to_copy.default: (drop_copy, cast_of_cast),
     aten.cat.default: (drop_single_cat,),
     **_broadcasting(),
 }

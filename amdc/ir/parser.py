@@ -97,7 +97,7 @@ class _Reader:
         if not hasattr(module, target):
             if len(call.args) == 2:
                 like = self.fake(type_text)
-                tensor = torch.tensor(_value(call.args[1], {}), dtype=like.dtype).reshape(tuple(like.shape))
+                tensor: torch.Tensor | None = torch.tensor(_value(call.args[1], {}), dtype=like.dtype).reshape(tuple(like.shape))
             elif (tensor := self.constants.get(target)) is None:
                 raise ModelError(f"graph text names the constant '{target}', which the constants beside it lack")
             module.register_buffer(target, tensor)

@@ -16,6 +16,7 @@ from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
 from amdc.kernels.catalog import SOFTMAX_COLUMNS, SOFTMAX_ROWS
+from amdc.kernels.template import Value
 
 BLOCK = 256
 PASSES = 3  # of softmax_rows over a row
@@ -31,7 +32,7 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
     dim = item.args[1] % max(1, len(shape))
     length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if shape else (1, 1)
     log = int("log" in str(item.anchor.target))
-    types = {"LOG": log, "TYPE": TAGS[item.data_dtype], "OUT": TAGS[y.dtype]}
+    types: dict[str, Value] = {"LOG": log, "TYPE": TAGS[item.data_dtype], "OUT": TAGS[y.dtype]}
     flops = y.numel * (2 * TRANSCENDENTAL + 4)
     if inner == 1:
         rows, prologue, epilogue = y.numel // length, item.row_prologue(), item.epilogue(-1)

@@ -20,6 +20,7 @@ MATRIX, ONE, TWO = torch.randn(5, 7), torch.tensor(1.0), torch.tensor([2.0])
 ZERO, WHOLE = torch.tensor(0.0), torch.randn(3, 5)
 VECTOR, VARIANCE = torch.randn(4), torch.rand(4) + 0.5
 CHANNEL = VECTOR.reshape(4, 1, 1)
+REPEATED, TWICE = torch.randn(1, 5).repeat(3, 1), torch.full((3, 5), 2.0)
 
 
 def batch_norm(x: torch.Tensor) -> torch.Tensor:
@@ -58,6 +59,10 @@ CANONICAL: list[Case] = [
     ("empty padding", lambda x: aten.constant_pad_nd.default(keep(x), [0, 0], 1.0), keep, ROWS),
     ("single cat", lambda x: torch.cat([keep(x)]), keep, ROWS),
     ("clone", lambda x: keep(x).clone(), keep, ROWS),
+    ("cast there and back", lambda x: keep(x).double().float(), keep, ROWS),
+    ("two widening casts", lambda x: keep(x.half().float().double()), lambda x: keep(x.half().double()), ROWS),
+    ("repeated rows", lambda x: keep(x) * REPEATED, lambda x: keep(x) * REPEATED[:1], ROWS),
+    ("one number repeated", lambda x: torch.where(x > TWICE, x, 0.5), lambda x: torch.where(x > 2.0, x, 0.5), ROWS),
     ("broadcast", lambda x: x * x.mean(1, True).expand(3, 5), lambda x: x * x.mean(1, True), ROWS),
     ("addmm", lambda x: torch.addmm(MATRIX[0].clone(), x, MATRIX), lambda x: torch.mm(x, MATRIX) + MATRIX[0].clone(), ROWS),
     ("batch norm", batch_norm, lambda x: x * CHANNEL + VARIANCE.reshape(4, 1, 1), IMAGE),
