@@ -23,6 +23,17 @@ def make(name: str) -> Made:
     return MODELS[name]()
 
 
+class Attention(nn.Module):
+    """Of a tensor with itself: with a mask, or causal without one."""
+
+    def __init__(self, mask: torch.Tensor | None) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.scaled_dot_product_attention(x, x, x, self.mask, is_causal=self.mask is None)
+
+
 def check_on_sim(model: nn.Module, inputs: Any, level: int) -> None:
     """Every output within the tolerance derived from the program."""
     bundle = amdc.compile(model, example_inputs=inputs, opt_level=level)
@@ -45,6 +56,23 @@ def test_graph_computes_what_the_module_computes(name: str) -> None:
     assert len(got) == len(wanted) == len(outputs(graph))
     for result, reference in zip(got, wanted, strict=True):
         torch.testing.assert_close(result, reference, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [None, torch.bool, torch.float32])
+def test_a_known_causal_mask_is_causality(kind: torch.dtype | None) -> None:
+    """By the flag, or by a mask of booleans or of numbers; a mask that hides one key more stays a mask."""
+    seen = torch.ones(6, 6, dtype=torch.bool).tril()
+    for hidden in (None, 2):
+        keep = seen.clone()
+        if hidden is not None:
+            keep[5, hidden] = False
+        mask = None if kind is None else keep if kind == torch.bool else torch.zeros(6, 6).masked_fill(~keep, -torch.inf)
+        model = Attention(mask).eval()
+        x = torch.randn(1, 2, 6, 8)
+        graph = import_module(model, (x,))
+        (node,) = [node for node in graph.graph.nodes if node.target is torch.ops.amdc.attention.default]
+        assert (node.args[3] is None, node.args[5]) == ((True, True) if kind is None or hidden is None else (False, False))
+        torch.testing.assert_close(graph(x)[0], model(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "level"), [("bert", 0), ("bert", 3), ("gpt2", 3), ("llama", 3), ("unet", 3), ("lstm", 3)])

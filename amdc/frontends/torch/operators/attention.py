@@ -15,14 +15,15 @@ from amdc.ir.graph import shape
 
 aten = torch.ops.aten
 Mask = Node | Tensor | None
+HIDDEN = -1e30  # beside any score that is not hidden, exp of it is 0
 
 
-@rewrites(aten.scaled_dot_product_attention.default, whole=True)
+@rewrites(aten.scaled_dot_product_attention.default, whole=True, known=True)
 def scaled_dot_product_attention(
     emit: Emit,
-    q: Node,
-    k: Node,
-    v: Node,
+    q: Node | Tensor,
+    k: Node | Tensor,
+    v: Node | Tensor,
     attn_mask: Mask = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
@@ -30,19 +31,37 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Node:
-    """Operands of other ranks become rank 4, batch dimensions of size 1 are expanded, and so is the mask."""
+    """Operands of other ranks become rank 4, batch dimensions of size 1 are expanded, and so is the mask. A known mask that
+    says no more than causality is replaced by it."""
     if dropout_p:
         raise NotSupported("dropout_p above 0: amdc compiles inference")
-    rows, columns, width = shape(q)[-2], shape(k)[-2], shape(q)[-1]
+    nodes = [x if isinstance(x, Node) else emit(aten.alias.default, x) for x in (q, k, v)]
+    queries, values = shape(nodes[0]), shape(nodes[2])
+    rows, columns = queries[-2], shape(nodes[1])[-2]
     if is_causal and rows != columns:
         raise NotSupported(f"is_causal with {rows} queries and {columns} keys, where PyTorch starts top left: pass a mask")
-    batch = tuple(torch.broadcast_shapes(*(_batch(x) for x in (q, k, v))))
-    operands = [_rank4(emit, x, batch) for x in (q, k, v)]
+    if isinstance(attn_mask, Tensor) and _hides_the_future_alone(attn_mask, rows, columns):
+        attn_mask, is_causal = None, True
+    batch = tuple(torch.broadcast_shapes(*(_batch(x) for x in nodes)))
+    operands = [_rank4(emit, x, batch) for x in nodes]
     mask = None if attn_mask is None else _mask(emit, attn_mask, batch)
-    factor = 1 / math.sqrt(width) if scale is None else float(scale)
+    factor = 1 / math.sqrt(queries[-1]) if scale is None else float(scale)
     made = emit(torch.ops.amdc.attention.default, *operands, mask, factor, is_causal)
-    wanted = [*shape(q)[:-1], shape(v)[-1]] if len(shape(q)) < 4 else [*batch, *shape(q)[-3:-1], shape(v)[-1]]
+    wanted = [*queries[:-1], values[-1]] if len(queries) < 4 else [*batch, *queries[-3:-1], values[-1]]
     return made if list(shape(made)) == wanted else view(emit, made, wanted)
+
+
+def _hides_the_future_alone(mask: Tensor, rows: int, columns: int) -> bool:
+    """Whether row m of every matrix of a mask sees exactly the columns up to m + columns - rows, and each row sees one.
+
+    What is added to hidden scores may be -inf or the lowest number of a wide float: nothing is left of them after a softmax.
+    """
+    if rows > columns or tuple(mask.shape[-2:]) != (rows, columns):
+        return False
+    seen = torch.ones(rows, columns, dtype=torch.bool).tril(columns - rows)
+    if mask.dtype == torch.bool:
+        return bool((mask == seen).all())
+    return bool(torch.where(seen, mask == 0, mask <= HIDDEN).all())
 
 
 def _batch(x: Node) -> tuple[int, ...]:
@@ -70,12 +89,12 @@ def _mask(emit: Emit, mask: Node | Tensor, batch: tuple[int, ...]) -> Node | Ten
     return view(emit, emit(aten.expand.default, mask, [*batch, *inner]), [math.prod(batch), *inner])
 
 
-@rewrites(aten._scaled_dot_product_flash_attention_for_cpu.default)
+@rewrites(aten._scaled_dot_product_flash_attention_for_cpu.default, known=True)
 def flash_attention_for_cpu(
     emit: Emit,
-    q: Node,
-    k: Node,
-    v: Node,
+    q: Node | Tensor,
+    k: Node | Tensor,
+    v: Node | Tensor,
     dropout_p: float = 0.0,
     is_causal: bool = False,
     *,
