@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from amdc.bundle import MAIN
@@ -36,8 +36,8 @@ def expand(
     given = {name: (values,) if isinstance(values, int) else tuple(values) for name, values in bindings.items()}
     problems = [f"'{name}' is given to --bind and to --bucket; choose one" for name in given.keys() & buckets.keys()]
     given |= {name: tuple(sizes) for name, sizes in buckets.items()}
-    problems += _bad_values(given)
     introduced = {extent for shape in shapes.values() for extent in shape if isinstance(extent, str)}
+    problems += _bad_values(given, introduced | buckets.keys())
     problems += [_unbound(name, shapes, sorted(introduced)) for name in sorted(introduced - given.keys())]
     count = math.prod(len(values) for values in given.values())
     if count > MAX_PROGRAMS:
@@ -61,10 +61,11 @@ def _binding(
     return Binding(key, settled, {name: value for name, value in values.items() if name not in introduced})
 
 
-def _bad_values(given: Mapping[str, tuple[int, ...]]) -> list[str]:
+def _bad_values(given: Mapping[str, tuple[int, ...]], dimensions: Set[str]) -> list[str]:
+    """What is wrong with the values; a binding that may be of an input's value instead of a dimension can be any number."""
     problems = []
     for name, values in given.items():
-        if not values or min(values) < 1:
+        if not values or (name in dimensions and min(values) < 1):
             problems.append(f"'{name}' is bound to {', '.join(map(str, values)) or 'nothing'}; a dimension must be at least 1")
         elif len(set(values)) < len(values):
             problems.append(f"'{name}' is bound to {', '.join(map(str, values))}: a value stands there twice")

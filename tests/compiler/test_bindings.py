@@ -49,7 +49,8 @@ def test_combinations() -> None:
     ("arguments", "message"),
     [
         (({"x": ("N", "M")}, {"N": (1, 2)}, {}), "'M' in the shape NxM has no value; symbols: M, N; bind it with --bind M="),
-        (({}, {"N": (1, 0)}, {}), "'N' is bound to 1, 0; a dimension must be at least 1"),
+        (({"x": ("N", 3)}, {"N": (1, 0)}, {}), "'N' is bound to 1, 0; a dimension must be at least 1"),
+        (({}, {}, {"S": (0, 4)}), "'S' is bound to 0, 4; a dimension must be at least 1"),
         (({}, {"N": ()}, {}), "'N' is bound to nothing"),
         (({}, {"N": (2, 2)}, {}), "a value stands there twice"),
         (({}, {"N": 1}, {"N": (4,)}), "'N' is given to --bind and to --bucket"),
