@@ -79,7 +79,7 @@ def batch_normalization_6(
     momentum: float = 0.9,
     spatial: int = 1,
     output_count: int = 1,
-) -> Tensor:
+) -> Tensor | tuple[Tensor, ...]:
     _require_test(is_test)
     return batch_normalization(
         x, scale, bias, mean, variance, epsilon=epsilon, momentum=momentum, spatial=spatial, output_count=output_count

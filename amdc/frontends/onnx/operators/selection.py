@@ -50,7 +50,7 @@ def non_max_suppression(
     return torch.ops.amdc.nms.default(boxes, scores, int(most or 0), float(overlap or 0.0), lowest, bool(center_point_box))
 
 
-def _number(value: float | list[float] | None) -> float | None:
+def _number(value: float | list[int] | list[float] | None) -> float | None:
     return value[0] if isinstance(value, list) else value
 
 

@@ -53,7 +53,7 @@ def in_order(function: Callable[..., Tensor], *operands: Any) -> Tensor:
     return (result + HIGHEST if dtype == torch.uint64 else result).to(dtype)
 
 
-def divide(a: Tensor, b: Tensor | int) -> Tensor:
+def divide(a: Tensor, b: Tensor | float) -> Tensor:
     """The quotient of integers, cut off; of uint64 by halves (Warren, Hacker's Delight, 9-3)."""
     dtype = unsigned_dtype(a, b)
     if dtype != torch.uint64:
