@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from amdc.bundle.uses import Step
-from amdc.program import ITEM_SIZES, Pointer, Program
+from amdc.program import ITEM_SIZES, Pointer, Port, Program, State
 
 
 def all_problems(programs: Mapping[str, Program], code: Iterable[str]) -> Iterator[str]:
@@ -54,7 +54,8 @@ def problems(program: Program, keys: frozenset[str]) -> Iterator[str]:
             yield f"buffer {name} is a {buffer.dtype} tensor of shape {list(buffer.shape)}"
         elif buffer.offset < 0 or buffer.offset + buffer.nbytes > program.arena_bytes:
             yield f"buffer {name} ({buffer.nbytes} bytes at {buffer.offset}) is outside the arena of {program.arena_bytes} bytes"
-    for port in (*program.inputs, *program.outputs, *program.states):
+    ports: list[Port | State] = [*program.inputs, *program.outputs, *program.states]
+    for port in ports:
         held = program.buffers.get(port.buffer)
         if held is None or (held.dtype, held.shape) != (port.dtype, port.shape):
             yield f"port {port.name} and its buffer {port.buffer} differ"
