@@ -21,7 +21,8 @@ class FoldConstants(Pass):
 
     before: w = permute(constant, [1, 0]); y = x @ w
     after:  y = x @ another_constant
-    `max_growth`: bytes that a result may exceed its operands by, so a small bundle does not become a large one.
+    `max_growth`: bytes that a result may exceed its operands by, so a small bundle does not become a large one. An operand that
+    others go on using, as an embedding's table that is the last layer's weight too, is not replaced by the result: it counts 0.
     """
 
     max_growth: int = 65536
@@ -29,12 +30,14 @@ class FoldConstants(Pass):
     def run(self, graph: Graph, context: PassContext) -> PassResult:
         known: dict[Node, Any] = {}
         notes = []
+        stays = {str(n.target) for n in graph.graph.nodes if n.op == "get_attr" and any(map(_needs_inputs, n.users))}
         for node in graph.graph.nodes:
             if node.op == "get_attr":
                 known[node] = constant(graph, node)
             elif _is_foldable(node, known):
                 value = _evaluate(node, known)
-                growth = _bytes(value) - sum(_bytes(known[operand]) for operand in node.all_input_nodes)
+                replaced = [o for o in node.all_input_nodes if o.op != "get_attr" or str(o.target) not in stays]
+                growth = _bytes(value) - sum(_bytes(known[operand]) for operand in replaced)
                 if growth <= self.max_growth:
                     known[node] = value
                 else:
@@ -44,6 +47,11 @@ class FoldConstants(Pass):
             origin = next((str(n.target) for n in node.all_input_nodes if n.op == "get_attr"), node.name)
             replace(node, add_constant(graph, node, origin, known[node]))
         return PassResult(bool(folded), (*([f"evaluated {len(folded)} expressions"] if folded else []), *notes))
+
+
+def _needs_inputs(node: Node) -> bool:
+    """Whether an operator also reads something that is no stored constant."""
+    return any(operand.op != "get_attr" for operand in node.all_input_nodes)
 
 
 def _is_foldable(node: Node, known: dict[Node, Any]) -> bool:

@@ -12,7 +12,7 @@ from torch.fx import Node
 from amdc.ir.graph import Graph, add_call, dtype, is_op, replace, shape
 from amdc.ir.ops.attention import attention
 from amdc.pass_manager import Pass, PassContext, PassResult
-from amdc.passes.attention_scores import Scores, combine, factor, is_causal, match, number
+from amdc.passes.attention_scores import Mask, Scores, combine, factor, is_causal, match, number
 
 aten = torch.ops.aten
 MOVES = (aten.view.default, aten.permute.default, aten.expand.default, aten.clone.default)
@@ -34,6 +34,9 @@ class FuseAttention(Pass):
     def run(self, graph: Graph, context: PassContext) -> PassResult:
         made, notes = 0, []
         for node in list(graph.graph.nodes):
+            if _masked_causally(graph, node):
+                replace(node, add_call(graph, node, attention, (*node.args[:3], None, node.args[4], True, *node.args[6:])))
+                made += 1
             if not is_op(node, aten.bmm.default) or dtype(node) not in STORED:
                 continue
             softmax, tests = _softmax(graph, node)
@@ -46,6 +49,14 @@ class FuseAttention(Pass):
             replace(node, _attention(graph, node, scores), softmax, scores.product)
             made += 1
         return PassResult(made > 0, (*notes, *((f"fused {made} attentions",) if made else ())))
+
+
+def _masked_causally(graph: Graph, node: Node) -> bool:
+    """Whether an attention's mask is the lower triangle: then no mask needs to be read, and half of the keys not either."""
+    if not is_op(node, attention) or not isinstance(node.args[3], Node):
+        return False
+    level = (*shape(node)[:3], shape(node.args[1])[2])  # type: ignore[arg-type]
+    return is_causal(graph, Mask(node.args[3], level))
 
 
 def _softmax(graph: Graph, product: Node) -> tuple[Node | None, frozenset[Node]]:

@@ -157,6 +157,11 @@ def test_weights_that_are_no_numbers_are_0() -> None:
     fused(function, Q, K, V)
 
 
+def test_a_mask_that_is_causal() -> None:
+    graph = fused(lambda q, k, v: attention(q, k, v, LOWER, 0.5, False), Q, K, V)
+    assert arguments(graph) == (False, 0.5, True, 0.0)
+
+
 KEPT: dict[str, Callable[..., torch.Tensor | tuple[torch.Tensor, ...]]] = {
     "weights are a result": lambda q, k, v: ((w := torch.softmax(q @ k.mT, -1)) @ v, w),
     "scores are a result": lambda q, k, v: (torch.softmax((s := q @ k.mT), -1) @ v, s + 1.0),

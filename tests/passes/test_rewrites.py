@@ -64,6 +64,20 @@ def test_several_results_fold_through_getitem() -> None:
     assert_becomes(lambda x: x + MATRIX.max(1)[0][:, None].t(), lambda x: x + ROW, [FoldConstants()], ROWS)
 
 
+def test_a_shared_table_stays_shared() -> None:
+    """The weight of the last layer is the embedding's table, transposed: it is read in place rather than stored twice."""
+    table = torch.randn(300, 64)
+
+    def function(ids: torch.Tensor) -> torch.Tensor:
+        return torch.mm(torch.nn.functional.embedding(ids, table), table.t())
+
+    assert calls(after_passes(trace(function, torch.arange(5)), [FoldConstants()]), aten.permute.default) == 1
+    assert (
+        calls(after_passes(trace(lambda x: torch.mm(x, table.t()), torch.randn(5, 64)), [FoldConstants()]), aten.permute.default)
+        == 0
+    )
+
+
 def test_constants_do_not_grow() -> None:
     small = torch.randn(1, 5)
     graph = trace(lambda x: x + small.repeat(40000, 1).exp()[:3], ROWS)
