@@ -41,7 +41,7 @@ ACTIVATIONS = {
 
 
 def functions(given: dict[str, Any]) -> str:
-    """The macros AMDC_F, AMDC_G and AMDC_H of the gates' functions, as the operator's arguments say them."""
+    """The macros AMDC_GATE_F, _G and _H of the gates' functions, as the operator's arguments say them."""
     clip, lines = given["clip"], []
     rows = zip(given["activations"].split(","), given["alphas"], given["betas"], strict=True)
     for letter, (name, alpha, beta) in zip("FGH", rows, strict=False):
@@ -49,7 +49,7 @@ def functions(given: dict[str, Any]) -> str:
         bound = literal(clip, "float32")
         clipped = f"    x = amdc_clamp(x, -{bound}, {bound});\n" if clip > 0 and letter != "H" else ""  # H sees the new cell
         lines.append(f"AMDC_DEVICE float amdc_gate_{letter}(float x) {{\n{clipped}    return {text};\n}}")
-        lines.append(f"#define AMDC_{letter}(x) amdc_gate_{letter}(x)")
+        lines.append(f"#define AMDC_GATE_{letter}(x) amdc_gate_{letter}(x)")
     return "\n".join([*lines, ""])
 
 

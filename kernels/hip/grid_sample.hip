@@ -6,6 +6,7 @@
 //   X_LOAD, GRID_LOAD, OUT_TYPE, OUT_STORE   generated for the dtypes (codegen/typed.py); computed in OUT_TYPE
 // Work-group 256, one position a lane; grid (ceil(positions / 256), ceil(C / CHANNELS), N). Offsets and weights are made once for CHANNELS
 // channels, so that their cost is shared; more channels a lane would leave small grids with few waves. No LDS.
+// Static: clang 19, 13 VGPRs for two-dimensional linear sampling, 45 for cubic (16 taps), 5 waves a SIMD then; no spills.
 #include "amdc.h"
 #include "amdc_math.h"
 #ifndef RANK

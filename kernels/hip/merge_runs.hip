@@ -5,6 +5,7 @@
 // binary search. No two (key, place) pairs are equal, so every place is taken once and the sort stays stable.
 //   FINAL 0: writes keys and places [rows, merged]; 1: the row is one run then: writes values and int64 places [outer, longest, inner]
 //   X_TYPE, X_LOAD, VALUES_STORE, DESCENDING   as in sort_chunks.hip; x is read for FINAL 1 alone
+// Static: clang 19, 11 VGPRs, 10 waves a SIMD.
 // Work-group 256, one element a lane, no LDS: the searches of neighbouring lanes run through the same cache lines.
 #include "amdc.h"
 #ifndef FINAL

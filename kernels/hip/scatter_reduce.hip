@@ -6,8 +6,9 @@
 //   SELF   1: x takes part; 0: only where nothing is written to a place (OP_MEAN: counts as one of the values with SELF 1)
 //   WALK 0: a lane an output element, which looks at all k: every lane reads, none waits for a store; work outer * rows * inner * length
 //   WALK 1: a lane a column (o, i) walks over k and updates `out`, which holds x already (SELF 1, not OP_MEAN): work outer * inner * length
-// Work-group 256, no LDS. Deterministic, and in PyTorch's order: why not atomics, which gfx803 has for integers and, as a loop of
-// compare-and-swap, for floats: float sums would differ from run to run, and many duplicates would queue up on one address.
+// Work-group 256, no LDS. Static: clang 19, 8 VGPRs, no spills.
+// Deterministic, and in PyTorch's order: why not atomics, which gfx803 has for integers and, as a loop of compare-and-swap, for floats: float
+// sums would differ from run to run, and many duplicates would queue up on one address.
 #include "amdc.h"
 #include "amdc_math.h"
 #define OP_SUM 0

@@ -5,9 +5,10 @@
 //   FINAL 1: the row is one chunk; writes values and int64 places, both [outer, keep, inner]
 //   FINAL 0: writes keys and places [rows, kept] as runs for merge_runs.hip; kept = (chunks - 1) * keep + what the last one keeps
 //   X_TYPE, X_LOAD, VALUES_STORE   generated for the dtype (codegen/typed.py)
-// Work-group CHUNK / 2 lanes, 64 to 256, one chunk; grid rows * chunks. LDS: key and place of each element, at most 24 KiB: two
-// work-groups a CU. A bitonic network (Batcher 1968): log2(CHUNK) (log2(CHUNK) + 1) / 2 steps with a barrier each. A radix sort would
-// take fewer passes over 2048 elements, but its counting needs LDS atomics in order to be stable; rows that models sort are short.
+// Work-group CHUNK / 2 lanes, 64 to 256, one chunk; grid rows * chunks. LDS: key and place of each element, 16 KiB
+// (8-byte keys: 24) for 2048, so four work-groups a CU (two). Static: clang 19, 14 VGPRs, no spills.
+// A bitonic network (Batcher 1968): log2(CHUNK) (log2(CHUNK) + 1) / 2 steps with a barrier each. A radix sort would take fewer passes over
+// 2048 elements, but its counting needs LDS atomics in order to be stable; rows that models sort are short.
 #include "amdc.h"
 #ifndef CHUNK
 #define CHUNK 256
