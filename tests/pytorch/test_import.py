@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from amdc.frontends import import_any
 from amdc.frontends.torch import import_exported, import_module
 from amdc.ir.graph import Graph, constant, inputs, outputs, placeholders, shape
 from amdc.ir.verifier import verify
+from tests.pytorch.modules import MODELS
 
 
 class Pair(NamedTuple):
@@ -52,6 +54,12 @@ class Counter(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.total.add_(x)
         return self.total * 2
+
+
+class Opaque:
+    """No container that PyTorch knows."""
+
+    value = torch.ones(2)
 
 
 class Function(nn.Module):
@@ -156,6 +164,26 @@ def test_a_module_that_cannot_be_exported_is_named() -> None:
 def test_examples_are_required(example: Any) -> None:
     with pytest.raises(UsageError, match="pass example_inputs="):
         import_module(nn.ReLU().eval(), example)
+
+
+def test_objects_that_may_hide_tensors_are_refused_by_name() -> None:
+    with pytest.raises(UsageError, match=r"example input 'past' is a Opaque: pass tensors"):
+        import_module(Function(lambda x, past: x + past.value), {"x": torch.ones(2), "past": Opaque()})
+
+
+def test_a_cache_of_transformers_is_an_input() -> None:
+    """Its tensors are inputs by readable names, and each step's are outputs."""
+    model, (ids,) = MODELS["gpt2"]()
+    with torch.no_grad():
+        past = model(ids).past_key_values
+        wanted = model(ids[:, :1], past_key_values=copy.deepcopy(past))
+    graph = import_module(model, {"input_ids": ids[:, :1], "past_key_values": past})
+    assert inputs(graph)[:2] == ("input_ids", "past_key_values.key_cache.0")
+    assert outputs(graph)[1] == "past_key_values.key_cache.0"
+    tensors = [leaf for leaf in torch.utils._pytree.tree_leaves(past) if isinstance(leaf, Tensor)]
+    results = graph(ids[:, :1], *tensors)
+    torch.testing.assert_close(results[0], wanted.logits, rtol=1e-4, atol=1e-5)
+    assert results[1].shape[2] == tensors[0].shape[2] + 1
 
 
 def test_complex_numbers_are_refused() -> None:

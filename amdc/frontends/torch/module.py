@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +13,11 @@ from torch.export import ExportedProgram
 from torch.utils._pytree import TreeSpec, tree_flatten
 
 from amdc.errors import ModelError, UsageError
-from amdc.frontends.torch.examples import Examples
+from amdc.frontends.torch.examples import PLAIN, Examples
 from amdc.frontends.torch.exported import Signature, decomposed, import_functional
 from amdc.frontends.torch.names import output_names
 from amdc.frontends.torch.sizes import resized
 from amdc.ir.graph import Graph
-
-PLAIN = (type(None), bool, int, float, str)  # leaves that are fixed at export (inputs) or left out (outputs)
 
 
 def import_module(
@@ -50,7 +47,6 @@ def export(model: nn.Module, examples: Examples, tensors: Mapping[str, Tensor]) 
     if model.training:
         raise UsageError(f"{name} is in training mode, and amdc compiles inference: call model.eval() first")
     flat = _Flat(model, examples, tuple(tensors))
-    _register_caches()
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The tensor attribute")  # recurrent modules list their weights anew on each call
@@ -99,11 +95,3 @@ class _Flat(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         args, kwargs = self._examples.filled(dict(zip(self._names, tensors, strict=True)))
         return self.seen.note(self.module(*args, **kwargs))
-
-
-def _register_caches() -> None:
-    """transformers' key-value caches are trees of tensors, but only its own export helper tells PyTorch so."""
-    if "transformers.cache_utils" in sys.modules:
-        from transformers.integrations.executorch import register_dynamic_cache_export_support
-
-        register_dynamic_cache_export_support()
