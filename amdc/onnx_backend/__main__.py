@@ -59,7 +59,7 @@ def main(
     for outcome in run_cases(left, BACKENDS[device], jobs, lambda case: limit or LIMIT.get(case.group, DEFAULT_LIMIT)):
         outcomes.append(outcome)
         show_progress(chosen, outcomes)
-        if len(outcomes) % 100 == 0:
+        if len(outcomes) % 20 == 0:
             write(outcomes, failures, results)
     write(outcomes, failures, results)
     verdict = judge(outcomes, expected, None if groups else {case.name for case in cases})
