@@ -124,7 +124,7 @@ def _functions_of(graph: Graph, x: Node, order: dict[Node, int]) -> Iterator[tup
     seen: set[Node] = set()
     while queue and len(values) <= MAX_STEPS:
         _, node = heapq.heappop(queue)
-        if node in seen or not (is_op(node, *ELEMENTARY) or _compares(node, x)):
+        if node in seen or not (_is_elementary(node) or _compares(node, x)):
             continue
         seen.add(node)
         operands = {o: values[o] if o in values else _number(graph, o) for o in node.all_input_nodes}
@@ -134,6 +134,16 @@ def _functions_of(graph: Graph, x: Node, order: dict[Node, int]) -> Iterator[tup
         yield node, values[node]
         for user in node.users:
             heapq.heappush(queue, (order.get(user, -1), user))
+
+
+def _is_elementary(node: Node) -> bool:
+    """Whether float64 can stand for what a node computes: a cast to whole numbers, or a choice by a stored truth, is none."""
+    if is_op(node, aten._to_copy.default):
+        return dtype(node).is_floating_point
+    if is_op(node, aten.where.self):
+        condition = node.args[0]
+        return isinstance(condition, Node) and condition.op != "get_attr"
+    return is_op(node, *ELEMENTARY)
 
 
 def _compares(node: Node, x: Node) -> bool:

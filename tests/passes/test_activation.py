@@ -111,6 +111,8 @@ def test_a_value_used_elsewhere_stays_too() -> None:
     [
         lambda x: x * torch.sigmoid(1.702 * x),  # QuickGelu has no operator of its own: three are its canonical form
         lambda x: x * 0.5 * (1 + torch.erf(x / 1.5)),
+        lambda x: torch.relu(x.to(torch.int32).to(torch.float32) * 0.5 + x * 0.5),  # whole numbers are others
+        lambda x: torch.where(x.to(torch.bool), x * 0.5 + 0.5 * x, torch.zeros_like(x)),
         lambda x: 0.5 * x * (1 + torch.tanh(0.8 * (x + 0.044715 * x**3))),
         lambda x: x * torch.clamp(x * 0.2 + 0.5, 0, 1),  # ONNX's HardSigmoid has another slope than PyTorch's
         lambda x: torch.where(x > 0.3, x, x.relu()),  # a threshold between the places where functions are compared
