@@ -42,9 +42,30 @@ def _axis(extent: int, align_corners: bool) -> Tensor:
 
 
 @onnx_op("RoiAlign", since=10)
-def roi_align_10(x: Tensor, rois: Tensor, batch_indices: Tensor, /, **attributes: int | float | str) -> Tensor:
+def roi_align_10(
+    x: Tensor,
+    rois: Tensor,
+    batch_indices: Tensor,
+    /,
+    *,
+    mode: str = "avg",
+    output_height: int = 1,
+    output_width: int = 1,
+    sampling_ratio: int = 0,
+    spatial_scale: float = 1.0,
+) -> Tensor:
     """Before opset 16 positions count from pixels' edges."""
-    return roi_align(x, rois, batch_indices, coordinate_transformation_mode="output_half_pixel", **attributes)  # type: ignore[arg-type]
+    return roi_align(
+        x,
+        rois,
+        batch_indices,
+        coordinate_transformation_mode="output_half_pixel",
+        mode=mode,
+        output_height=output_height,
+        output_width=output_width,
+        sampling_ratio=sampling_ratio,
+        spatial_scale=spatial_scale,
+    )
 
 
 @onnx_op("RoiAlign", since=16)
