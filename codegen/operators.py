@@ -142,10 +142,10 @@ def literal(value: Any, dtype: str) -> str:
     if kind not in ("float", "double"):
         if kind == "bool":
             return "true" if value else "false"
-        number = int(value)
+        whole = int(value)
         if kind == "amdc_u64":
-            return f"{number % (1 << 64)}ul"
-        return f"({kind}){number}l" if number != -(1 << 63) else "(long)(-9223372036854775807l - 1)"
+            return f"{whole % (1 << 64)}ul"
+        return f"({kind}){whole}l" if whole != -(1 << 63) else "(long)(-9223372036854775807l - 1)"
     suffix = "f" if kind == "float" else ""
     number = float(value) if kind == "double" else float(torch.tensor(float(value), dtype=torch.float32))
     if math.isnan(number):
