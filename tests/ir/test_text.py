@@ -95,3 +95,22 @@ def test_a_missing_constant_is_named(graph: Graph) -> None:
 def test_a_folder_without_a_graph_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no readable graph"):
         load(tmp_path)
+
+
+def test_states_are_told_from_inputs() -> None:
+    graph = trace(lambda cache, x: (x * 2, cache + x), torch.zeros(3), torch.zeros(3))
+    graph.meta |= {"inputs": ("cache", "x"), "outputs": ("y", "cache.next"), "states": (("cache", "cache.next"),)}
+    text = to_text(graph)
+    assert "= state('cache', 'cache.next')" in text and "= input('x')" in text
+    again = parse(text, {})
+    assert (again.meta["inputs"], again.meta["states"]) == (graph.meta["inputs"], graph.meta["states"])
+    assert to_text(again) == text
+
+
+def test_values_that_the_text_shows_are_those_that_count() -> None:
+    """Programs of one bundle may call different small constants alike."""
+    two = torch.tensor([2.0, 2.0])
+    graph = trace(lambda x: x * two, torch.zeros(2))
+    (name,) = constants(graph)
+    again = parse(to_text(graph), {name: torch.tensor([5.0])})
+    assert run(again, torch.ones(2))[0].tolist() == [2, 2]
