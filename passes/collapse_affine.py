@@ -73,11 +73,14 @@ def _collapse(graph: Graph, chain: list[Node]) -> bool:
         return False
     last, x = chain[-1], chain[0].args[0]
     assert isinstance(x, Node)
-    if any(multiplies):
+    if not bool((scale == 1).all()):
         x = add_call(graph, last, aten.mul.Tensor, (x, _operand(graph, last, chain, scale)), like=last)
-    if not all(multiplies):
+    if not bool((shift == 0).all()):
         x = add_call(graph, last, aten.add.Tensor, (x, _operand(graph, last, chain, shift)), like=last)
-    replace(last, x, *chain[:-1])
+    if x is chain[0].args[0]:  # the links cancel
+        last.replace_all_uses_with(x, propagate_meta=False)
+    else:
+        replace(last, x, *chain[:-1])
     return True
 
 

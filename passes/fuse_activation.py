@@ -151,8 +151,11 @@ def _compares(node: Node, x: Node) -> bool:
 
 
 def _number(graph: Graph, node: Node) -> Any:
-    """The number that a constant of one element holds, None for any other node."""
-    return constant(graph, node).double().reshape(()) if node.op == "get_attr" and constant(graph, node).numel() == 1 else None
+    """The number, in float64, that a constant of one element holds, or its truth value; None for any other node."""
+    if node.op != "get_attr" or constant(graph, node).numel() != 1:
+        return None
+    held = constant(graph, node).reshape(())
+    return held if held.dtype == torch.bool else held.double()
 
 
 def _evaluate(node: Node, operands: dict[Node, Any]) -> Tensor:

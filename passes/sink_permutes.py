@@ -39,13 +39,16 @@ class SinkPermutes(Pass):
 
 
 def permuted(node: Node) -> tuple[Node, list[int]] | None:
-    """What a permute permutes, and its order; None for any other node."""
+    """What a permute, or several in a row, permutes, and the order; None for any other node."""
     if not is_op(node, PERMUTE):
         return None
-    inner, order = node.args[:2]
-    assert isinstance(inner, Node) and isinstance(order, (list, tuple))
-    rank = len(shape(inner))
-    return inner, [int(axis) % rank for axis in order]  # type: ignore[arg-type]
+    order = list(range(len(shape(node))))
+    while is_op(node, PERMUTE):
+        inner, own = node.args[:2]
+        assert isinstance(inner, Node) and isinstance(own, (list, tuple))
+        order = [int(own[axis]) % len(order) for axis in order]  # type: ignore[arg-type]
+        node = inner
+    return node, order
 
 
 def _order(node: Node) -> list[int] | None:

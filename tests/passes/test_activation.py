@@ -18,6 +18,7 @@ from amdc.passes.fuse_activation import FuseActivation
 
 aten = torch.ops.aten
 X = torch.linspace(-9, 9, 60).reshape(3, 20)
+ALWAYS = torch.tensor([True])
 HALF, ONE, ROOT, CUBIC, SLOPE = (torch.tensor(v) for v in (0.5, 1.0, math.sqrt(2), 0.044715, math.sqrt(2 / math.pi)))
 
 
@@ -119,6 +120,7 @@ def test_a_value_used_elsewhere_stays_too() -> None:
         lambda x: x * torch.sigmoid(X),  # another tensor
         lambda x: x * torch.sigmoid(x + x.mean()),
         lambda x: x.relu(),
+        lambda x: torch.where(ALWAYS, x * 3, x),  # a truth value is no number
     ],
 )
 def test_other_functions_stay(function: Callable[[Tensor], Tensor]) -> None:
