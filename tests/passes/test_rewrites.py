@@ -236,3 +236,11 @@ def test_names_are_kept() -> None:
     assert node.meta["source"] == ("/convolution", "/mul", "/add")
     assert node.meta["value"] == "add_out"
     assert "return" in structure(graph)
+
+
+def test_an_affine_chain_that_cancels_vanishes() -> None:
+    graph = trace(lambda x: (x.exp() * 2.0) * 0.5, IMAGE)
+    want = run(graph, IMAGE)
+    after_passes(graph, [CollapseAffine()])
+    assert calls(graph, torch.ops.aten.mul.Tensor) == 0
+    assert torch.equal(run(graph, IMAGE)[0], want[0])

@@ -47,6 +47,7 @@ def permutes_left(function: Callable[..., Tensor]) -> int:
         (lambda x, y: first(torch.where(last(x) > 0, last(x), last(x) * 0.1)), 0),
         (lambda x, y: first(last(x) + last(y)), 0),
         (lambda x, y: (last(x) + last(y)).tanh(), 1),  # one of two
+        (lambda x, y: last(first(last(x)).relu() * 2), 1),
         (lambda x, y: last(x).tanh().permute(2, 0, 1, 3), 1),
         (lambda x, y: last(x).tanh(), 1),  # a kernel reads it in place
         (lambda x, y: first(last(x) + y.reshape(2, 4, 5, 3)), 2),  # y would have to be moved
