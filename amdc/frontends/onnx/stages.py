@@ -20,6 +20,7 @@ from amdc.frontends.onnx.check import node_label
 from amdc.frontends.onnx.control_flow import ENDLESS, captured, run_graph, subgraphs
 from amdc.frontends.onnx.elements import element_name
 from amdc.frontends.onnx.importer import Prepared, about, failure, prepare
+from amdc.frontends.onnx.inputs import BoundInput
 from amdc.frontends.onnx.registry import NeedsConstant, NotSupported
 from amdc.frontends.onnx.tracer import Recorder
 from amdc.frontends.onnx.values import Scope, Value, constant
@@ -53,7 +54,7 @@ class _Stages:
         self._outputs = [output.name for output in prepared.model.proto.graph.output]
         self._stages: list[Stage] = []
         self._begin(prepared.scope, {})
-        self._inputs = dict(prepared.bound)
+        self._inputs |= prepared.bound
         for name, port in prepared.bound.items():
             traced = self._recorder.placeholder(name, port.shape, port.dtype)
             self._scope.values[name] = Value(traced, port.element, inputs=frozenset([name]))
@@ -109,7 +110,7 @@ class _Stages:
         """A new stage. Constants stay visible; of the traced values, those that cross come from states."""
         self._recorder = Recorder()
         self._walk = Walk(self._recorder, self._prepared.model.reader)
-        self._inputs: dict[str, Any] = {}
+        self._inputs: dict[str, BoundInput] = {}
         self._states: dict[str, Tensor] = {}
         self._scope = Scope(outside.opsets, {name: value for name, value in outside.values.items() if not value.is_traced})
         for name, value in crossing.items():
