@@ -1,7 +1,7 @@
 """What one element of a point-wise operator costs, in fp32 instructions of full rate.
 
-Counted in the code that clang 19 makes of kernels/hip/amdc_math.h for gfx803 (a division by a tensor is some ten instructions;
-v_exp and its kin are quarter rate, and come with scaling and clamping), rounded: decisions need the order of magnitude.
+Set by order of magnitude, not counted, which is what decisions need: a division by a tensor is some ten instructions; v_exp and its
+kin are quarter rate, and come with scaling and clamping.
 """
 
 from __future__ import annotations
