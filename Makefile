@@ -24,6 +24,7 @@ conformance: $(VENV)/dev.stamp
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/simulator.py
+	$(BIN)/python benchmarks/transformers_models.py
 
 $(VENV)/demo.stamp: setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
