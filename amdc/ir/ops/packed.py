@@ -34,7 +34,7 @@ def leading_dimension(columns: int) -> int:
 
 
 def pack_matrix(matrix: Tensor) -> Tensor:
-    """[K, M] with its rows padded by zeros to `leading_dimension(M)`; the matrix itself where that is M already, so that most of a
+    """[K, M] with its rows padded by zeros to `leading_dimension(M)`; the matrix itself where that is M, so that most of a
     transformer's weights are held once."""
     padding = leading_dimension(matrix.shape[1]) - matrix.shape[1]
     return torch.nn.functional.pad(matrix, (0, padding)).contiguous() if padding else matrix.contiguous()
