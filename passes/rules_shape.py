@@ -90,11 +90,20 @@ def cast_of_cast(graph: Graph, node: Node) -> Node | None:
         return None
     narrow, wide = dtype(_data(inner)), dtype(inner)
     same_kind = narrow.is_floating_point == wide.is_floating_point and torch.bool not in (narrow, wide)
-    if not same_kind or torch.promote_types(narrow, wide) != wide:
+    if not same_kind or not _holds_all(wide, narrow):
         return None
     if narrow == dtype(node):
         return _data(inner) if _data(inner).meta["val"].stride() == node.meta["val"].stride() else None
     return add_call(graph, node, aten._to_copy.default, (_data(inner),), dict(node.kwargs))
+
+
+def _holds_all(wide: torch.dtype, narrow: torch.dtype) -> bool:
+    """Whether every number of one dtype is one of the other, both of a kind (PyTorch promotes neither uint16.. nor float8)."""
+    if not wide.is_floating_point:
+        big, small = torch.iinfo(wide), torch.iinfo(narrow)
+        return big.min <= small.min and big.max >= small.max
+    large, little = torch.finfo(wide), torch.finfo(narrow)
+    return large.eps <= little.eps and large.max >= little.max and large.smallest_normal <= little.smallest_normal
 
 
 def _casts_only(node: Node) -> bool:

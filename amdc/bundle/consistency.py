@@ -54,12 +54,16 @@ def problems(program: Program, keys: frozenset[str]) -> Iterator[str]:
             yield f"buffer {name} is a {buffer.dtype} tensor of shape {list(buffer.shape)}"
         elif buffer.offset < 0 or buffer.offset + buffer.nbytes > program.arena_bytes:
             yield f"buffer {name} ({buffer.nbytes} bytes at {buffer.offset}) is outside the arena of {program.arena_bytes} bytes"
-    ports: list[Port | State] = [*program.inputs, *program.outputs, *program.states]
+    for ports in (program.inputs, program.outputs, program.states):
+        yield from _port_problems(program, ports)
+    yield from _launch_problems(program)
+
+
+def _port_problems(program: Program, ports: Iterable[Port | State]) -> Iterator[str]:
     for port in ports:
         held = program.buffers.get(port.buffer)
         if held is None or (held.dtype, held.shape) != (port.dtype, port.shape):
             yield f"port {port.name} and its buffer {port.buffer} differ"
-    yield from _launch_problems(program)
 
 
 def _launch_problems(program: Program) -> Iterator[str]:

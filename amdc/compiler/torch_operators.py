@@ -45,14 +45,16 @@ class Row:
 
 
 def core_operators() -> dict[str, torch._ops.OpOverload]:
-    """All operators of this PyTorch that are tagged as core ATen, by overload."""
+    """All operators of this PyTorch that are tagged as core ATen, by overload. Those that write in place are left out: an
+    export has none."""
     found = {}
-    for name in dir(torch.ops.aten):
-        packet = getattr(torch.ops.aten, name)
+    # The registered schemas: `dir(torch.ops.aten)` lists what was used so far in the process, too.
+    for name in sorted({schema.name for schema in torch._C._jit_get_all_schemas() if schema.name.startswith("aten::")}):
+        packet = getattr(torch.ops.aten, name.removeprefix("aten::"), None)
         for overload in getattr(packet, "overloads", list)():
             operator = getattr(packet, overload)
-            if torch.Tag.core in operator.tags:
-                found[f"{name}.{overload}"] = operator
+            if torch.Tag.core in operator.tags and not name.endswith("_"):
+                found[f"{name.removeprefix('aten::')}.{overload}"] = operator
     return found
 
 

@@ -1,7 +1,7 @@
 """What one element of a point-wise operator costs, in fp32 instructions of full rate.
 
-Set by order of magnitude, not counted, which is what decisions need: a division by a tensor is some ten instructions; v_exp and its
-kin are quarter rate, and come with scaling and clamping.
+Set by order of magnitude, not counted, which is what decisions need: a division by a tensor is some ten instructions; v_exp and
+its kin are quarter rate, and come with scaling and clamping.
 """
 
 from __future__ import annotations

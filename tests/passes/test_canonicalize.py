@@ -60,6 +60,12 @@ CANONICAL: list[Case] = [
     ("single cat", lambda x: torch.cat([keep(x)]), keep, ROWS),
     ("clone", lambda x: keep(x).clone(), keep, ROWS),
     ("cast there and back", lambda x: keep(x).double().float(), keep, ROWS),
+    (
+        "unsigned casts that lose numbers",
+        lambda x: keep(x.int().to(torch.uint32).long()),
+        lambda x: keep(x.int().to(torch.uint32).long()),
+        ROWS,
+    ),
     ("two widening casts", lambda x: keep(x.half().float().double()), lambda x: keep(x.half().double()), ROWS),
     ("repeated rows", lambda x: keep(x) * REPEATED, lambda x: keep(x) * REPEATED[:1], ROWS),
     ("one number repeated", lambda x: torch.where(x > TWICE, x, 0.5), lambda x: torch.where(x > 2.0, x, 0.5), ROWS),

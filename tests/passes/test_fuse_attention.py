@@ -176,6 +176,7 @@ def test_what_stays(name: str) -> None:
     fused(KEPT[name], Q, K, V, attentions=0)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_spelling_keeps_its_result(data: st.DataObject) -> None:
