@@ -61,7 +61,8 @@ def check_functions(functions: Sequence[Function], x: torch.Tensor, ulps: float,
         np.testing.assert_allclose(row, want, rtol=ulps * unit, atol=atol, err_msg=f"function {number}")
 
 
-@pytest.mark.parametrize("dtype", [*NARROW, pytest.param(torch.float64, marks=pytest.mark.slow)])  # a large kernel
+@pytest.mark.slow  # one large kernel each
+@pytest.mark.parametrize("dtype", [*NARROW, torch.float64])
 def test_functions(dtype: torch.dtype) -> None:
     """Narrow floats: PyTorch rounds the fp32 value as the kernel does; the two may stand on both sides of a boundary, one unit
     apart, and where an operator rounds on the way (x / (x * x + 1)) two. Doubles are within a few units (amdc_math64.h)."""

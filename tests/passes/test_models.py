@@ -68,6 +68,7 @@ def test_level_0_rewrites_nothing() -> None:
     assert to_text(optimised(graph, 0)) == text
 
 
+@pytest.mark.slow
 def test_densenet121_has_its_pre_activations_in_prologues() -> None:
     found = launches(optimised(imported("densenet121"), 2))
     assert found["convolution"] == 121
