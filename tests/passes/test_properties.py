@@ -21,7 +21,7 @@ from amdc.ir.serialize import constants
 from amdc.pass_manager import Pass, run_pipeline
 from amdc.passes.pipeline import CLEANUP, cleanup_for, known_passes, passes_for
 
-QUICK = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 THOROUGH = settings(QUICK, max_examples=200)
 FAMILIES = ("image", "sequence")
 

@@ -96,6 +96,7 @@ def narrowed(value: Any, dtype: torch.dtype) -> Any:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", ["llama"])
+@pytest.mark.slow
 def test_narrow_floats_on_sim(name: str, dtype: torch.dtype) -> None:
     model, inputs = make(name)
     check_on_sim(model.to(dtype), narrowed(inputs, dtype), 3)
