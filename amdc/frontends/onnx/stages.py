@@ -62,11 +62,9 @@ class _Stages:
     def run(self) -> list[Stage]:
         for index, node in enumerate(self._nodes):
             label = node_label(node, index)
-            if self._is_open_loop(node, label):
+            if not self._fits(node, label):
                 self._check()
                 self._cut(node, label, index)
-            else:
-                self._walk.top_node(node, label, self._scope)
         self._check()
         self._end("after" if self._stages else "main", {}, {name: self._scope.values[name] for name in self._outputs})
         return self._stages
@@ -75,15 +73,19 @@ class _Stages:
         if self._walk.failures:
             raise failure(self._prepared.model.name, self._walk) from self._walk.cause
 
-    def _is_open_loop(self, node: onnx.NodeProto, label: str) -> bool:
-        """Whether a node is a Loop that cannot be unrolled. What the attempt records is dropped with the dead code."""
-        if node.op_type != "Loop" or any(name and name not in self._scope.values for name in (*node.input, *captured(node))):
-            return False
-        try:
-            self._walk.node(node, label, self._scope)
-        except Exception as problem:  # any other problem is met, and told, again by `top_node`
-            return isinstance(problem, NeedsConstant)
-        return False
+    def _fits(self, node: onnx.NodeProto, label: str) -> bool:
+        """Import a node into this stage; False for a Loop that cannot be unrolled (what the attempt records is dropped with the
+        dead code)."""
+        if node.op_type == "Loop" and all(name in self._scope.values for name in (*filter(None, node.input), *captured(node))):
+            try:
+                self._walk.node(node, label, self._scope)
+                return True
+            except NeedsConstant:
+                return False
+            except Exception:  # it is met, and told, again by `top_node`
+                pass
+        self._walk.top_node(node, label, self._scope)
+        return True
 
     def _cut(self, node: onnx.NodeProto, label: str, index: int) -> None:
         """End the stage before a loop, make the loop's own, and begin the one behind it."""
