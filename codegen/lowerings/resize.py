@@ -19,7 +19,7 @@ from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.ops.resize import dimension_taps
-from amdc.ir.ops.taps import Rule, Taps, resize_taps
+from amdc.ir.ops.taps import UPSAMPLES, Rule, Taps, cubic_coefficient, resize_taps
 from amdc.ir.pointwise import aten
 from amdc.kernels.catalog import RESIZE
 from amdc.program import ITEM_SIZES
@@ -142,29 +142,12 @@ def adaptive_average(item: Item, builder: ProgramBuilder) -> None:
     apply_taps(item, builder, {dim: averaging_taps(shape[dim], out[dim]) for dim in dims if shape[dim] != out[dim]}, False)
 
 
-# mode, coordinates, rounding of nearest
-UPSAMPLE = {
-    "upsample_nearest1d": ("nearest", "asymmetric", "floor"),
-    "upsample_nearest2d": ("nearest", "asymmetric", "floor"),
-    "upsample_nearest3d": ("nearest", "asymmetric", "floor"),
-    "_upsample_nearest_exact1d": ("nearest", "half_pixel", "round_prefer_ceil"),
-    "_upsample_nearest_exact2d": ("nearest", "half_pixel", "round_prefer_ceil"),
-    "_upsample_nearest_exact3d": ("nearest", "half_pixel", "round_prefer_ceil"),
-    "upsample_linear1d": ("linear", "half_pixel", "floor"),
-    "upsample_bilinear2d": ("linear", "half_pixel", "floor"),
-    "upsample_trilinear3d": ("linear", "half_pixel", "floor"),
-    "upsample_bicubic2d": ("cubic", "half_pixel", "floor"),
-    "_upsample_bilinear2d_aa": ("linear", "half_pixel", "floor"),
-    "_upsample_bicubic2d_aa": ("cubic", "half_pixel", "floor"),
-}
-
-
-@lowers(*(getattr(getattr(aten, name), overload) for name in UPSAMPLE for overload in ("default", "vec")))
+@lowers(*(getattr(getattr(aten, name), overload) for name in UPSAMPLES for overload in ("default", "vec")))
 def upsample(item: Item, builder: ProgramBuilder) -> None:
     """(x, sizes, [align_corners,] scale of each dimension or None); the overload `vec` has the scales in one list."""
     assert item.anchor is not None
     name = str(item.anchor.target).split(".")[1]
-    mode, coordinate, rounding = UPSAMPLE[name]
+    mode, coordinate, rounding = UPSAMPLES[name]
     x, rest = item.args[0], list(item.args[2:])
     if mode != "nearest" and rest.pop(0):
         coordinate = "align_corners"
@@ -173,7 +156,7 @@ def upsample(item: Item, builder: ProgramBuilder) -> None:
     given = list(rest[0] or ()) if rest and str(item.anchor.target).endswith(".vec") else rest
     scales = given + [None] * (len(sizes) - len(given))
     antialias = name.endswith("_aa")
-    rule = Rule(mode, coordinate, rounding, -0.5 if antialias else -0.75, antialias, antialias)  # as in Pillow
+    rule = Rule(mode, coordinate, rounding, cubic_coefficient(antialias), antialias, antialias)
     taps = {}
     for axis, (size, scale) in enumerate(zip(sizes, scales, strict=True)):
         extent = ir.shape(x)[first + axis]

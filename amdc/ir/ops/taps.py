@@ -13,6 +13,23 @@ import numpy as np
 Array = np.ndarray
 F32 = np.float32
 
+# PyTorch's interpolations: mode, where coordinates lie (without align_corners), which neighbour is nearest.
+UPSAMPLES = {
+    **{f"upsample_nearest{rank}d": ("nearest", "asymmetric", "floor") for rank in (1, 2, 3)},
+    **{f"_upsample_nearest_exact{rank}d": ("nearest", "half_pixel", "round_prefer_ceil") for rank in (1, 2, 3)},
+    "upsample_linear1d": ("linear", "half_pixel", "floor"),
+    "upsample_bilinear2d": ("linear", "half_pixel", "floor"),
+    "upsample_trilinear3d": ("linear", "half_pixel", "floor"),
+    "upsample_bicubic2d": ("cubic", "half_pixel", "floor"),
+    "_upsample_bilinear2d_aa": ("linear", "half_pixel", "floor"),
+    "_upsample_bicubic2d_aa": ("cubic", "half_pixel", "floor"),
+}
+
+
+def cubic_coefficient(antialias: bool) -> float:
+    """The `a` of the cubic kernel (Keys 1981) in PyTorch, which antialiases as Pillow does, and else interpolates as OpenCV."""
+    return -0.5 if antialias else -0.75
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from amdc.frontends.onnx.operators.window import Window, pad_explicitly, spatial, transposed_pads
-from amdc.frontends.onnx.registry import NotSupported, onnx_op
+from amdc.frontends.onnx.operators.window import Window, kernel_of, pad_explicitly, spatial, transposed_pads
+from amdc.frontends.onnx.registry import onnx_op
 
 
 @onnx_op("Conv")
@@ -24,9 +24,7 @@ def conv(
     strides: list[int] | None = None,
 ) -> Tensor:
     """x: N, C, spatial...; weight: M, C / group, kernel...; asymmetric padding becomes a constant_pad_nd of its own."""
-    kernel = list(weight.shape[2:])
-    if kernel_shape not in (None, kernel):
-        raise NotSupported(f"kernel_shape {kernel_shape} contradicts the weight's {kernel}")
+    kernel = kernel_of(weight, kernel_shape)
     window = Window.of(x, kernel, strides, pads, dilations, auto_pad)
     padding = window.begin
     if window.begin != window.end:
@@ -51,9 +49,7 @@ def conv_transpose(
     strides: list[int] | None = None,
 ) -> Tensor:
     """weight: C, M / group, kernel...; what aten cannot pad by itself is cropped from, or added to, the unpadded result."""
-    kernel = list(weight.shape[2:])
-    if kernel_shape not in (None, kernel):
-        raise NotSupported(f"kernel_shape {kernel_shape} contradicts the weight's {kernel}")
+    kernel = kernel_of(weight, kernel_shape)
     rank = spatial(x)
     strides, dilations, extra = strides or [1] * rank, dilations or [1] * rank, output_padding or [0] * rank
     begin, end = transposed_pads(x, kernel, strides, dilations, extra, pads, auto_pad, output_shape)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 import amdc.ir.ops  # noqa: F401  (registers torch.ops.amdc)
 from amdc.frontends.onnx.operators.quantization import along, quantize_linear
-from amdc.frontends.onnx.operators.window import Window
-from amdc.frontends.onnx.registry import NotSupported, onnx_op
+from amdc.frontends.onnx.operators.window import Window, kernel_of
+from amdc.frontends.onnx.registry import onnx_op
 
 
 def row_zero(zero: Tensor | None) -> Tensor | None:
@@ -68,9 +68,7 @@ def conv_integer(
     strides: list[int] | None = None,
 ) -> Tensor:
     """int32; zero points: one, and for the weight also one for each output channel."""
-    kernel = list(weight.shape[2:])
-    if kernel_shape not in (None, kernel):
-        raise NotSupported(f"kernel_shape {kernel_shape} contradicts the weight's {kernel}")
+    kernel = kernel_of(weight, kernel_shape)
     window = Window.of(x, kernel, strides, pads, dilations, auto_pad)
     zero = None if weight_zero is None else along(weight_zero, weight, 0)
     edges = [*window.begin, *window.end]

@@ -108,9 +108,7 @@ def deform_conv(
     """Columns sampled at moved positions, then a matrix product a group: x [N,C,H,W], weight [M, C / group, kh, kw]."""
     if spatial(x) != 2:
         raise NotSupported(f"{spatial(x)} spatial dimensions are not supported, only 2")
-    kernel = list(weight.shape[2:])
-    if kernel_shape not in (None, kernel):
-        raise NotSupported(f"kernel_shape {kernel_shape} contradicts the weight's {kernel}")
+    kernel = kernel_of(weight, kernel_shape)
     columns = torch.ops.amdc.deform_columns.default(
         x, offset, mask, kernel, strides or [1, 1], pads or [0] * 4, dilations or [1, 1], offset_group
     )

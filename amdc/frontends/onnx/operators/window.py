@@ -11,6 +11,14 @@ from torch import Tensor
 from amdc.frontends.onnx.registry import NotSupported
 
 
+def kernel_of(weight: Tensor, kernel_shape: list[int] | None) -> list[int]:
+    """The extents of a convolution's kernel, which the attribute repeats. Raises NotSupported where it says something else."""
+    kernel = list(weight.shape[2:])
+    if kernel_shape not in (None, kernel):
+        raise NotSupported(f"kernel_shape {kernel_shape} contradicts the weight's {kernel}")
+    return kernel
+
+
 @dataclass(frozen=True)
 class Window:
     """Per spatial dimension: extent, step, distance between taps, padding before and behind, number of positions."""

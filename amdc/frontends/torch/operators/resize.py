@@ -9,26 +9,15 @@ from torch.fx import Node
 
 from amdc.frontends.torch.operators.registry import Emit, rewrites
 from amdc.ir.graph import shape
+from amdc.ir.ops.taps import UPSAMPLES, cubic_coefficient
 
 aten = torch.ops.aten
 
-# operator -> mode, where coordinates lie, which neighbour is nearest
-MODES = {
-    **{f"upsample_nearest{rank}d": ("nearest", "asymmetric", "floor") for rank in (1, 2, 3)},
-    **{f"_upsample_nearest_exact{rank}d": ("nearest", "half_pixel", "round_prefer_ceil") for rank in (1, 2, 3)},
-    "upsample_linear1d": ("linear", "half_pixel", "floor"),
-    "upsample_bilinear2d": ("linear", "half_pixel", "floor"),
-    "upsample_trilinear3d": ("linear", "half_pixel", "floor"),
-    "upsample_bicubic2d": ("cubic", "half_pixel", "floor"),
-    "_upsample_bilinear2d_aa": ("linear", "half_pixel", "floor"),
-    "_upsample_bicubic2d_aa": ("cubic", "half_pixel", "floor"),
-}
-
 
 def _resize(name: str, is_list: bool) -> Any:
-    mode, coordinates, nearest = MODES[name]
+    mode, coordinates, nearest = UPSAMPLES[name]
     antialias = name.endswith("_aa")
-    coefficient = -0.5 if antialias else -0.75  # Keys 1981; PyTorch antialiases as Pillow does, and else as OpenCV
+    coefficient = cubic_coefficient(antialias)
 
     def function(emit: Emit, x: Node, output_size: list[int] | None, *rest: Any) -> Node:
         """(x, sizes, [align_corners,] a scale for each dimension or None); the overload `vec` has the scales in one list."""
@@ -58,6 +47,6 @@ def _resize(name: str, is_list: bool) -> Any:
     return function
 
 
-for _name in MODES:
+for _name in UPSAMPLES:
     rewrites(getattr(aten, _name).default, whole=True)(_resize(_name, False))
     rewrites(getattr(aten, _name).vec, whole=True)(_resize(_name, True))
