@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import amdc.ir.ops  # noqa: F401  (registers torch.ops.amdc)
-from amdc.frontends.onnx.operators.window import spatial
+from amdc.frontends.onnx.operators.window import kernel_of, spatial
 from amdc.frontends.onnx.registry import NotSupported, onnx_op
 
 
