@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch.fx import Node
 
+from amdc.codegen.choice import Candidate, Choices
 from amdc.codegen.item import Item
 from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.memory_plan import plan
@@ -63,10 +64,11 @@ def named_placeholders(graph: ir.Graph) -> Iterable[tuple[str, Node]]:
 class ProgramBuilder:
     """One lowering's state. `target` is the architecture's row; `options` those of the lowering (see `codegen.lowering`)."""
 
-    def __init__(self, graph: ir.Graph, target: Target, opt_level: int) -> None:
+    def __init__(self, graph: ir.Graph, target: Target, opt_level: int, choices: Choices) -> None:
         self.graph = graph
         self.target = target
         self.opt_level = opt_level
+        self.choices = choices
         self.sources: dict[str, KernelSource] = {}
         self.constants: dict[str, np.ndarray] = {}
         self.kernels: dict[str, Kernel] = {}
@@ -185,6 +187,10 @@ class ProgramBuilder:
         return name
 
     # --- launches ---
+    def choose(self, problem: str, candidates: Sequence[Candidate]) -> Candidate:
+        """The way to compute a problem (see `codegen.choice`); the caller then calls its `build`."""
+        return self.choices.choose(problem, candidates, self.opt_level, lambda: len(self._launches))
+
     def launch(
         self,
         template: KernelTemplate,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.choice import Choices
 from amdc.codegen.concat_in_place import join_in_place
 from amdc.codegen.elementwise import Source, launch_copy
 from amdc.codegen.indexing import dense_strides
@@ -28,9 +29,11 @@ from amdc.target import Target
 
 @dataclass(frozen=True)
 class LoweringOptions:
-    """`opt_level` 0 to 3: from 2 on, kernels and layouts are chosen by cost, and concatenations are built in place."""
+    """`opt_level` 0 to 3: from 2 on, kernels and layouts are chosen by cost, and concatenations are built in place. `choices`:
+    what the kernel search forces or has found."""
 
     opt_level: int = 2
+    choices: Choices = field(default_factory=Choices)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
     unsupported = [item for item in items if find(item) is None]
     if unsupported:
         raise ModelError(unsupported_message(unsupported, target.arch))
-    builder = ProgramBuilder(graph, target, options.opt_level)
+    builder = ProgramBuilder(graph, target, options.opt_level, options.choices)
     update_in_place(graph, builder, nodes)
     if options.opt_level >= 2:
         join_in_place(graph, builder, nodes)

@@ -25,12 +25,12 @@ ALLOWED = {
     "code_object": BASE,
     "inputs": RUNTIME_BASE,
     "ir": BASE,
-    "cost": BASE | {"program", "ir"},
+    "cost": BASE | {"program", "ir", "code_object", "sim"},  # of sim, the decoder and the control flow
     "frontends": BASE | {"ir"},
     "pass_manager": BASE | {"ir", "passes"},
     "passes": BASE | {"ir", "cost", "pass_manager"},
     "kernels": BASE,
-    "codegen": RUNTIME_BASE | {"ir", "kernels"},
+    "codegen": RUNTIME_BASE | {"ir", "kernels", "cost"},
     "bundle": RUNTIME_BASE,
     "runtime": RUNTIME_BASE | {"bundle", "sim"},
     "sim": RUNTIME_BASE,
@@ -38,7 +38,9 @@ ALLOWED = {
     | {"ir", "frontends", "pass_manager", "passes", "codegen", "kernels", "bundle", "runtime", "sim", "cost"},
 }
 ALLOWED["cli"] = ALLOWED["compiler"] | COMPILER
-ALLOWED["onnx_backend"] = ALLOWED["cli"]
+ALLOWED["compiler"] |= {"tune"}
+ALLOWED["cli"] |= {"tune"}
+ALLOWED["tune"] = ALLOWED["onnx_backend"] = ALLOWED["cli"] - {"cli"}
 TORCH_FREE = ("errors", "target", "environment", "program", "cache", "code_object", "inputs", "bundle", "runtime", "sim")
 CHIP_FREE_EXCEPT = ("amdc/target.py",)
 
