@@ -1,0 +1,162 @@
+"""Predicted times of whole models on a simulated card, with their share of the roofline limit. Nothing here was measured on silicon.
+
+    python benchmarks/predicted_models.py [NAME ...] [-O3] [--card "RX 580"] [--static] [--top 10] [--record]
+
+Every launch's kernel is timed by the simulator's timing layer (`--static`: by its roofline alone, without a simulation); a launch
+costs `launch_us` of the target besides. Two limits are given, both without launches:
+  launches  the sum over launches of the longer of flops / fp32 peak and least bytes / DRAM rate: what perfect kernels for this
+            cutting into launches would take
+  model     the longer of all flops / peak and (weights + inputs + outputs + states) / DRAM rate: each moved once, activations never
+The DRAM rate is what streams reach on Polaris, 86 % of the pins' (amdc/target.py). Flops are those of the direct algorithm, also
+where a kernel needs fewer (Winograd). A state counts as read once; what is written of it is small.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.machine import description  # noqa: E402
+from benchmarks.workloads import WORKLOADS, Workload  # noqa: E402
+
+RESULTS = ROOT / "benchmarks" / "results" / "predicted_models.json"
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a card does a microsecond."""
+
+    flops: float
+    nbytes: float
+
+    def limit(self, flops: float, nbytes: float) -> float:
+        """The roofline's microseconds."""
+        return max(flops / self.flops, nbytes / self.nbytes)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One launch's prediction: `us` without the launch itself; `limit_us` its roofline."""
+
+    kernel: str
+    node: str
+    grid: tuple[int, int, int]
+    us: float
+    limit_us: float
+    bound: str
+
+
+def rates(card: str | None) -> Rates:
+    from amdc.target import target
+
+    hardware = target("gfx803")
+    product = hardware.card(card)
+    return Rates(product.fp32_tflops * 1e6, product.dram_gbps * hardware.dram_efficiency * 1e3)
+
+
+def model_bytes(program: Any) -> int:
+    """Weights that some launch reads (of a table that is only gathered from, what is gathered counts as nothing), inputs,
+    outputs and states, each once."""
+    gathers = {name for launch in program.launches if "gather" in launch.kernel for name in launch.reads}
+    others = {name for launch in program.launches if "gather" not in launch.kernel for name in launch.reads}
+    held = [buffer for buffer in program.buffers.values() if buffer.kind in ("constant", "input", "output", "state")]
+    return sum(buffer.nbytes for buffer in held if buffer.name not in gathers - others)
+
+
+def static_times(bundle: Any, program: Any, rate: Rates, card: str | None) -> list[Timed]:
+    """Each launch at its roofline."""
+    found = []
+    for launch in program.launches:
+        limit = rate.limit(launch.flops, launch.bytes_moved)
+        bound = "VALU" if launch.flops / rate.flops >= limit else "DRAM"
+        found.append(Timed(launch.kernel, launch.node, launch.grid, limit, limit, bound))
+    return found
+
+
+def measure(workload: Workload, level: int, card: str | None, timer: Callable[..., list[Timed]]) -> dict[str, Any]:
+    """One model's figures."""
+    from amdc.target import target
+
+    bundle = workload.compile(level)
+    program = bundle.programs[workload.key] if workload.key else bundle.program
+    rate = rates(card)
+    started = time.perf_counter()
+    launches = timer(bundle, program, rate, card)
+    taken = time.perf_counter() - started
+    kernels = sum(launch.us for launch in launches)
+    starts = len(launches) * target("gfx803").launch_us
+    by_launch = sum(launch.limit_us for launch in launches)
+    whole = rate.limit(sum(launch.flops for launch in program.launches), model_bytes(program))
+    return {
+        "model": workload.name,
+        "opt_level": level,
+        "launches": len(launches),
+        "kernels_ms": round(kernels / 1e3, 4),
+        "launches_ms": round(starts / 1e3, 4),
+        "total_ms": round((kernels + starts) / 1e3, 4),
+        "limit_by_launch_ms": round(by_launch / 1e3, 4),
+        "limit_of_model_ms": round(whole / 1e3, 4),
+        "share_of_limit_by_launch": round(by_launch / kernels, 4),
+        "share_of_limit_of_model": round(whole / (kernels + starts), 4),
+        "gflop": round(sum(launch.flops for launch in program.launches) / 1e9, 3),
+        "model_mb": round(model_bytes(program) / 1e6, 3),
+        "moved_mb": round(sum(launch.bytes_moved for launch in program.launches) / 1e6, 3),
+        "timing_s": round(taken, 1),
+        "by_launch": launches,
+    }
+
+
+def print_model(row: dict[str, Any], top: int) -> None:
+    keys = [key for key in row if key != "by_launch"]
+    print("  ".join(f"{key} {row[key]}" for key in keys), flush=True)
+    together: Counter[tuple[str, tuple[int, int, int], str]] = Counter()
+    times: Counter[tuple[str, tuple[int, int, int], str]] = Counter()
+    limits: Counter[tuple[str, tuple[int, int, int], str]] = Counter()
+    for launch in row["by_launch"]:
+        key = launch.kernel, launch.grid, launch.bound
+        together[key] += launch.us
+        times[key] += 1
+        limits[key] += launch.limit_us
+    for key, us in together.most_common(top):
+        kernel, grid, bound = key
+        print(f"  {us:9.1f} us  {times[key]:3} x  limit {limits[key] / us:6.1%}  {bound:7}  {'x'.join(map(str, grid)):12} {kernel}")
+
+
+def recorded(row: dict[str, Any], top: int) -> dict[str, Any]:
+    """The row with its slowest launches alone."""
+    slowest = sorted(row["by_launch"], key=lambda launch: -launch.us)[:top]
+    return {**row, "by_launch": None, "slowest": [vars(launch) for launch in slowest]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", default=list(WORKLOADS), metavar="NAME", help=", ".join(WORKLOADS))
+    parser.add_argument("-O", type=int, default=3, dest="level")
+    parser.add_argument("--card", help="by default the RX 580")
+    parser.add_argument("--static", action="store_true", help="rooflines alone, without a simulation")
+    parser.add_argument("--top", type=int, default=10, help="kernels to print, and launches to record")
+    parser.add_argument("--record", action="store_true", help="write benchmarks/results/predicted_models.json")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.models) - set(WORKLOADS):
+        parser.error(f"no such model: {', '.join(sorted(unknown))}")
+    rows = []
+    for name in arguments.models:
+        rows.append(measure(WORKLOADS[name], arguments.level, arguments.card, static_times))
+        print_model(rows[-1], arguments.top)
+    if arguments.record:
+        head = description("python benchmarks/predicted_models.py")
+        RESULTS.write_text(json.dumps(head | {"rows": [recorded(row, arguments.top) for row in rows]}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
