@@ -34,14 +34,15 @@ ALLOWED = {
     "bundle": RUNTIME_BASE,
     "runtime": RUNTIME_BASE | {"bundle", "sim"},
     "sim": RUNTIME_BASE,
+    "profile": RUNTIME_BASE | {"bundle", "runtime", "sim"},
     "compiler": RUNTIME_BASE
     | {"ir", "frontends", "pass_manager", "passes", "codegen", "kernels", "bundle", "runtime", "sim", "cost"},
 }
-ALLOWED["cli"] = ALLOWED["compiler"] | COMPILER
+ALLOWED["cli"] = ALLOWED["compiler"] | COMPILER | {"profile"}
 ALLOWED["compiler"] |= {"tune"}
 ALLOWED["cli"] |= {"tune"}
 ALLOWED["tune"] = ALLOWED["onnx_backend"] = ALLOWED["cli"] - {"cli"}
-TORCH_FREE = ("errors", "target", "environment", "program", "cache", "code_object", "inputs", "bundle", "runtime", "sim")
+TORCH_FREE = ("errors", "target", "environment", "program", "cache", "code_object", "inputs", "bundle", "runtime", "sim", "profile")
 CHIP_FREE_EXCEPT = ("amdc/target.py",)
 
 
@@ -107,6 +108,6 @@ def test_runtime_needs_no_torch() -> None:
     """The runtime, the bundle and the simulator import without torch and onnx installed."""
     code = (
         "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None;"
-        "import amdc.runtime.session, amdc.bundle, amdc.sim; print('fine')"
+        "import amdc.runtime.session, amdc.bundle, amdc.sim, amdc.profile; print('fine')"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout == "fine\n"

@@ -22,7 +22,7 @@ from amdc.cli.progress import progress
     multiple=True,
     help="Let runs pad inputs with zeros along a symbol to the next size; right only for models with a padding mask.",
 )
-@click.option("--keep-source", is_flag=True, help="Keep each kernel's HIP source in the bundle.")
+@click.option("--keep-source", is_flag=True, help="Keep each kernel's HIP source and line table.")
 @click.option("--print-before", multiple=True, metavar="PASS", help="Print the graph before a pass.")
 @click.option("--print-after", multiple=True, metavar="PASS", help="Print the graph after a pass.")
 @click.option("--dump", type=click.Path(path_type=Path, file_okay=False), help="Write the graph after each pass into a folder.")

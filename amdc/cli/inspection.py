@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from amdc.bundle import MAIN, Bundle
-from amdc.program import Launch, Program
+from amdc.profile.roofline import floor_us
+from amdc.program import Program
 from amdc.target import Card, target
 
 
@@ -39,13 +40,6 @@ class LaunchRow:
     bytes_moved: int
     floor_us: float
     bound: str  # "compute" or "memory"
-
-
-def floor_us(launch: Launch, card: Card) -> tuple[float, str]:
-    """The least time in microseconds at the card's peak rates (the roofline), and which peak sets it. No prediction."""
-    compute = launch.flops / (card.fp32_tflops * 1e6)
-    memory = launch.bytes_moved / (card.dram_gbps * 1e3)
-    return max(compute, memory), "compute" if compute > memory else "memory"
 
 
 def launch_rows(program: Program, card: Card) -> list[LaunchRow]:

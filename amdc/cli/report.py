@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from amdc.cli import inspection
+from amdc.cli.page import write_page
 from amdc.program import Program
 from amdc.target import Card, target
 
@@ -63,10 +62,9 @@ def write_report(
     """Write the report. `result` adds the demo's part: photograph (data URI), classes with scores, agreement."""
     arch = next(iter(programs.values())).arch
     card = target(arch).card(card_name)
-    environment = Environment(
-        loader=PackageLoader("amdc.cli"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.get_template("report.html").render(
+    write_page(
+        path,
+        "report.html",
         title=title,
         arch=arch,
         card=card,
@@ -74,6 +72,3 @@ def write_report(
         plan_size=(PLAN_WIDTH, PLAN_HEIGHT),
         result=result,
     )
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)

@@ -106,6 +106,7 @@ def compile_graphs(graphs: Iterable[tuple[str, Graph]], options: CompileOptions)
         options.arch,
         options.jobs,
         lambda done, total, source: options.progress("kernels", done, total, source.symbol),
+        line_tables=options.keep_source,
     )
     settled = {"shapes": dict(options.shapes), "bindings": dict(options.bindings), "buckets": dict(options.buckets)}
     return Bundle(

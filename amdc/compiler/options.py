@@ -22,8 +22,9 @@ class CompileOptions:
     binds symbols, the model's own and those of `shapes`: {"N": 1}, or {"N": (1, 8)} for a program each; several symbols give all
     combinations. `buckets` ({"S": (32, 64)}) are sizes to which a session pads its inputs with zeros along a symbol: right only
     for models that mask their padding by an input. `specialize_inputs` gives the values of inputs of an ONNX model that decide
-    shapes or operators' parameters ({"shape": [2, 3]}); the session refuses others. The pass manager's options (`print_before`,
-    `print_after`, `dump`, `bisect_limit`) mean what the command line's flags of the same name mean."""
+    shapes or operators' parameters ({"shape": [2, 3]}); the session refuses others. `keep_source` puts the kernels' sources and
+    line tables into the bundle; instructions stay the same. The pass manager's options (`print_before`, `print_after`, `dump`,
+    `bisect_limit`) mean what the command line's flags of the same name mean."""
 
     arch: str = "gfx803"
     opt_level: int = 2

@@ -164,8 +164,10 @@ def open_session(bundle: Bundle | str | Path, device: str | None = None, check: 
     return Session(opened, open_device(opened.arch, device, check, jobs))
 
 
-def open_device(arch: str, device: str | None = None, check: bool = True, jobs: int | None = None) -> Device:
-    """The named device, or the best one, for code of `arch`."""
+def open_device(
+    arch: str, device: str | None = None, check: bool = True, jobs: int | None = None, card: str | None = None
+) -> Device:
+    """The named device, or the best one, for code of `arch`. A simulated one with a `card`'s name predicts launches' times."""
     from amdc.runtime.hip_device import HipDevice, supported_card
 
     chosen = device or ("hip" if supported_card(arch) else "sim")
@@ -174,7 +176,7 @@ def open_device(arch: str, device: str | None = None, check: bool = True, jobs: 
     if chosen == "sim":
         from amdc.runtime.sim_device import SimDevice
 
-        return SimDevice(arch, check, jobs)
+        return SimDevice(arch, check, jobs, card)
     raise UsageError(f"unknown device '{chosen}'; known: sim, hip, and host (with amdc.load or the command line)")
 
 

@@ -13,16 +13,17 @@ from amdc.sim.device import Device as SimulatedGpu
 
 
 class SimDevice:
-    """`check` and `jobs` as for `amdc.sim.Device`."""
+    """`check` and `jobs` as for `amdc.sim.Device`. With a `card`'s name, `timings` gets a prediction for each launch on it."""
 
     kind = "sim"
     has_clock = False
 
-    def __init__(self, arch: str, check: bool = True, jobs: int | None = None) -> None:
+    def __init__(self, arch: str, check: bool = True, jobs: int | None = None, card: str | None = None) -> None:
         self.arch = arch
-        self.name = f"simulated {arch}"
+        self.name = f"simulated {card or arch}"
         self.poison = check
-        self.gpu = SimulatedGpu(arch, check=check, jobs=jobs)
+        timing: dict[str, Any] = {"timing": True, "card": card} if card else {}
+        self.gpu = SimulatedGpu(arch, check=check, jobs=jobs, **timing)
 
     def allocate(self, nbytes: int) -> int:
         return self.gpu.allocate(nbytes)

@@ -1,0 +1,98 @@
+"""What to try next: each hint follows from a figure of the run, and names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from amdc.profile.instructions import Cost
+from amdc.profile.records import Hint, KernelTotal, LaunchRecord, Totals
+from amdc.target import Card, Target
+
+WORTH = 0.02  # of the run's time, for a kernel to be spoken of
+LAUNCHES = 0.25  # of the run's time in launches
+AMPLIFIED = 1.5  # DRAM bytes over the least bytes
+AT_THE_LIMIT = 0.95  # of the sustained DRAM rate
+MOST = 12  # hints
+
+
+def hints(
+    sums: Totals,
+    records: Sequence[LaunchRecord],
+    kernels: Sequence[KernelTotal],
+    costs: Mapping[str, Sequence[Cost]],
+    hardware: Target,
+    card: Card,
+) -> tuple[Hint, ...]:
+    """The hints, those about the most time first. None without predictions: events tell how long, not why."""
+    found = list(_launches(sums, records))
+    for kernel in kernels:
+        if kernel.share < WORTH or kernel.bound is None:
+            continue
+        mine = [record for record in records if record.kernel == kernel.kernel]
+        for figure, advice in (
+            *_spills(kernel),
+            *_traffic(kernel, mine, hardware),
+            *_groups(mine, card),
+            *_waves(kernel, hardware),
+        ):
+            found.append(Hint(kernel.kernel, figure, advice, kernel.kernel_us))
+    return tuple(sorted(found, key=lambda hint: -hint.us)[:MOST])
+
+
+def _launches(sums: Totals, records: Sequence[LaunchRecord]) -> Iterator[Hint]:
+    if sums.launch_us is None or sums.launch_us < LAUNCHES * sums.us:
+        return
+    short = sum(1 for r in records if r.prediction and r.prediction.kernel_us < r.prediction.launch_us)
+    yield Hint(
+        kernel="(the run)",
+        figure=f"launches take {sums.launch_us / sums.us:.0%}; {short} of {sums.launches} kernels run shorter than their launch",
+        advice="a larger batch (--bind N=...) spreads the launches over more work",
+        us=sums.launch_us,
+    )
+
+
+def _spills(kernel: KernelTotal) -> Iterator[tuple[str, str]]:
+    if kernel.scratch_bytes:
+        yield (
+            f"{kernel.scratch_bytes} bytes of scratch memory a lane",
+            f"registers spill at {kernel.vgprs} VGPRs: a smaller tile a lane",
+        )
+
+
+def _traffic(kernel: KernelTotal, records: Sequence[LaunchRecord], hardware: Target) -> Iterator[tuple[str, str]]:
+    if kernel.bound != "DRAM":
+        return
+    moved = sum(r.prediction.dram_bytes for r in records if r.prediction)
+    least = sum(r.bytes_moved for r in records)
+    if least and moved > AMPLIFIED * least:
+        yield (
+            f"DRAM bound: {moved / least:.1f} times the least bytes ({moved / 1e6:.1f} instead of {least / 1e6:.1f} MB)",
+            "operands are read again after they left the L2: larger tiles, or an order of work-groups that shares them",
+        )
+    elif kernel.dram_share >= AT_THE_LIMIT * hardware.dram_efficiency:
+        yield (
+            f"DRAM bound at {kernel.dram_share:.0%} of the pin rate, of which streams reach {hardware.dram_efficiency:.0%}",
+            "only fewer bytes help: a narrower type, or fusion with the kernel that writes its input",
+        )
+
+
+def _groups(records: Sequence[LaunchRecord], card: Card) -> Iterator[tuple[str, str]]:
+    longest = max(records, key=lambda record: record.us)
+    if longest.work_groups < card.compute_units:
+        yield (
+            f"{longest.work_groups} work-groups on {card.compute_units} CUs",
+            f"{1 - longest.work_groups / card.compute_units:.0%} of the CUs idle: smaller tiles, or K split among work-groups",
+        )
+
+
+def _waves(kernel: KernelTotal, hardware: Target) -> Iterator[tuple[str, str]]:
+    if kernel.bound != "latency":
+        return
+    waves = f"latency bound with {kernel.waves_per_simd:g} waves a SIMD, limited by {kernel.limiter}"
+    more = int(kernel.waves_per_simd) + 1
+    if kernel.limiter == "VGPR":
+        granule = hardware.vgpr_granule
+        allowed = hardware.vgprs_per_lane // more // granule * granule
+        yield f"{waves} ({kernel.vgprs})", f"at most {allowed} VGPRs give {more} waves; or load further ahead of use"
+    elif kernel.limiter == "LDS":
+        yield f"{waves} ({kernel.lds_bytes} bytes a work-group)", "less LDS a work-group, or load further ahead of use"
