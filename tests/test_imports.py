@@ -42,7 +42,19 @@ ALLOWED["cli"] = ALLOWED["compiler"] | COMPILER | {"profile"}
 ALLOWED["compiler"] |= {"tune"}
 ALLOWED["cli"] |= {"tune"}
 ALLOWED["tune"] = ALLOWED["onnx_backend"] = ALLOWED["cli"] - {"cli"}
-TORCH_FREE = ("errors", "target", "environment", "program", "cache", "code_object", "inputs", "bundle", "runtime", "sim", "profile")
+TORCH_FREE = (
+    "errors",
+    "target",
+    "environment",
+    "program",
+    "cache",
+    "code_object",
+    "inputs",
+    "bundle",
+    "runtime",
+    "sim",
+    "profile",
+)
 CHIP_FREE_EXCEPT = ("amdc/target.py",)
 
 
