@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow conformance benchmark clean
+.PHONY: demo test test-slow conformance benchmark validate-timing clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/amdc demo
@@ -25,6 +25,9 @@ benchmark: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/simulator.py
 	$(BIN)/python benchmarks/transformers_models.py
+
+validate-timing: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/validate_timing.py --record
 
 $(VENV)/demo.stamp: setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
