@@ -1,0 +1,52 @@
+"""Runs a peer's compiled model (launch_folder.py) on the simulated GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from amdc.sim import Device
+from benchmarks.peers.launch_folder import Argument, Folder, Launch, Port
+
+
+class Replay:
+    """A folder's code objects, buffers and weights on `gpu`."""
+
+    def __init__(self, gpu: Device, folder: Folder) -> None:
+        self.gpu, self.folder = gpu, folder
+        self.modules = gpu.load_all(list(folder.code))
+        self.buffers = [gpu.allocate(nbytes) for nbytes in folder.buffers]
+        for number, data in folder.weights.items():
+            gpu.write(self.buffers[number], data)
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Every launch in order; the outputs by name."""
+        for port in self.folder.inputs:
+            self.gpu.write(self.buffers[port.buffer], np.ascontiguousarray(inputs[port.name].astype(port.dtype)))
+        for launch in self.folder.launches:
+            self.modules[launch.code].launch(
+                launch.kernel, launch.grid, launch.block, self.arguments(launch), dynamic_lds=launch.dynamic_lds
+            )
+        return {port.name: self._read(port) for port in self.folder.outputs}
+
+    def arguments(self, launch: Launch) -> list[Any]:
+        """The kernel arguments as `amdc.sim.Module.launch` takes them."""
+        return [self._value(argument) for argument in launch.arguments]
+
+    def timings(self) -> Iterator[tuple[Launch, Any]]:
+        """Each launch with its timing, on a device that was made with `timing`. The buffers' contents are undefined thereafter."""
+        for launch in self.folder.launches:
+            module = self.modules[launch.code]
+            yield launch, module.time(launch.kernel, grid=launch.grid, block=launch.block, args=self.arguments(launch))
+
+    def _value(self, argument: Argument) -> Any:
+        if argument.buffer is None:
+            return np.dtype(argument.dtype).type(argument.value)
+        return self.buffers[argument.buffer] + argument.offset
+
+    def _read(self, port: Port) -> np.ndarray:
+        dtype = np.dtype(port.dtype)
+        data = self.gpu.read(self.buffers[port.buffer], int(np.prod(port.shape)) * dtype.itemsize)
+        return np.frombuffer(data, dtype).reshape(port.shape)
