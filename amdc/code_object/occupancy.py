@@ -1,4 +1,4 @@
-"""How many waves of a kernel fit on one SIMD.
+"""How many work-groups of a kernel fit on one CU, and waves on one SIMD.
 
 Sources: GCN3 ISA manual (registers and LDS of a CU, the barrier resource of 16 work-groups); LLVM's AMDGPU backend (granules).
 """
@@ -16,19 +16,30 @@ def _round_up(value: int, granule: int) -> int:
     return -(-value // granule) * granule
 
 
-def waves_per_simd(kernel: KernelInfo, target: Target, workgroup_size: int | None = None, dynamic_lds: int = 0) -> int:
-    """Waves that the fuller SIMDs of a CU hold at once, 0 where not even one work-group fits.
+def groups_per_cu(kernel: KernelInfo, target: Target, workgroup_size: int | None = None, dynamic_lds: int = 0) -> int:
+    """Work-groups that one CU holds at once, 0 where not even one fits.
 
     `workgroup_size` counts work-items (default: the largest that the kernel was compiled for); `dynamic_lds` is in bytes.
     """
     vgprs = _round_up(max(kernel.descriptor.vgprs, 1), target.vgpr_granule)
     sgprs = _round_up(max(kernel.descriptor.sgprs, 1), target.sgpr_granule)
     waves = min(target.waves_per_simd, target.vgprs_per_lane // vgprs, target.sgprs_per_simd // sgprs)
-    group_waves = -(-(workgroup_size or kernel.max_workgroup_size) // target.wave_size)
+    group_waves = waves_of(kernel, target, workgroup_size)
     groups = waves * target.simds_per_cu // group_waves
     if group_waves > 1:
         groups = min(groups, GROUPS_PER_CU)
     lds = _round_up(kernel.lds_bytes + dynamic_lds, LDS_GRANULE)
     if lds:
         groups = min(groups, target.lds_per_cu // lds)
-    return -(-groups * group_waves // target.simds_per_cu)
+    return groups
+
+
+def waves_of(kernel: KernelInfo, target: Target, workgroup_size: int | None = None) -> int:
+    """Waves of one work-group."""
+    return -(-(workgroup_size or kernel.max_workgroup_size) // target.wave_size)
+
+
+def waves_per_simd(kernel: KernelInfo, target: Target, workgroup_size: int | None = None, dynamic_lds: int = 0) -> int:
+    """Waves that the fuller SIMDs of a CU hold at once; arguments as of `groups_per_cu`."""
+    groups = groups_per_cu(kernel, target, workgroup_size, dynamic_lds)
+    return -(-groups * waves_of(kernel, target, workgroup_size) // target.simds_per_cu)

@@ -1,7 +1,15 @@
-"""What kernels cost, before there are any: bytes moved, operations and launches, in microseconds on a target's default card.
+"""What kernels cost, in predicted microseconds: before there are any (`kernel_work`, for fusion), from one's formula (`Mix`,
+`Shape`, `estimate`), and from compiled code (`KernelFacts`, `Tracer`, `predict`).
 
-A static model for decisions between two ways to compute the same thing; it does not predict a kernel's time."""
+For decisions between ways to compute the same thing, in microseconds of CPU time; the simulator's timing layer is finer."""
 
+from amdc.cost.facts import KernelFacts, Shape
 from amdc.cost.kernel import Work, kernel_work, microseconds
+from amdc.cost.mix import Mix
+from amdc.cost.predict import CostEstimate, estimate, predict
+from amdc.cost.trips import Counts, Tracer
 
-__all__ = ["Work", "kernel_work", "microseconds"]
+__all__ = [
+    "CostEstimate", "Counts", "KernelFacts", "Mix", "Shape", "Tracer", "Work", "estimate", "kernel_work", "microseconds",
+    "predict",
+]  # fmt: skip

@@ -1,0 +1,120 @@
+"""The arithmetic of scalar instructions on known values, as far as loop counters and their limits need it.
+
+Each function takes the sources' patterns and SCC, and gives the result's pattern (before it is cut to its width) and SCC.
+Source: the rows of amdc/sim/isa/scalar*.py, whose C meanings these repeat.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+Compute = Callable[[int, int, int], tuple[int, int]]
+WIDTHS = {"64": 64}
+
+
+def signed(value: int, bits: int) -> int:
+    """A pattern as a two's complement number."""
+    return value - (1 << bits) if value >> bits - 1 else value
+
+
+def _nonzero(bits: int, function: Callable[[int, int], int]) -> Compute:
+    """SCC says whether the result is not zero."""
+
+    def compute(a: int, b: int, scc: int) -> tuple[int, int]:
+        result = function(a, b) & (1 << bits) - 1
+        return result, int(result != 0)
+
+    return compute
+
+
+def _kept(function: Callable[[int, int], int]) -> Compute:
+    """SCC stays as it is."""
+    return lambda a, b, scc: (function(a, b), scc)
+
+
+def _carry(function: Callable[[int, int, int], int]) -> Compute:
+    """The unsigned carry or borrow goes into SCC."""
+
+    def compute(a: int, b: int, scc: int) -> tuple[int, int]:
+        result = function(a, b, scc)
+        return result, int(not 0 <= result < 1 << 32)
+
+    return compute
+
+
+def _overflow(function: Callable[[int, int], int]) -> Compute:
+    """The signed overflow goes into SCC."""
+
+    def compute(a: int, b: int, scc: int) -> tuple[int, int]:
+        result = function(signed(a, 32), signed(b, 32))
+        return result, int(not -(1 << 31) <= result < 1 << 31)
+
+    return compute
+
+
+def _least(sign: bool, less: Callable[[int, int], bool]) -> Compute:
+    def compute(a: int, b: int, scc: int) -> tuple[int, int]:
+        first = less(signed(a, 32), signed(b, 32)) if sign else less(a, b)
+        return (a if first else b), int(first)
+
+    return compute
+
+
+def _comparison(compare: Callable[[int, int], bool], sign: bool) -> Compute:
+    return lambda a, b, scc: (0, int(compare(signed(a, 32), signed(b, 32)) if sign else compare(a, b)))
+
+
+def _field(a: int, b: int) -> int:
+    return a >> (b & 31) & (1 << (b >> 16 & 127)) - 1
+
+
+_LOGIC: dict[str, Callable[[int, int], int]] = {
+    "and": operator.and_,
+    "or": operator.or_,
+    "xor": operator.xor,
+    "andn2": lambda a, b: a & ~b,
+    "orn2": lambda a, b: a | ~b,
+    "nand": lambda a, b: ~(a & b),
+    "nor": lambda a, b: ~(a | b),
+    "xnor": lambda a, b: ~(a ^ b),
+    "not": lambda a, b: ~a,
+}
+_SHIFTS: dict[str, tuple[int, Callable[[int, int], int]]] = {
+    "s_lshl_b32": (32, lambda a, b: a << (b & 31)),
+    "s_lshl_b64": (64, lambda a, b: a << (b & 63)),
+    "s_lshr_b32": (32, lambda a, b: a >> (b & 31)),
+    "s_lshr_b64": (64, lambda a, b: a >> (b & 63)),
+    "s_ashr_i32": (32, lambda a, b: signed(a, 32) >> (b & 31)),
+    "s_ashr_i64": (64, lambda a, b: signed(a, 64) >> (b & 63)),
+    "s_bfe_u32": (32, _field),
+    "s_abs_i32": (32, lambda a, b: abs(signed(a, 32))),
+}
+_ORDER = {"eq": operator.eq, "lg": operator.ne, "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
+
+COMPUTE: dict[str, Compute] = {
+    "s_add_u32": _carry(lambda a, b, scc: a + b),
+    "s_addc_u32": _carry(lambda a, b, scc: a + b + scc),
+    "s_sub_u32": _carry(lambda a, b, scc: a - b),
+    "s_subb_u32": _carry(lambda a, b, scc: a - b - scc),
+    "s_add_i32": _overflow(operator.add),
+    "s_addk_i32": _overflow(operator.add),
+    "s_sub_i32": _overflow(operator.sub),
+    "s_mul_i32": _kept(operator.mul),
+    "s_mulk_i32": _kept(operator.mul),
+    "s_mov_b32": _kept(lambda a, b: a),
+    "s_mov_b64": _kept(lambda a, b: a),
+    "s_movk_i32": _kept(lambda a, b: a),
+    "s_sext_i32_i8": _kept(lambda a, b: signed(a & 255, 8)),
+    "s_sext_i32_i16": _kept(lambda a, b: signed(a & 65535, 16)),
+    "s_cselect_b32": lambda a, b, scc: (a if scc else b, scc),
+    "s_cselect_b64": lambda a, b, scc: (a if scc else b, scc),
+    **{f"s_{name}_b{bits}": _nonzero(bits, function) for name, function in _LOGIC.items() for bits in (32, 64)},
+    **{name: _nonzero(bits, function) for name, (bits, function) in _SHIFTS.items()},
+    **{f"s_min_{kind}32": _least(kind == "i", operator.lt) for kind in "iu"},
+    **{f"s_max_{kind}32": _least(kind == "i", operator.gt) for kind in "iu"},
+    **{f"s_cmp_{name}_{kind}32": _comparison(compare, kind == "i") for name, compare in _ORDER.items() for kind in "iu"},
+    **{f"s_cmpk_{name}_{kind}32": _comparison(compare, kind == "i") for name, compare in _ORDER.items() for kind in "iu"},
+    **{f"s_cmp_{name}_u64": _comparison(_ORDER[name], False) for name in ("eq", "lg")},
+}
+READS_SCC = ("s_addc_u32", "s_subb_u32", "s_cselect_b32", "s_cselect_b64")

@@ -1,0 +1,179 @@
+"""How often a launch runs each basic block, found by following the scalar instructions of one wave.
+
+Compilers keep what a work-group's waves have in common in scalar registers: the kernel's arguments, loop counters and their
+limits. Vector registers, and memory other than the arguments, are unknown. Where a branch hangs on something unknown, all lanes
+are taken to stay active, and a loop to end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amdc.code_object import CodeObject, KernelInfo
+from amdc.cost.scalar_values import COMPUTE, READS_SCC
+from amdc.sim.dispatch import initial_state
+from amdc.sim.isa.model import Instruction, Operand
+from amdc.sim.kernarg import LaunchShape, pack_arguments
+from amdc.sim.translate.blocks import Block, Explorer, branch_target, is_control
+
+KERNARG = 1 << 40  # the address at which the arguments are taken to lie
+VCC, EXEC, VCCZ, EXECZ, SCC = 106, 126, 251, 252, 253
+MOST_BLOCKS = 100_000  # executions after which a wave is taken not to end
+SCALAR = ("SOP1", "SOP2", "SOPK", "SOPC")
+ALL_LANES = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """`blocks`: executions of one wave by the block's address. `known`: no loop's end hung on something unknown."""
+
+    blocks: dict[int, int]
+    known: bool
+
+
+class Tracer:
+    """Follows the waves of one kernel; its code is decoded once."""
+
+    def __init__(self, code: CodeObject, name: str) -> None:
+        self.kernel: KernelInfo = code.kernels[name]
+        self.blocks = Explorer(code, self.kernel).explore().blocks
+        self._relevant = {address: [i for i in block.instructions if _is_relevant(i)] for address, block in self.blocks.items()}
+
+    def count(self, arguments: Sequence[Any], shape: LaunchShape) -> Counts:
+        """The blocks that the first wave of the work-group in the middle of the grid runs. Raises `UsageError` where the
+        arguments do not fit the kernel."""
+        wave = _Wave(self.kernel, pack_arguments(self.kernel, arguments, shape), shape)
+        found: Counter[int] = Counter()
+        address, steps = self.kernel.entry, 0
+        while address in self.blocks and steps < MOST_BLOCKS:
+            found[address] += 1
+            steps += 1
+            for instruction in self._relevant[address]:
+                wave.step(instruction)
+            address = wave.following(self.blocks[address])
+        return Counts(dict(found), wave.known and steps < MOST_BLOCKS)
+
+
+def _is_relevant(instruction: Instruction) -> bool:
+    return instruction.op.format in (*SCALAR, "SMEM") or any(dst.kind != "vgpr" for dst in instruction.dst)
+
+
+class _Wave:
+    """Scalar registers by their encoded number; what is not in `registers` is unknown."""
+
+    def __init__(self, kernel: KernelInfo, arguments: bytes, shape: LaunchShape) -> None:
+        start = initial_state(kernel, shape, 0, {"kernarg_segment_ptr": KERNARG} | dict.fromkeys(_POINTERS, 0))
+        self.arguments = arguments
+        self.registers = {number: start.sgprs[number] for number in range(start.sgpr_count)}
+        self.registers |= {number: size // 2 for number, size in zip(start.group_id, shape.grid, strict=True) if number >= 0}
+        self.registers |= {EXEC: ALL_LANES & 0xFFFFFFFF, EXEC + 1: ALL_LANES >> 32}
+        self.scc: int | None = None
+        self.lanes_known = True  # of EXEC: else all lanes are an assumption
+        self.known = True
+
+    def step(self, instruction: Instruction) -> None:
+        """Follow one instruction: what it writes becomes known or unknown."""
+        op = instruction.op
+        if op.format == "SMEM":
+            self._load(instruction)
+        elif "_saveexec_" in op.name:
+            self._save_exec(instruction)
+        elif op.name in COMPUTE:
+            self._compute(instruction)
+        else:
+            self._forget(instruction)
+
+    def following(self, block: Block) -> int:
+        """The address of the block that comes after `block`."""
+        last = block.instructions[-1]
+        word = is_control(last)
+        if word in ("end", "jump", "trap"):
+            return -1
+        if word != "branch":
+            return block.next
+        taken = self._holds(last.op.meaning.partition(" ")[2])
+        if taken is None:
+            self.known = self.known and branch_target(last) > last.address
+        return branch_target(last) if taken else block.next
+
+    def _holds(self, condition: str) -> bool | None:
+        """Whether a branch's condition holds; None where that is unknown."""
+        if not condition:
+            return True
+        if condition.startswith("exec"):
+            value = self._wide(EXEC) if self.lanes_known else None
+        else:
+            value = self.scc if condition.startswith("scc") else self._wide(VCC)
+        return None if value is None else (value != 0) == (condition in ("scc1", "vccnz", "execnz"))
+
+    def _wide(self, number: int) -> int | None:
+        low, high = self.registers.get(number), self.registers.get(number + 1)
+        return None if low is None or high is None else low | high << 32
+
+    def _value(self, operand: Operand) -> int | None:
+        if operand.kind in ("inline", "literal", "imm"):
+            return operand.value
+        if operand.index == SCC:
+            return self.scc
+        return self._wide(operand.index) if operand.count == 2 else self.registers.get(operand.index)
+
+    def _write(self, operand: Operand, value: int | None) -> None:
+        """An unknown mask of lanes that reaches EXEC is taken for all lanes."""
+        if operand.index == EXEC:
+            self.lanes_known = value is not None
+            value = ALL_LANES if value is None else value
+        for part in range(operand.count):
+            if value is None:
+                self.registers.pop(operand.index + part, None)
+            else:
+                self.registers[operand.index + part] = value >> 32 * part & 0xFFFFFFFF
+
+    def _compute(self, instruction: Instruction) -> None:
+        op, sources = instruction.op, [self._value(operand) for operand in instruction.src]
+        if op.accumulates:
+            sources.insert(0, self._value(instruction.dst[0]))
+        known = None not in sources and not (op.name in READS_SCC and self.scc is None)
+        result, scc = None, None
+        if known:
+            bits = 64 if op.name.endswith("64") else 32
+            first, second = (*(int(value or 0) & (1 << bits) - 1 for value in sources), 0)[:2]
+            result, scc = COMPUTE[op.name](first, second, self.scc or 0)
+        if instruction.dst:
+            self._write(instruction.dst[0], result)
+        if "scc" in op.writes:
+            self.scc = scc
+
+    def _save_exec(self, instruction: Instruction) -> None:
+        source, exec_mask = self._value(instruction.src[0]), self._wide(EXEC)
+        name = instruction.op.name.replace("_saveexec", "")
+        result = None if source is None or exec_mask is None else COMPUTE[name](source, exec_mask, 0)[0]
+        self._write(instruction.dst[0], exec_mask)
+        self._write(Operand("special", EXEC, 2), result)
+        self.scc = None if result is None else int(result != 0)
+
+    def _load(self, instruction: Instruction) -> None:
+        """A scalar load gives what lies among the arguments."""
+        if not instruction.dst or len(instruction.src) < 2:
+            return self._forget(instruction)
+        base, offset, target = self._wide(instruction.src[-2].index), self._value(instruction.src[-1]), instruction.dst[0]
+        start = None if base is None or offset is None else base + offset - KERNARG
+        if start is None or not 0 <= start <= len(self.arguments) - 4 * target.count or "buffer" in instruction.op.name:
+            return self._forget(instruction)
+        for part in range(target.count):
+            word = self.arguments[start + 4 * part : start + 4 * part + 4]
+            self.registers[target.index + part] = int.from_bytes(word, "little")
+
+    def _forget(self, instruction: Instruction) -> None:
+        for operand in instruction.dst:
+            if operand.kind != "vgpr":
+                self._write(operand, None)
+        if "scc" in instruction.op.writes:
+            self.scc = None
+        if "exec" in instruction.op.writes:
+            self._write(Operand("special", EXEC, 2), None)
+
+
+_POINTERS = ("dispatch_ptr", "queue_ptr", "scratch")

@@ -1,0 +1,110 @@
+"""Facts of a compiled SGEMM, its trip counts from the launch's arguments, and what is predicted of it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import amdc.sim
+from amdc.code_object import CodeObject
+from amdc.codegen.kernel_source import KernelSource
+from amdc.codegen.toolchain import find_toolchain
+from amdc.cost import Counts, KernelFacts, Mix, Shape, Tracer, estimate, predict
+from amdc.sim.kernarg import LaunchShape
+from amdc.target import target
+
+GFX803 = target("gfx803")
+SUMS = """
+extern "C" __attribute__((global)) void kernel(const float *x, float *y, unsigned rows, unsigned n) {
+    unsigned lane = __builtin_amdgcn_workitem_id_x();
+    float sum = 0;
+    for (unsigned r = 0; r < rows; ++r) {
+        float part = 0;
+#pragma clang loop unroll(disable)
+        for (unsigned i = 0; i < n; ++i) part += x[i * 64 + lane] * x[r];
+        sum += part * part;
+    }
+    y[lane] = sum;
+}
+"""
+
+
+@cache
+def _code() -> bytes:
+    return find_toolchain().compile_one(KernelSource("kernel", SUMS, block=(64, 1, 1)), "gfx803")
+
+
+def _counts(rows: int, n: int) -> Counts:
+    arguments = [np.uint64(0), np.uint64(0), np.uint32(rows), np.uint32(n)]
+    return Tracer(CodeObject.parse(_code(), "sums"), "kernel").count(arguments, LaunchShape((1, 1, 1), (64, 1, 1)))
+
+
+def test_trip_counts_are_those_of_the_simulator() -> None:
+    rows, n = 3, 17
+    gpu = amdc.sim.Device("gfx803", profile=True)
+    module = gpu.load(_code())
+    x, y = gpu.to_device(np.ones(n * 64, np.float32)), gpu.empty(64)
+    module.launch("kernel", (1, 1, 1), (64, 1, 1), [x, y, np.uint32(rows), np.uint32(n)])
+    counts = _counts(rows, n)
+    assert counts.known
+    assert counts.blocks == {address: count for address, count in module.block_counts["kernel"].items() if count}
+
+
+def test_loops_of_compiled_code() -> None:
+    facts = KernelFacts.read(CodeObject.parse(_code(), "sums"), "kernel", 64)
+    assert [loop.parent for loop in facts.loops] == [-1, 0]
+    assert facts.bodies[1].load_bytes == 64 * 4
+    assert facts.bodies[1].valu >= 4
+    assert facts.bodies[1].alone > 350  # each iteration waits for its own load
+    assert facts.shape == Shape(1, 40, 10)
+
+
+def test_total_follows_the_trip_counts() -> None:
+    facts = KernelFacts.read(CodeObject.parse(_code(), "sums"), "kernel")
+    once, more = facts.total((3, 3 * 16)), facts.total((3, 3 * 17))
+    assert more.load_bytes - once.load_bytes == 3 * facts.bodies[1].load_bytes
+    along = facts.along(_counts(3, 17).blocks)
+    assert along.load_bytes == pytest.approx(more.load_bytes)
+    assert predict(facts, (3, 3 * 17), 1, 0, GFX803).bound == "latency" or predict(facts, (3, 51), 1, 0, GFX803).us > 26
+
+
+def test_unknown_loop_ends_are_said() -> None:
+    text = SUMS.replace("i < n", "i < ((const unsigned *)x)[lane]")
+    data = find_toolchain().compile_one(KernelSource("kernel", text, block=(64, 1, 1)), "gfx803")
+    arguments = [np.uint64(0), np.uint64(0), np.uint32(2), np.uint32(2)]
+    assert not Tracer(CodeObject.parse(data, "sums"), "kernel").count(arguments, LaunchShape((1, 1, 1), (64, 1, 1))).known
+
+
+SHAPE = Shape(4, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("wave", "nbytes", "bound"),
+    [
+        (Mix(valu=1e6, alone=1e6), 0, "VALU"),
+        (Mix(lds=1e6, alone=1e6), 0, "LDS"),
+        (Mix(vmem=1e6, alone=1e6), 0, "VMEM"),
+        (Mix(alone=1e6), 0, "latency"),
+        (Mix(load_bytes=1e9), 0, "L2"),
+        (Mix(), 1e9, "DRAM"),
+        (Mix(valu=1), 4, "launch"),
+    ],
+)
+def test_bounds(wave: Mix, nbytes: float, bound: str) -> None:
+    assert estimate(wave, SHAPE, 36 * 2, nbytes, GFX803).bound == bound
+
+
+def test_a_peak_kernel_reaches_the_peak() -> None:
+    """64 lanes x 2 operations in 4 clocks on each of the chip's SIMDs is fp32_tflops."""
+    result = estimate(Mix(valu=4e6, alone=4e6), SHAPE, 36 * 2, 0, GFX803)
+    flops = 36 * 2 * 4 * 1e6 * 64 * 2
+    assert flops / (result.us - GFX803.launch_us) / 1e6 == pytest.approx(GFX803.card().fp32_tflops)
+
+
+def test_a_tail_costs_a_round() -> None:
+    """One work-group more than the chip holds at once is a round of its own."""
+    wave = Mix(valu=1e5, alone=1e5)
+    full, more = (estimate(wave, SHAPE, groups, 0, GFX803).us - GFX803.launch_us for groups in (72, 73))
+    assert more == pytest.approx(full * 1.5)
