@@ -129,7 +129,9 @@ def print_model(row: dict[str, Any], top: int) -> None:
         limits[key] += launch.limit_us
     for key, us in together.most_common(top):
         kernel, grid, bound = key
-        print(f"  {us:9.1f} us  {times[key]:3} x  limit {limits[key] / us:6.1%}  {bound:7}  {'x'.join(map(str, grid)):12} {kernel}")
+        print(
+            f"  {us:9.1f} us  {times[key]:3} x  limit {limits[key] / us:6.1%}  {bound:7}  {'x'.join(map(str, grid)):12} {kernel}"
+        )
 
 
 def recorded(row: dict[str, Any], top: int) -> dict[str, Any]:

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 from torch.fx import Node
 
-from amdc.ir.graph import Graph, source
+from amdc.ir.arrays import to_numpy
+from amdc.ir.graph import Graph, constant, source
 from amdc.ir.printer import value_text
 from amdc.pass_manager import Pass, PassContext, PassResult
+
+INSPECTED_BYTES = 4096  # of a constant that is compared by its content: index ranges, biases, scales of norms
 
 
 @dataclass(frozen=True)
 class CommonSubexpressions(Pass):
-    """Let the first of several equal nodes (same operator, same arguments) stand for the others.
+    """Let the first of several equal nodes (same operator and arguments, small constants of the same content) stand for the others.
 
-    before: a = relu(x); b = relu(x); return a + b
-    after:  a = relu(x); return a + a
+    before: a = relu(x + c); b = relu(x + d); return a + b, where c and d hold the same
+    after:  a = relu(x + c); return a + a
     """
 
     def run(self, graph: Graph, context: PassContext) -> PassResult:
@@ -25,9 +28,7 @@ class CommonSubexpressions(Pass):
         for node in list(graph.graph.nodes):
             if node.op not in ("call_function", "get_attr"):
                 continue
-            first = seen.setdefault(
-                f"{node.op} {node.target} {value_text(node.args)} {value_text(tuple(node.kwargs.items()))}", node
-            )
+            first = seen.setdefault(_key(graph, node), node)
             if first is not node:
                 first.meta["source"] = source(first, node)
                 first.meta["value"] = first.meta.get("value") or node.meta.get("value")
@@ -35,3 +36,12 @@ class CommonSubexpressions(Pass):
                 graph.graph.erase_node(node)
                 merged += 1
         return PassResult(merged > 0, (f"merged {merged} nodes",) if merged else ())
+
+
+def _key(graph: Graph, node: Node) -> str:
+    """What equal nodes have in common."""
+    if node.op == "get_attr":
+        held = constant(graph, node)
+        if held.numel() * held.element_size() <= INSPECTED_BYTES:
+            return f"{held.dtype} {tuple(held.shape)} {to_numpy(held).tobytes().hex()}"
+    return f"{node.op} {node.target} {value_text(node.args)} {value_text(tuple(node.kwargs.items()))}"

@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 
 from amdc.ir.graph import Graph, add_call, add_constant, constant, dtype, shape
-from amdc.passes.constants import Number, is_constant, tensor_of
+from amdc.passes.constants import Number, elements, is_constant, tensor_of
 
 aten = torch.ops.aten
 MAX_INSPECTED = 1 << 16  # elements of a constant that are looked at to see whether all are 0 or 1
@@ -28,12 +28,16 @@ def _filled_with(graph: Graph, value: Any, number: float) -> bool:
 
 
 def drop_neutral_operand(graph: Graph, node: Node) -> Node | None:
-    """x + 0, x - 0, x * 1, x / 1, x ** 1 -> x"""
+    """x + 0, x - 0, x * 1, x / 1, x ** 1 -> x, or a view of it where the constant adds axes of extent 1"""
     neutral = 0.0 if node.target in (aten.add.Tensor, aten.add.Scalar, aten.sub.Tensor, aten.sub.Scalar) else 1.0
     first, second = node.args[0], node.args[1]
-    if isinstance(first, Node) and _same_type(node, first) and _filled_with(graph, second, neutral):
+    if not isinstance(first, Node) or dtype(node) != dtype(first) or elements(node) != elements(first):
+        return None
+    if not _filled_with(graph, second, neutral):
+        return None
+    if shape(node) == shape(first):
         return first
-    return None
+    return add_call(graph, node, aten.view.default, (first, list(shape(node)))) if first.meta["val"].is_contiguous() else None
 
 
 def constant_second(graph: Graph, node: Node) -> Node | None:

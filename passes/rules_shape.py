@@ -9,6 +9,7 @@ from torch.fx import Node
 
 from amdc.ir.graph import Graph, add_call, add_constant, constant, dtype, is_op, shape
 from amdc.ir.pointwise import is_pointwise
+from amdc.passes.constants import elements
 
 aten = torch.ops.aten
 MAX_INSPECTED = 1 << 16  # elements of a constant that are compared
@@ -44,6 +45,13 @@ def view_of_view(graph: Graph, node: Node) -> Node | None:
 
 def spelled_view(graph: Graph, node: Node) -> Node | None:
     """squeeze and unsqueeze -> view"""
+    return add_call(graph, node, aten.view.default, (_data(node), list(shape(node))))
+
+
+def select_the_only(graph: Graph, node: Node) -> Node | None:
+    """select along an axis of extent 1 -> view"""
+    if elements(node) != elements(_data(node)) or not _is_dense(_data(node)):
+        return None
     return add_call(graph, node, aten.view.default, (_data(node), list(shape(node))))
 
 
@@ -161,6 +169,7 @@ SHAPE_RULES: dict[Any, tuple[Any, ...]] = {
     aten.view.default: (drop_same_shape, view_of_view),
     aten.expand.default: (drop_same_shape,),
     aten.slice.Tensor: (drop_same_shape,),
+    aten.select.int: (select_the_only,),
     aten.constant_pad_nd.default: (drop_empty_padding,),
     aten.squeeze.dims: (spelled_view,),
     aten.squeeze.dim: (spelled_view,),

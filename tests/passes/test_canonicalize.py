@@ -35,6 +35,7 @@ def keep(x: torch.Tensor) -> torch.Tensor:
 Case = tuple[str, Callable[[torch.Tensor], Any], Callable[[torch.Tensor], Any], torch.Tensor]
 CANONICAL: list[Case] = [
     ("add of zero", lambda x: keep(x) + 0.0, keep, ROWS),
+    ("add of zeros of rank 3", lambda x: keep(x) + torch.zeros(1, 1, 1), lambda x: keep(x).view(1, 3, 5), ROWS),
     ("subtraction of zero", lambda x: keep(x) - 0.0, keep, ROWS),
     ("product with one", lambda x: keep(x) * ONE, keep, ROWS),
     ("quotient by one", lambda x: keep(x) / 1.0, keep, ROWS),
@@ -55,6 +56,7 @@ CANONICAL: list[Case] = [
     ("unsqueeze", lambda x: keep(x).unsqueeze(1), lambda x: keep(x).view(3, 1, 5), ROWS),
     ("two permutes", lambda x: keep(x).permute(0, 2, 3, 1).permute(0, 3, 1, 2), keep, IMAGE),
     ("permute of ones", lambda x: x.view(3, 1, 5).permute(1, 0, 2).exp(), lambda x: x.view(1, 3, 5).exp(), ROWS),
+    ("select of the only", lambda x: keep(x).view(3, 1, 5)[:, 0], keep, ROWS),
     ("full slice", lambda x: keep(x)[:, 0:5], keep, ROWS),
     ("empty padding", lambda x: aten.constant_pad_nd.default(keep(x), [0, 0], 1.0), keep, ROWS),
     ("single cat", lambda x: torch.cat([keep(x)]), keep, ROWS),

@@ -45,6 +45,13 @@ def test_common_subexpressions() -> None:
     assert_becomes(lambda x: x.relu() + x.relu(), after, [CommonSubexpressions()], ROWS)
 
 
+def test_small_constants_of_one_content_are_one() -> None:
+    copy, other = ROW.clone(), ROW + 1
+    assert_becomes(
+        lambda x: (x + ROW, x + copy, x + other), lambda x: (once := x + ROW, once, x + other), [CommonSubexpressions()], ROWS
+    )
+
+
 def test_other_arguments_are_no_common_subexpression() -> None:
     def function(x: torch.Tensor) -> torch.Tensor:
         return x.sum(0) + x.sum(1)[:1] + torch.sum(x, 1)[1:2]
