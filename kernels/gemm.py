@@ -5,20 +5,22 @@ from __future__ import annotations
 from amdc.kernels.template import KernelTemplate, Parameter
 from amdc.kernels.types import COMPUTED_IN_FLOAT, element_type
 
-VECTORS, ROWS, COLUMNS = 0, 1, 2  # a panel's layout, see kernels/hip/gemm_panels.h
+VECTORS, ROWS, COLUMNS, DEEP = 0, 1, 2, 3  # a panel's layout, see kernels/hip/gemm_panels.h
 
 GEMV_ROWS = (1, 2, 4, 8, 16)
 
+SIDES = (8, 16, 24, 32, 48, 64, 96, 128)
+THREAD_SIDES = (1, 2, 3, 4, 6, 8)
+
 TILE_PARAMETERS = (
-    Parameter("TILE_M", "rows of C of a work-group", values=(16, 32, 64, 128)),
-    Parameter("TILE_N", "columns of C of a work-group", values=(32, 64, 128)),
-    Parameter("TILE_K", "values of k a stage", values=(8, 16, 32)),
-    Parameter("THREAD_M", "rows of C of a lane", values=(2, 4, 8)),
-    Parameter("THREAD_N", "columns of C of a lane", values=(4, 8)),
+    Parameter("TILE_M", "rows of C of a work-group", values=SIDES),
+    Parameter("TILE_N", "columns of C of a work-group", values=SIDES),
+    Parameter("TILE_K", "values of k a stage", values=(8, 16, 32, 64)),
+    Parameter("THREAD_M", "rows of C of a lane", values=THREAD_SIDES),
+    Parameter("THREAD_N", "columns of C of a lane", values=THREAD_SIDES),
 )
-LAYOUT_A = Parameter(
-    "LAYOUT_A", "how A lies in memory: 0 columns contiguous and aligned, 1 contiguous, 2 strided", values=(0, 1, 2)
-)
+LAYOUTS = "0 columns contiguous and aligned, 1 contiguous, 2 strided, 3 k contiguous and aligned"
+LAYOUT_A = Parameter("LAYOUT_A", f"how the weights lie in memory: {LAYOUTS}", values=(0, 1, 2, 3))
 VECTOR_C = Parameter("VECTOR_C", "1: groups of 4 columns are stored at once (N a multiple of 4)", values=(0, 1))
 BIAS = Parameter("BIAS", "1: a bias is added", values=(0, 1))
 SUMS = ("float", "double", "int", "long", "amdc_u32", "amdc_u64")
@@ -30,8 +32,9 @@ GEMM = KernelTemplate(
     computes="C[z,m,n] = sum over k of A[z,m,k] * B[z,k,n], with bias, prologue and epilogue",
     parameters=(
         *TILE_PARAMETERS,
-        LAYOUT_A,
-        Parameter("LAYOUT_B", "how B lies in memory", values=(0, 1, 2)),
+        Parameter("LOCAL_SPLIT", "sets of lanes that share the k of a stage", values=(1, 2, 4, 8), default=1),
+        Parameter("LAYOUT_A", f"how A lies in memory: {LAYOUTS}", values=(0, 1, 2, 3)),
+        Parameter("LAYOUT_B", f"how B lies in memory: {LAYOUTS}", values=(0, 1, 2, 3)),
         VECTOR_C,
         BIAS,
         element_type("TYPE_A", "A", COMPUTED_IN_FLOAT),

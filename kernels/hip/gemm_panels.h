@@ -1,18 +1,22 @@
 // gemm_panels.h: how a TILE_K-row slice ("panel") of A or B comes from memory into registers and from there into LDS.
 //
-// A panel holds TILE columns (rows m of A, columns n of B) for TILE_K values of k. In LDS it lies k-major, so that a lane's part of one k
-// is read by ds_read_b128. `load(k, shift)` fetches the slice that starts at k,
-// `shift` bytes further; `store(lds)` writes what was fetched. Three layouts:
+// A panel holds TILE columns (rows m of A, columns n of B) for TILE_K values of k. In LDS it lies k-major, column c of k at `at(k) + c`, so
+// that a lane's part of one k is read by ds_read_b128. `load(k, shift)` fetches the slice that starts at k,
+// `shift` bytes further; `store(lds)` writes what was fetched. Four layouts:
 //   PANEL_VECTORS  columns contiguous in memory, multiples of 4 aligned to 16 bytes (fp32) or 4 (narrower): dwordx4
 //   PANEL_ROWS     columns contiguous, any size: dword
 //   PANEL_COLUMNS  k contiguous (or any stride): dword, transposed on the way into LDS
+//   PANEL_DEEP     k contiguous, K and the column stride multiples of 4, aligned like PANEL_VECTORS: dwordx4, transposed likewise
 // T is the element type (amdc_types.h); narrow ones are kept as loaded, and become fp32 on the way into LDS.
 // Bounds: reads behind the resource's end give 0, so a k-major matrix whose resource ends with it needs no test for k >= K. PANEL_COLUMNS
-// tests k, because there the next column follows. Columns beyond the matrix may read the next row: they are never written to C.
+// and PANEL_DEEP test k, because there the next column follows. Columns beyond the matrix may read the next row: they are never written to C.
 // Offsets go into the lane's offset and never into MUBUF's soffset, because LLVM documents that one as excluded from the bounds check.
+// Banks: 32 lanes a clock. PANEL_COLUMNS pads each k by 4 floats (free of conflicts for TILE_K 8, pairs for 16), PANEL_DEEP each four k by
+// 128 / TILE_K: 32 lanes are TILE_K / 4 groups of k by 128 / TILE_K columns, and fall on 32 banks. Both keep rows 16-byte aligned.
 #define PANEL_VECTORS 0
 #define PANEL_ROWS 1
 #define PANEL_COLUMNS 2
+#define PANEL_DEEP 3
 #define MEMBER __attribute__((device, always_inline))
 #define INLINE __attribute__((always_inline)) // of a lambda in a kernel
 #define BEHIND 0x80000000u // an offset in bytes behind every buffer
@@ -25,95 +29,163 @@ struct Unchanged { // the prologue of a panel that has none
     MEMBER float operator()(float value, unsigned) const { return value; }
 };
 
+// How the lanes share WIDTH * ROWS items, WIDTH of them a row: pass p of a lane is item p * AMDC_BLOCK + thread. Its column repeats every
+// `period` passes, `step` rows further, so that a lane keeps a few offsets and not one a pass. Where the last pass has too few items, the
+// lanes without one read behind the buffer and write behind the panel: a branch there makes clang 19 spill (128x96x16: 200 bytes a lane).
+template <unsigned WIDTH, unsigned ROWS> struct Spread {
+    static constexpr unsigned divisor(unsigned a, unsigned b) { return b ? divisor(b, a % b) : a; }
+    static constexpr unsigned count = WIDTH * ROWS, passes = (count + AMDC_BLOCK - 1) / AMDC_BLOCK, partial = count % AMDC_BLOCK != 0;
+    static constexpr unsigned period = WIDTH / divisor(WIDTH, AMDC_BLOCK), step = period * AMDC_BLOCK / WIDTH;
+    static constexpr unsigned covered = passes * AMDC_BLOCK; // items, with those that do not exist
+
+    MEMBER static unsigned column(unsigned p) { return (p % period * AMDC_BLOCK + amdc_thread()) % WIDTH; }
+    MEMBER static unsigned row(unsigned p) { return (p % period * AMDC_BLOCK + amdc_thread()) / WIDTH + below(p); }
+    // The rows that pass p lies below pass p % period.
+    static constexpr unsigned below(unsigned p) { return p / period * step; }
+    // Where pass p starts from, of `offset`, and whether that is the pass itself.
+    static constexpr unsigned starts = (passes < period ? passes : period) + (partial && passes > period);
+    static constexpr bool own(unsigned p) { return partial && p + 1 == passes; }
+    static constexpr unsigned start(unsigned p) { return own(p) ? starts - 1 : p % period; }
+    static constexpr unsigned rest(unsigned p) { return own(p) ? 0 : below(p); }
+
+    // offset[start(p)] = place(row, column) for all p.
+    template <class Place> MEMBER static void fill(unsigned (&offset)[starts], Place place) {
+#pragma unroll
+        for (unsigned p = 0; p < passes; ++p)
+            if (p < period || own(p)) offset[start(p)] = p * AMDC_BLOCK + amdc_thread() < count ? place(row(p), column(p)) : BEHIND;
+    }
+};
+
 template <int TILE, int LAYOUT, class T> struct Panel;
 
 template <int TILE, class T> struct Panel<TILE, PANEL_VECTORS, T> {
-    static constexpr unsigned lanes = TILE / 4, rows = AMDC_BLOCK / lanes, passes = TILE_K / rows, stride = TILE;
-    static_assert(rows * passes == TILE_K && lanes * rows == AMDC_BLOCK, "a pass fills whole rows");
-    static constexpr unsigned size = amdc_size<T>;
+    typedef Spread<TILE / 4, TILE_K> Items;
+    static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = 4 * Items::covered;
+    static constexpr unsigned at(unsigned k) { return k * TILE; }
     amdc_four<T> data[passes];
     amdc_buffer buffer;
-    unsigned offset, k_bytes, row;
+    unsigned offset[Items::starts], k_bytes;
 
     // `first`: the panel's first column; strides in elements.
     MEMBER void start(amdc_buffer from, unsigned first, unsigned k_stride, unsigned, unsigned) {
         buffer = from;
-        row = amdc_thread() / lanes;
         k_bytes = size * k_stride;
-        offset = row * k_bytes + size * (first + amdc_thread() % lanes * 4);
+        Items::fill(offset, [&](unsigned row, unsigned column) INLINE { return row * k_bytes + size * (first + 4 * column); });
     }
     MEMBER void load(unsigned k, unsigned shift = 0) {
 #pragma unroll
-        for (unsigned p = 0; p < passes; ++p) data[p].load(buffer, offset + ((k + p * rows) * k_bytes + shift));
+        for (unsigned p = 0; p < passes; ++p)
+            data[p].load(buffer, offset[Items::start(p)] + ((k + Items::rest(p)) * k_bytes + shift));
     }
     template <class Prologue> MEMBER void store(float *lds, unsigned k, unsigned limit, Prologue prologue) {
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p) {
             amdc_f4 values = {data[p].get(0), data[p].get(1), data[p].get(2), data[p].get(3)};
+            unsigned at = k + Items::row(p);
             if (!Prologue::identity)
-                for (int i = 0; i < 4; ++i) values[i] = k + p * rows + row < limit ? prologue(values[i], k + p * rows + row) : 0.0f;
+                for (int i = 0; i < 4; ++i) values[i] = at < limit ? prologue(values[i], at) : 0.0f;
             lds_write4(lds + 4 * (p * AMDC_BLOCK + amdc_thread()), values);
         }
     }
 };
 
 template <int TILE, class T> struct Panel<TILE, PANEL_ROWS, T> {
-    static constexpr unsigned rows = AMDC_BLOCK / TILE, passes = TILE_K / rows, stride = TILE;
-    static_assert(rows * passes == TILE_K && rows * TILE == AMDC_BLOCK, "a pass fills whole rows");
-    static constexpr unsigned size = amdc_size<T>;
+    typedef Spread<TILE, TILE_K> Items;
+    static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = Items::covered;
+    static constexpr unsigned at(unsigned k) { return k * TILE; }
     typename amdc_type<T>::bits data[passes];
     amdc_buffer buffer;
-    unsigned offset, k_bytes, row;
+    unsigned offset[Items::starts], k_bytes;
 
     MEMBER void start(amdc_buffer from, unsigned first, unsigned k_stride, unsigned, unsigned) {
         buffer = from;
-        row = amdc_thread() / TILE;
         k_bytes = size * k_stride;
-        offset = row * k_bytes + size * (first + amdc_thread() % TILE);
+        Items::fill(offset, [&](unsigned row, unsigned column) INLINE { return row * k_bytes + size * (first + column); });
     }
     MEMBER void load(unsigned k, unsigned shift = 0) {
 #pragma unroll
-        for (unsigned p = 0; p < passes; ++p) data[p] = amdc_bits<size>::load(buffer, offset + ((k + p * rows) * k_bytes + shift));
+        for (unsigned p = 0; p < passes; ++p)
+            data[p] = amdc_bits<size>::load(buffer, offset[Items::start(p)] + ((k + Items::rest(p)) * k_bytes + shift));
     }
     template <class Prologue> MEMBER void store(float *lds, unsigned k, unsigned limit, Prologue prologue) {
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p) {
             float value = amdc_type<T>::decode(data[p]);
-            if (!Prologue::identity) value = k + p * rows + row < limit ? prologue(value, k + p * rows + row) : 0.0f;
+            unsigned at = k + Items::row(p);
+            if (!Prologue::identity) value = at < limit ? prologue(value, at) : 0.0f;
             lds[p * AMDC_BLOCK + amdc_thread()] = value;
         }
     }
 };
 
 template <int TILE, class T> struct Panel<TILE, PANEL_COLUMNS, T> {
-    // 4 floats of padding a row: the writes of one wave, TILE_K apart in k, then fall on different banks, and rows stay 16-byte aligned.
-    static constexpr unsigned columns = AMDC_BLOCK / TILE_K, passes = TILE / columns, stride = TILE + 4;
-    static_assert(columns * passes == TILE && columns * TILE_K == AMDC_BLOCK, "a pass fills whole columns");
-    static constexpr unsigned size = amdc_size<T>;
+    typedef Spread<TILE_K, TILE> Items; // a row of items is a column of the panel
+    static_assert(Items::period == 1, "a lane keeps its k");
+    static constexpr unsigned passes = Items::passes, size = amdc_size<T>, stride = Items::covered / TILE_K + 4, floats = stride * TILE_K;
+    static constexpr unsigned at(unsigned k) { return k * stride; }
     typename amdc_type<T>::bits data[passes];
     amdc_buffer buffer;
-    unsigned offset, k_bytes, column_bytes, row, limit;
+    unsigned offset[Items::starts], k_bytes, column_bytes, row, limit;
 
     // `count`: k values there are.
     MEMBER void start(amdc_buffer from, unsigned first, unsigned k_stride, unsigned column_stride, unsigned count) {
         buffer = from;
-        row = amdc_thread() % TILE_K;
+        row = Items::column(0);
         k_bytes = size * k_stride;
         column_bytes = size * column_stride;
         limit = count;
-        offset = row * k_bytes + (first + amdc_thread() / TILE_K) * column_bytes;
+        Items::fill(offset, [&](unsigned column, unsigned k) INLINE { return k * k_bytes + (first + column) * column_bytes; });
     }
     MEMBER void load(unsigned k, unsigned shift = 0) {
-        unsigned at = k + row < limit ? offset + (k * k_bytes + shift) : BEHIND;
 #pragma unroll
-        for (unsigned p = 0; p < passes; ++p) data[p] = amdc_bits<size>::load(buffer, at + p * columns * column_bytes);
+        for (unsigned p = 0; p < passes; ++p) {
+            unsigned first = k + row < limit ? offset[Items::start(p)] + (k * k_bytes + shift) : BEHIND;
+            data[p] = amdc_bits<size>::load(buffer, first + Items::rest(p) * column_bytes);
+        }
     }
     template <class Prologue> MEMBER void store(float *lds, unsigned k, unsigned, Prologue prologue) {
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p) {
             float value = amdc_type<T>::decode(data[p]);
             if (!Prologue::identity) value = k + row < limit ? prologue(value, k + row) : 0.0f;
-            lds[row * stride + amdc_thread() / TILE_K + p * columns] = value;
+            lds[at(row) + Items::row(0) + Items::below(p)] = value;
         }
+    }
+};
+
+template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
+    typedef Spread<TILE_K / 4, TILE> Items; // four k of a column each
+    static_assert(Items::period == 1, "a lane keeps its k");
+    static constexpr unsigned gap = TILE_K > 32 ? 4 : 128 / TILE_K, stride = Items::covered / (TILE_K / 4);
+    static_assert(stride % 8 == 0, "four rows fill whole turns of the banks");
+    static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = stride * TILE_K + gap * (TILE_K / 4);
+    static constexpr unsigned at(unsigned k) { return k * stride + k / 4 * gap; }
+    amdc_four<T> data[passes];
+    amdc_buffer buffer;
+    unsigned offset[Items::starts], column_bytes, row, limit;
+
+    MEMBER void start(amdc_buffer from, unsigned first, unsigned, unsigned column_stride, unsigned count) {
+        buffer = from;
+        row = 4 * Items::column(0);
+        column_bytes = size * column_stride;
+        limit = count;
+        Items::fill(offset, [&](unsigned column, unsigned k) INLINE { return size * 4 * k + (first + column) * column_bytes; });
+    }
+    MEMBER void load(unsigned k, unsigned shift = 0) {
+#pragma unroll
+        for (unsigned p = 0; p < passes; ++p) {
+            unsigned first = k + row < limit ? offset[Items::start(p)] + (k * size + shift) : BEHIND;
+            data[p].load(buffer, first + Items::rest(p) * column_bytes);
+        }
+    }
+    template <class Prologue> MEMBER void store(float *lds, unsigned k, unsigned, Prologue prologue) {
+#pragma unroll
+        for (unsigned p = 0; p < passes; ++p)
+#pragma unroll
+            for (unsigned i = 0; i < 4; ++i) {
+                float value = data[p].get(i);
+                if (!Prologue::identity) value = k + row < limit ? prologue(value, k + row + i) : 0.0f;
+                lds[at(row) + i * stride + Items::row(0) + Items::below(p)] = value;
+            }
     }
 };

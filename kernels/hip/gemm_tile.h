@@ -1,28 +1,38 @@
 // gemm_tile.h: the multiply loop and the write-back that GEMM and implicit-GEMM convolution share.
 //
 // A work-group computes a TILE_M x TILE_N tile of C = A x B, TILE_K values of k at a time; a lane keeps THREAD_M x THREAD_N of it in
-// registers, in groups of 4 x 4 that lie LANES * 4 apart: then 16 lanes read 256 contiguous bytes of LDS, without bank conflicts.
+// registers, in groups of 4 x 4 that lie LANES * 4 apart: then 16 lanes read 256 contiguous bytes of LDS, without bank conflicts. A thread
+// tile whose side is no multiple of 4 has groups of 2 or 1. With LOCAL_SPLIT, that many sets of lanes hold the whole tile each and share a
+// stage's k; their sums are added through LDS at the end, in a fixed order (more waves for few tiles, at one launch).
 // LDS holds two stages: while one is multiplied, the next one's loads are under way; one barrier a stage. The fragments of k + 1 are read
 // from LDS while those of k are multiplied; sched_barrier keeps that order (without it clang 19 reads each fragment just before its use:
 // 84 instead of 112 VGPRs for 8 x 8 a lane, but every LDS and memory latency is exposed).
+#ifndef LOCAL_SPLIT
+#define LOCAL_SPLIT 1
+#endif
 #define LANES_M (TILE_M / THREAD_M)
 #define LANES_N (TILE_N / THREAD_N)
-#define GROUP_M (THREAD_M < 4 ? THREAD_M : 4)
-#define GROUP_N (THREAD_N < 4 ? THREAD_N : 4)
+#define LANES (LANES_M * LANES_N)
+#define GROUP(THREAD) (THREAD % 4 == 0 ? 4 : THREAD % 2 == 0 ? 2 : 1)
+#define GROUP_M GROUP(THREAD_M)
+#define GROUP_N GROUP(THREAD_N)
+#define PART_K (TILE_K / LOCAL_SPLIT) // values of k of a stage that one set of lanes multiplies
 #define NO_ROW 0x20000000u    // an element behind every tensor, also with ...
 #define NO_COLUMN 0x10000000u // ... this added: 4 * (both) stays below 2^32
-static_assert(LANES_M * LANES_N == AMDC_BLOCK, "each lane has one thread tile");
+static_assert(LANES * LOCAL_SPLIT == AMDC_BLOCK, "each lane has one thread tile");
+static_assert(LANES_M * THREAD_M == TILE_M && LANES_N * THREAD_N == TILE_N, "thread tiles fill the tile");
+static_assert(PART_K * LOCAL_SPLIT == TILE_K && (LOCAL_SPLIT == 1 || PART_K % 4 == 0), "panels' rows repeat every four k");
 
 template <int WIDTH> struct Group { typedef float type __attribute__((ext_vector_type(WIDTH))); };
 
 struct Fragment {
     float a[THREAD_M], b[THREAD_N];
 
-    template <int COUNT, int WIDTH, int LANES> MEMBER static void read(float *to, const float *from) {
+    template <int COUNT, int WIDTH, int APART> MEMBER static void read(float *to, const float *from) {
         typedef typename Group<WIDTH>::type group;
 #pragma unroll
         for (int g = 0; g < COUNT / WIDTH; ++g) {
-            group value = *(const group *)(from + g * WIDTH * LANES);
+            group value = *(const group *)(from + g * WIDTH * APART);
 #pragma unroll
             for (int i = 0; i < WIDTH; ++i) to[g * WIDTH + i] = value[i];
         }
@@ -37,8 +47,10 @@ struct Fragment {
 struct Tile {
     float c[THREAD_M][THREAD_N] = {};
 
-    MEMBER static unsigned lane_row() { return amdc_thread() / LANES_N * GROUP_M; }
-    MEMBER static unsigned lane_column() { return amdc_thread() % LANES_N * GROUP_N; }
+    MEMBER static unsigned lane() { return LOCAL_SPLIT == 1 ? amdc_thread() : amdc_thread() % LANES; }
+    MEMBER static unsigned part() { return LOCAL_SPLIT == 1 ? 0 : LANES % 64 ? amdc_thread() / LANES : 64 * amdc_wave() / LANES; }
+    MEMBER static unsigned lane_row() { return lane() / LANES_N * GROUP_M; }
+    MEMBER static unsigned lane_column() { return lane() % LANES_N * GROUP_N; }
     MEMBER static unsigned row(unsigned i) { return lane_row() + i / GROUP_M * GROUP_M * LANES_M + i % GROUP_M; }
     MEMBER static unsigned column(unsigned j) { return lane_column() + j / GROUP_N * GROUP_N * LANES_N + j % GROUP_N; }
 
@@ -48,25 +60,43 @@ struct Tile {
 #pragma unroll
             for (int j = 0; j < THREAD_N; ++j) c[i][j] += f.a[i] * f.b[j];
     }
-    // One stage: a and b point at this lane's first row and column of k = 0.
-    template <int STRIDE_A, int STRIDE_B> MEMBER void multiply(const float *a, const float *b) {
+    // One stage: a and b point at this lane's first row and column of its first k.
+    template <class A, class B> MEMBER void multiply(const float *a, const float *b) {
         Fragment f[2];
         f[0].read(a, b);
 #pragma unroll
-        for (int k = 0; k < TILE_K; ++k) {
-            if (k + 1 < TILE_K) f[(k + 1) & 1].read(a + (k + 1) * STRIDE_A, b + (k + 1) * STRIDE_B);
+        for (int k = 0; k < PART_K; ++k) {
+            if (k + 1 < PART_K) f[(k + 1) & 1].read(a + A::at(k + 1), b + B::at(k + 1));
             __builtin_amdgcn_sched_barrier(0);
             multiply(f[k & 1]);
             __builtin_amdgcn_sched_barrier(0);
         }
     }
+    // The sums of the first set of lanes become those of all: halves of the sets add the other halves', through `lds`.
+    MEMBER void join(float *lds) {
+#pragma unroll
+        for (unsigned half = LOCAL_SPLIT / 2; half; half /= 2) {
+            float *mine = lds + (part() % half * LANES + lane());
+            if (part() >= half && part() < 2 * half) each([&](float &value, unsigned at) INLINE { mine[at * half * LANES] = value; });
+            amdc_barrier();
+            if (part() < half) each([&](float &value, unsigned at) INLINE { value += mine[at * half * LANES]; });
+            amdc_barrier();
+        }
+    }
+    template <class Function> MEMBER void each(Function function) {
+#pragma unroll
+        for (int i = 0; i < THREAD_M; ++i)
+#pragma unroll
+            for (int j = 0; j < THREAD_N; ++j) function(c[i][j], i * THREAD_N + j);
+    }
 
     // Write back. `columns[j]` is the element of C that column j has in row 0, NO_COLUMN for one outside; `row_element(i)` is what row i
     // adds, NO_ROW for one outside; `row_place(i)` the same in memory, where C is not dense. `finish(value, i, j, element)` is the value
-    // to store, as T. With VECTORS, groups of 4 are stored as one.
+    // to store, as T. With VECTORS, groups of 4 are stored as one. With LOCAL_SPLIT, the first set of lanes stores.
     template <class T, bool VECTORS, class RowElement, class RowPlace, class Finish>
     MEMBER void store(amdc_buffer to, const unsigned (&columns)[THREAD_N], RowElement row_element, RowPlace row_place, Finish finish) {
         static_assert(THREAD_N % 4 == 0 || !VECTORS, "a group of 4 is within a lane");
+        if (part() != 0) return;
 #pragma unroll
         for (int i = 0; i < THREAD_M; ++i) {
             unsigned first = row_element(i), at = row_place(i);
@@ -85,9 +115,10 @@ struct Tile {
 // C += A x B over `stages` slices of k. `walk` gives the slices: load(a, b) fetches the one it stands at, store(a, b, lds_a, lds_b) puts what
 // was fetched into LDS, advance() moves on. The slice behind the last one is fetched too (bounds checked), and not used.
 template <class A, class B, class Walk> AMDC_DEVICE void multiply_all(Tile &tile, A &a, B &b, Walk &walk, unsigned stages) {
-    constexpr unsigned SIZE_A = TILE_K * A::stride, STAGE = SIZE_A + TILE_K * B::stride;
-    AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * STAGE];
-    const float *read_a = lds + Tile::lane_row(), *read_b = lds + SIZE_A + Tile::lane_column();
+    constexpr unsigned SIZE_A = A::floats, STAGE = SIZE_A + B::floats, JOIN = LOCAL_SPLIT / 2 * TILE_M * TILE_N;
+    AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * STAGE > JOIN ? 2 * STAGE : JOIN];
+    const float *read_a = lds + Tile::lane_row() + Tile::part() * A::at(PART_K);
+    const float *read_b = lds + SIZE_A + Tile::lane_column() + Tile::part() * B::at(PART_K);
     unsigned stage = 0;
     stages = __builtin_amdgcn_readfirstlane(stages); // a count in a VGPR would cost the loop VALU instructions
     walk.load(a, b);
@@ -96,9 +127,10 @@ template <class A, class B, class Walk> AMDC_DEVICE void multiply_all(Tile &tile
     do {
         walk.advance();
         walk.load(a, b);
-        tile.template multiply<A::stride, B::stride>(read_a + stage, read_b + stage);
+        tile.template multiply<A, B>(read_a + stage, read_b + stage);
         stage ^= STAGE;
         walk.store(a, b, lds + stage, lds + SIZE_A + stage);
         amdc_barrier();
     } while (--stages);
+    if (LOCAL_SPLIT > 1) tile.join(lds);
 }

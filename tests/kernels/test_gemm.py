@@ -20,6 +20,10 @@ def _operand(values: np.ndarray, layout: int) -> tuple[np.ndarray, int, int, int
     batch, columns, k = values.shape
     if layout == gemm.COLUMNS:
         return np.ascontiguousarray(values), k, 1, columns * k, columns * k
+    if layout == gemm.DEEP:  # k is a multiple of 4; four further values a column must never reach a result
+        wide = np.full((batch, columns, k + 4), np.nan, np.float32)
+        wide[:, :, :k] = values
+        return wide, k + 4, 1, columns * (k + 4), columns * (k + 4)
     width = -(-columns // 4) * 4 if layout == gemm.VECTORS else columns
     memory = np.full((batch, k, width), np.nan, np.float32)  # what lies between the rows must never reach a result
     memory[:, :, :columns] = values.transpose(0, 2, 1)
