@@ -19,7 +19,7 @@ setup(
     package_data={
         "amdc.kernels": ["**/*.hip", "**/*.h"],
         "amdc.sim": ["**/*.h", "**/*.c"],
-        "amdc.cli": ["templates/*.html"],
+        "amdc.cli": ["templates/*.html", "templates/*.js"],
         "amdc.onnx_backend": ["*.toml"],
         "amdc": ["py.typed"],
     },

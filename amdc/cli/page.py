@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from amdc.errors import UsageError
 
+PALETTE = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")  # Paul Tol's "bright", safe for colour-blind readers
+
 
 def write_page(path: Path, template: str, **values: Any) -> None:
     """Render a template into a file, which is whole or absent. Raises `UsageError` where it cannot be written."""

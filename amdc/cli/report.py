@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from amdc.cli import inspection
-from amdc.cli.page import write_page
+from amdc.cli.page import PALETTE, write_page
 from amdc.program import Program
 from amdc.target import Card, target
 
 PLAN_WIDTH, PLAN_HEIGHT = 960, 320
-PALETTE = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")  # Paul Tol's "bright", safe for colour-blind readers
 
 
 def memory_plan(program: Program) -> list[dict[str, Any]]:

@@ -12,10 +12,10 @@ import numpy as np
 from amdc.bundle import Bundle
 from amdc.errors import UsageError
 from amdc.inputs import inputs_for
-from amdc.profile.timing import LaunchTiming
 from amdc.program import Launch
 from amdc.runtime.session import Session
 from amdc.runtime.sim_device import SimDevice
+from amdc.sim.timing import LaunchTiming
 
 Progress = Callable[[int, int, str], None]  # launches done, of how many, what runs
 

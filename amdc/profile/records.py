@@ -13,21 +13,25 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the timing model says of a launch beyond its time. `kernel_us` is without the launch, `launch_us` the launch alone;
-    `busy` the share of the clocks during which each kind of unit works, averaged over the chip; `waves_per_simd` the waves in
-    flight that the resources allow and `limiter` the scarcest of them; hit rates from 0 to 1."""
+    """What the timing model says of a launch (`amdc.sim.timing.LaunchTiming` has the terms). `kernel_us` is without the launch,
+    `launch_us` the launch alone. `bound` is "launch" where that costs more than the kernel; `kernel_bound` is what bounds the
+    kernel itself. `simulated` of its work-groups were."""
 
     kernel_us: float
     launch_us: float
     clocks: float
     bound: str
+    kernel_bound: str
     busy: Mapping[str, float]
-    waves_per_simd: float
+    waves_per_simd: int
+    waves_in_flight: float
     limiter: str
     dram_bytes: float
     l2_bytes: float
     l1_hit_rate: float
     l2_hit_rate: float
+    lds_conflict_clocks: float
+    simulated: int
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,9 @@ class LaunchRecord:
 
 @dataclass(frozen=True)
 class KernelTotal:
-    """All launches of one kernel. Rates are over all of them; `bound` and `limiter` those under which most of its time goes, None
-    on a card. Registers and bytes are the code object's."""
+    """All launches of one kernel. Rates are over all of them; `bound` (of the kernel itself), `limiter` and `waves_in_flight` are
+    None on a card, and else those under which most of its time goes. Registers and bytes are the code object's, and so is
+    `waves_per_simd`, the occupancy that they allow."""
 
     kernel: str
     template: str
@@ -81,9 +86,10 @@ class KernelTotal:
     sgprs: int
     lds_bytes: int
     scratch_bytes: int
-    waves_per_simd: float
+    waves_per_simd: int
     bound: str | None = None
     limiter: str | None = None
+    waves_in_flight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,11 @@ class Profile:
     @property
     def predicted(self) -> bool:
         return self.device_kind == "sim"
+
+    @property
+    def has_source_lines(self) -> bool:
+        """Whether the hot lines are of source: the bundle keeps its kernels' sources."""
+        return any(line.text for hot in self.hot for line in hot.lines)
 
     def as_json(self) -> dict[str, Any]:
         """JSON-able; what is not known is absent."""

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from amdc.profile.collect import Sample
 from amdc.profile.records import KernelTotal, LaunchRecord, LayerTotal, Prediction, Totals
 from amdc.profile.roofline import floor_us
-from amdc.profile.timing import LaunchTiming
 from amdc.program import Kernel, Program
+from amdc.sim.timing import LaunchTiming
+from amdc.sim.timing.timer import bound
 from amdc.target import Card
 
 
@@ -53,13 +54,17 @@ def _prediction(timing: LaunchTiming) -> Prediction:
         launch_us=timing.launch_us,
         clocks=timing.clocks,
         bound=timing.bound,
-        busy=dict(timing.busy),
+        kernel_bound=bound(timing.busy, timing.microseconds, launch_us=0.0),
+        busy=timing.busy,
         waves_per_simd=timing.waves_per_simd,
+        waves_in_flight=timing.waves_in_flight,
         limiter=timing.limiter,
         dram_bytes=timing.dram_bytes,
         l2_bytes=timing.l2_bytes,
         l1_hit_rate=timing.l1_hit_rate,
         l2_hit_rate=timing.l2_hit_rate,
+        lds_conflict_clocks=timing.lds_conflict_clocks,
+        simulated=timing.simulated,
     )
 
 
@@ -98,9 +103,10 @@ def _kernel_total(rows: Sequence[LaunchRecord], kernel: Kernel, card: Card) -> K
         sgprs=kernel.sgprs,
         lds_bytes=kernel.lds_bytes,
         scratch_bytes=kernel.scratch_bytes,
-        waves_per_simd=max((p.waves_per_simd for p in known), default=kernel.waves_per_simd),
-        bound=_most([(p.bound, p.kernel_us) for p in known]),
+        waves_per_simd=kernel.waves_per_simd,
+        bound=_most([(p.kernel_bound, p.kernel_us) for p in known]),
         limiter=_most([(p.limiter, p.kernel_us) for p in known]),
+        waves_in_flight=_mean([(p.waves_in_flight, p.kernel_us) for p in known]),
     )
 
 
@@ -110,6 +116,11 @@ def _most(weighted: Sequence[tuple[str, float]]) -> str | None:
     for word, weight in weighted:
         sums[word] += weight
     return max(sums, key=lambda word: sums[word]) if sums else None
+
+
+def _mean(weighted: Sequence[tuple[float, float]]) -> float | None:
+    weights = sum(weight for _, weight in weighted)
+    return sum(value * weight for value, weight in weighted) / weights if weights else None
 
 
 def layer_totals(records: Sequence[LaunchRecord]) -> tuple[LayerTotal, ...]:
