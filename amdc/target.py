@@ -14,13 +14,19 @@ from amdc.errors import UsageError
 
 @dataclass(frozen=True)
 class Card:
-    """One product. `clock_ghz` is the boost clock; `dram_gbps` the pin rate in GB/s; `memory_gib` the sizes sold. [AMD]"""
+    """One product. `clock_ghz` is the boost clock; `dram_gbps` the pin rate in GB/s; `memory_gib` the sizes sold. [AMD]
+
+    `l2_channels`: 256 KB each on Polaris, 128 KB on Fiji [Mesa, ac_gpu_info.c]. `sustained_ghz`: the clock that it keeps under full
+    arithmetic load, where that is known to be lower.
+    """
 
     name: str
     compute_units: int
     clock_ghz: float
     dram_gbps: float
     memory_gib: tuple[int, ...]
+    l2_channels: int = 8
+    sustained_ghz: float = 0.0
 
     @property
     def fp32_tflops(self) -> float:
@@ -74,7 +80,8 @@ POLARIS_AND_FIJI = (
     Card("RX 570", 32, 1.244, 224, (4, 8)),
     Card("RX 470", 32, 1.206, 211, (4, 8)),
     Card("RX 580 2048SP", 32, 1.284, 224, (4, 8)),
-    Card("R9 Nano", 64, 1.000, 512, (4,)),
+    # fp32 at 7,591 of 8,192 GFLOP/s by clpeak: the board's power limit.
+    Card("R9 Nano", 64, 1.000, 512, (4,), l2_channels=16, sustained_ghz=0.937),
 )
 
 TARGETS = {

@@ -28,6 +28,8 @@ from amdc.sim.dispatch import queue_block
 from amdc.sim.library import TranslationCache
 from amdc.sim.memory import Memory
 from amdc.sim.module import Module
+from amdc.sim.timing.report import LaunchTiming
+from amdc.sim.timing.timer import Timer
 from amdc.target import target
 
 WORKER_SLACK = 256  # bytes, so that a worker's memory can be aligned
@@ -39,6 +41,9 @@ class Device:
     `check` turns the checks on (True), off (False), or names those wanted, as a sequence of "memory", "registers", "barriers",
     "races". `jobs` is the number of host threads, all cores by default. `max_instructions` stops a wave that runs longer, with a
     `KernelFault` (None: no limit). `profile` counts how often each basic block runs.
+
+    `timing` predicts what each launch would take on `card` (of the architecture's; None: its default one), and adds a `LaunchTiming`
+    to `timings`.
     """
 
     def __init__(
@@ -49,8 +54,13 @@ class Device:
         max_instructions: int | None = None,
         profile: bool = False,
         cache: Cache | None = None,
+        timing: bool = False,
+        card: str | None = None,
     ) -> None:
         self.target = target(arch)
+        self.card = self.target.card(card)
+        self.timer = Timer(self.target, self.card, cache or Cache("sim")) if timing else None
+        self.timings: list[LaunchTiming] = []
         self.checks = Checks.of(check)
         self.jobs = jobs or len(os.sched_getaffinity(0))
         self.max_instructions = max_instructions

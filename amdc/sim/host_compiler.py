@@ -61,18 +61,18 @@ class HostCompiler:
             code.write_text(source)
             self._run(*self.command, *self.flags, f"-I{NATIVE}", "-c", str(code), "-o", str(output))
 
-    def build(self, source: str, support: Path, output: Path) -> None:
-        """Compile C and link it with the object file `support` into the shared library `output`. Raises `InternalError`."""
+    def build(self, source: str, output: Path, *objects: Path) -> None:
+        """Compile C and link it with `objects` into the shared library `output`. Raises `InternalError`."""
         with tempfile.TemporaryDirectory(prefix="amdc-sim-") as folder:
             unit = Path(folder) / "kernel.o"
             self.compile(source, unit)
-            self._run(*self.linker, "-shared", str(unit), str(support), "-o", str(output))
+            self._run(*self.linker, "-shared", str(unit), *map(str, objects), "-o", str(output))
 
     def _run(self, *command: str) -> None:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise InternalError(
-                "the host C compiler refused a translated kernel (a bug in amdc):\n"
+                "the host C compiler refused a source of the simulator (a bug in amdc):\n"
                 f"$ {shlex.join(command)}\n{result.stderr[:4000]}"
             )
 

@@ -77,7 +77,7 @@ class TranslationCache:
         source = job.source()  # before the support: what cannot be simulated is refused at once
         key = content_key("support", job.flavour, translator_digest(), compiler.identity)
         support = self._cache.get_or_make(key, lambda path: compiler.compile(job.support(), path))
-        compiler.build(source, support, output)
+        compiler.build(source, output, support)
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from amdc.errors import UsageError
 ALIGNMENT = 256  # bytes; what hipMalloc guarantees
 GUARD = 256  # bytes before and after each block that belong to no allocation
 POISON = 0xFF
+PAGE = 4096  # allocations start on pages of the device's own address space
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Block:
     size: int
     label: str
     storage: numpy.ndarray
+    place: int  # where it starts in the device's own address space, which does not depend on the host's addresses
 
     @property
     def end(self) -> int:
@@ -39,7 +41,8 @@ class Memory:
     def __init__(self) -> None:
         self._blocks: dict[int, Block] = {}
         self._lock = threading.Lock()
-        self._table: tuple[numpy.ndarray, numpy.ndarray] | None = None
+        self._table: tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray] | None = None
+        self._next_place = PAGE
 
     def allocate(self, nbytes: int, label: str = "allocation", poison: bool = True) -> int:
         """The 256-byte aligned address of a new block. Raises `UsageError` for a negative size or a host without more memory."""
@@ -54,7 +57,8 @@ class Memory:
         if poison:
             storage[address - base : address - base + nbytes] = POISON
         with self._lock:
-            self._blocks[address] = Block(address, nbytes, label, storage)
+            self._blocks[address] = Block(address, nbytes, label, storage, self._next_place)
+            self._next_place += -(-max(nbytes, 1) // PAGE) * PAGE
             self._table = None
         return address
 
@@ -76,13 +80,14 @@ class Memory:
         self._require(address, nbytes)
         return ctypes.string_at(address, nbytes)
 
-    def table(self) -> tuple[numpy.ndarray, numpy.ndarray]:
-        """The starts and the ends of all live blocks, ascending (uint64)."""
+    def table(self) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+        """The starts, the ends and the places of all live blocks, ascending (uint64)."""
         with self._lock:
             if self._table is None:
                 blocks = [self._blocks[address] for address in sorted(self._blocks)]
-                starts = numpy.array([block.address for block in blocks], numpy.uint64)
-                self._table = starts, numpy.array([block.end for block in blocks], numpy.uint64)
+                columns = ([b.address for b in blocks], [b.end for b in blocks], [b.place for b in blocks])
+                starts, ends, places = (numpy.array(column, numpy.uint64) for column in columns)
+                self._table = starts, ends, places
             return self._table
 
     def nearest(self, address: int) -> tuple[Block, int] | None:

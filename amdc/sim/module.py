@@ -16,8 +16,9 @@ from amdc.sim import dispatch
 from amdc.sim.kernarg import Dimensions, LaunchShape, pack_arguments
 from amdc.sim.library import Job
 from amdc.sim.runner import Work, run
+from amdc.sim.timing.report import LaunchTiming
+from amdc.sim.timing.trace import Recording
 from amdc.sim.translate import Options, common_source, kernel_source
-from amdc.sim.translate.blocks import Explorer
 
 if TYPE_CHECKING:
     from amdc.sim.device import Device
@@ -61,6 +62,31 @@ class Module:
         """As `launch`, with the kernarg segment already packed."""
         self._run(self.kernel(name), LaunchShape(_three(grid, "grid"), _three(block, "block"), dynamic_lds), kernarg)
 
+    def time(
+        self, name: str, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], dynamic_lds: int = 0
+    ) -> LaunchTiming:
+        """The predicted time of a launch, from running some of its work-groups only: what the kernel writes is incomplete.
+
+        The device must have been made with `timing`. Raises as `launch`.
+        """
+        kernel, shape = self.kernel(name), LaunchShape(_three(grid, "grid"), _three(block, "block"), dynamic_lds)
+        return self._time(kernel, shape, pack_arguments(kernel, args, shape, dispatch.apertures(self._device.queue)))
+
+    def time_raw(
+        self, name: str, grid: Sequence[int], block: Sequence[int], kernarg: bytes, dynamic_lds: int = 0
+    ) -> LaunchTiming:
+        """As `time`, with the kernarg segment already packed."""
+        return self._time(self.kernel(name), LaunchShape(_three(grid, "grid"), _three(block, "block"), dynamic_lds), kernarg)
+
+    def _time(self, kernel: KernelInfo, shape: LaunchShape, kernarg: bytes) -> LaunchTiming:
+        timer = self._device.timer
+        if timer is None:
+            raise UsageError("this device keeps no time; make it with timing=True")
+        sample = timer.sample(self.code, kernel, shape)
+        recording = Recording(sample.groups)
+        self._start(kernel, shape, kernarg, recording)
+        return timer.time(self.code, kernel, shape, sample, recording)
+
     def kernel(self, name: str) -> KernelInfo:
         """The named kernel's description. Raises `UsageError` naming those there."""
         if name not in self.kernels:
@@ -69,29 +95,34 @@ class Module:
 
     @functools.cached_property
     def _options(self) -> Options:
-        return Options(self._device.checks, self._device.profile, self._device.max_instructions is not None)
+        device = self._device
+        return Options(device.checks, device.profile, device.max_instructions is not None, device.timer is not None)
 
     def _job(self, name: str) -> Job:
         kernel = self.kernels[name]
         content = (self.code.text, struct.pack("<QQ", self.code.text_address, kernel.entry), repr(self._options))
-        checks = self._options.checks
+        options = self._options
         return Job(
-            content, lambda: kernel_source(self.code, kernel, self._options), checks.defines, lambda: common_source(checks)
+            content, lambda: kernel_source(self.code, kernel, options), options.defines, lambda: common_source(options.defines)
         )
 
     def _run(self, kernel: KernelInfo, shape: LaunchShape, kernarg: bytes) -> None:
+        timer, total = self._device.timer, shape.grid[0] * shape.grid[1] * shape.grid[2]
+        if timer is None:
+            self._start(kernel, shape, kernarg)
+            return
+        sample = timer.sample(self.code, kernel, shape)
+        recording = Recording(sample.groups, total)
+        self._start(kernel, shape, kernarg, recording)
+        self._device.timings.append(timer.time(self.code, kernel, shape, sample, recording))
+
+    def _start(self, kernel: KernelInfo, shape: LaunchShape, kernarg: bytes, recording: Recording | None = None) -> None:
         self._check_shape(kernel, shape)
         library = self._device.translations.library(self._job(kernel.name))
         blocks = self._blocks(kernel.name) if self._device.profile else ()
-        counts = run(self._device, Work(self.code, kernel, library, self.image, shape, kernarg, len(blocks)))
+        counts = run(self._device, Work(self.code, kernel, library, self.image, shape, kernarg, len(blocks), recording))
         if blocks:
             self.block_counts.setdefault(kernel.name, Counter()).update(dict(zip(blocks, counts.tolist(), strict=True)))
-
-    def _blocks(self, name: str) -> tuple[int, ...]:
-        """The addresses of the kernel's basic blocks, in the order of their counters."""
-        if name not in self._block_addresses:
-            self._block_addresses[name] = tuple(Explorer(self.code, self.kernels[name]).explore().blocks)
-        return self._block_addresses[name]
 
     def _check_shape(self, kernel: KernelInfo, shape: LaunchShape) -> None:
         target, items = self._device.target, shape.block[0] * shape.block[1] * shape.block[2]

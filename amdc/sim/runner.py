@@ -15,6 +15,7 @@ from amdc.sim.faults import describe_fault
 from amdc.sim.kernarg import LaunchShape
 from amdc.sim.library import KernelLibrary
 from amdc.sim.structures import Launch
+from amdc.sim.timing.trace import Recording
 
 if TYPE_CHECKING:
     from amdc.sim.device import Device
@@ -24,7 +25,8 @@ WAVE = 64
 
 @dataclass(frozen=True)
 class Work:
-    """What is to run: a kernel of `code`, whose address 0 lies at `image`; `blocks` of its basic blocks are counted (0: none)."""
+    """What is to run: a kernel of `code`, whose address 0 lies at `image`; `blocks` of its basic blocks are counted (0: none);
+    `recording` takes the traces of work-groups."""
 
     code: CodeObject
     kernel: KernelInfo
@@ -33,6 +35,7 @@ class Work:
     shape: LaunchShape
     kernarg: bytes
     blocks: int = 0
+    recording: Recording | None = None
 
 
 def run(device: Device, work: Work) -> numpy.ndarray:
@@ -60,9 +63,11 @@ def _start(device: Device, work: Work, addresses: dict[str, int], scratch_bytes:
     launch = dispatch.initial_state(kernel, work.shape, work.image, {**addresses, "queue_ptr": device.queue})
     launch.scratch_bytes = scratch_bytes
     launch.max_instructions = device.max_instructions or 0
-    starts, ends = device.memory.table()
+    starts, ends, places = device.memory.table()
     launch.allocations.start, launch.allocations.end = starts.ctypes.data, ends.ctypes.data
-    launch.allocations.count = len(starts)
+    launch.allocations.place, launch.allocations.count = places.ctypes.data, len(starts)
+    if work.recording:
+        work.recording.prepare(launch, device.jobs)
     workers = min(device.jobs, launch.total)
     counts = numpy.zeros((workers, work.blocks), numpy.uint64)
     launch.counts, launch.blocks = (counts.ctypes.data if work.blocks else None), work.blocks

@@ -20,9 +20,28 @@ class Fault(ctypes.Structure):
 
 
 class Allocations(ctypes.Structure):
-    """Live allocations in ascending order, as two arrays of addresses."""
+    """Live allocations in ascending order, as arrays of addresses."""
 
-    _fields_ = [("start", ctypes.c_void_p), ("end", ctypes.c_void_p), ("count", ctypes.c_uint64)]
+    _fields_ = [
+        ("start", ctypes.c_void_p),
+        ("end", ctypes.c_void_p),
+        ("place", ctypes.c_void_p),
+        ("count", ctypes.c_uint64),
+    ]
+
+
+class TraceBuffer(ctypes.Structure):
+    """A worker's stream of what sampled work-groups did: see native/trace.h."""
+
+    _fields_ = [
+        ("words", ctypes.c_void_p),
+        ("size", ctypes.c_uint64),
+        ("used", ctypes.c_uint64),
+        ("start", ctypes.c_uint64),
+        ("end", ctypes.c_uint64),
+        ("place", ctypes.c_uint64),
+        ("full", ctypes.c_uint32),
+    ]
 
 
 class Launch(ctypes.Structure):
@@ -50,6 +69,9 @@ class Launch(ctypes.Structure):
         ("allocations", Allocations),
         ("counts", ctypes.c_void_p),
         ("blocks", ctypes.c_uint64),
+        ("picked", ctypes.c_void_p),
+        ("sampled", ctypes.c_void_p),
+        ("traces", ctypes.c_void_p),
         ("lock", ctypes.c_uint32),
         ("fault", Fault),
     ]

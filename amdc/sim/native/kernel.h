@@ -10,3 +10,4 @@
 #include "scalar_memory.h"
 #include "atomics.h"
 #include "lds.h"
+#include "trace.h"

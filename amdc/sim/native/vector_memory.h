@@ -4,6 +4,7 @@
 #define AMDC_VECTOR_MEMORY_H
 #include "access.h"
 #include "buffer.h"
+#include "trace.h"
 
 // A global address must be a multiple of the access's size, of 4 at most.
 #define ALIGN_OF(size) ((size) < 4 ? (size) : 4)
@@ -15,6 +16,7 @@
     Lanes L;                                                                                       \
     if (resolve_flat(W, &L, exec, VGPR(address), VGPR(address + 1), size, ALIGN_OF(size), KIND))   \
         return STOP_FAULT;                                                                         \
+    trace_access(W, &L, exec, size);                                                               \
     ACCESS;                                                                                        \
     return 0;
 #define BUFFER_ACCESS(size, KIND, ACCESS)                                                          \
@@ -24,6 +26,7 @@
     const u32 *indices = index < 0 ? 0 : VGPR(index), *offsets = offset < 0 ? 0 : VGPR(offset);    \
     if (resolve_buffer(W, &L, exec, &SGPR(resource), indices, offsets, scalar_offset, immediate, size, ALIGN_OF(size))) \
         return STOP_FAULT;                                                                         \
+    trace_access(W, &L, exec, size);                                                               \
     ACCESS;                                                                                        \
     return 0;
 #endif

@@ -65,10 +65,17 @@ typedef struct {
     u64 address;
 } Fault;
 
-typedef struct { // live allocations in ascending order; `end` is one past the last byte
-    const u64 *start, *end;
+typedef struct { // live allocations in ascending order; `end` is one past the last byte, `place` the start in the device's own space
+    const u64 *start, *end, *place;
     u64 count;
 } Allocations;
+
+typedef struct { // a worker's stream of what sampled work-groups did: see trace.h
+    u32 *words;
+    u64 size, used;         // words
+    u64 start, end, place;  // the allocation that was met last
+    u32 full;
+} TraceBuffer;
 
 typedef struct {
     u64 entry;              // virtual address of the kernel's first instruction
@@ -91,6 +98,9 @@ typedef struct {
     Allocations allocations;
     u64 *counts; // how often each basic block ran, one row of them a worker; null where not asked for
     u64 blocks;  // entries of a row
+    const u64 *picked;   // the work-groups to run, `total` of them, or null for all
+    const u8 *sampled;   // one byte a work-group: whether it is traced; null: all that run are
+    TraceBuffer *traces; // one a worker; null: nothing is traced
     u32 lock;
     Fault fault; // of the lowest-numbered faulting work-group
 } Launch;
@@ -121,6 +131,7 @@ typedef struct Wave {
     u32 mask[LANES] __attribute__((aligned(64)));
     Launch *launch;
     u64 group;
+    TraceBuffer *trace; // null: this work-group is not traced
 } Wave;
 
 #define SGPR(n) (W->s[n])

@@ -3,6 +3,7 @@
 #define AMDC_WORKER_H
 #include "float_mode.h"
 #include "lds.h"
+#include "trace.h"
 #include "wave.h"
 
 IMPORTED int run_wave(Wave *W); // generated: runs from W->resume to the next stop
@@ -64,7 +65,9 @@ static int run_group(Wave **waves, u32 count) {
             Wave *W = waves[i];
             if (W->stop == STOP_BARRIER) {
                 use_f32_mode(W);
+                u64 piece = W->trace ? trace_open(W->trace, 1, W->number, 0) : 0;
                 W->stop = (u32)run_wave(W);
+                if (W->trace) trace_close(W->trace, piece);
                 if (CHECK_RACES && W->races) merge_marks(W->races);
             }
             if (W->stop == STOP_FAULT) return STOP_FAULT;
@@ -108,12 +111,20 @@ void run_worker(Launch *L, u32 worker, u8 *memory) {
         W->counts = L->counts ? L->counts + worker * L->blocks : 0;
     }
     for (;;) {
-        u64 group = __atomic_fetch_add(&L->next, 1, __ATOMIC_RELAXED);
-        if (group >= L->total || __atomic_load_n(&L->fault.kind, __ATOMIC_ACQUIRE)) break;
+        u64 turn = __atomic_fetch_add(&L->next, 1, __ATOMIC_RELAXED);
+        if (turn >= L->total || __atomic_load_n(&L->fault.kind, __ATOMIC_ACQUIRE)) break;
+        u64 group = L->picked ? L->picked[turn] : turn;
+        TraceBuffer *trace = TRACE && L->traces && !L->traces[worker].full && (!L->sampled || L->sampled[group]) ? &L->traces[worker] : 0;
+        u64 before = trace ? trace->used : 0, place = trace ? trace_open(trace, 2, (u32)group, (u32)(group >> 32)) : 0;
         __builtin_memset(lds, 0xff, L->lds_size);
         if (races) clear_marks(races);
-        for (u32 i = 0; i < count; ++i) start_wave(L, waves[i], i, group, worker);
+        for (u32 i = 0; i < count; ++i) {
+            waves[i]->trace = trace;
+            start_wave(L, waves[i], i, group, worker);
+        }
         run_group(waves, count);
+        if (trace) trace_close(trace, place);
+        if (trace && trace->full) trace->used = before;
     }
     set_host_mode(saved);
 }

@@ -9,7 +9,6 @@ import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from amdc.sim.checks import Checks
 from amdc.sim.isa.table import BY_NAME
 from amdc.sim.translate.functions import Function, Functions
 from amdc.sim.translate.lds import lds_function
@@ -75,10 +74,10 @@ def common_functions() -> Mapping[Function, str]:
     return MappingProxyType(made.made)
 
 
-def common_source(checks: Checks) -> str:
-    """The C of the common functions and of the loop over work-groups, for kernels with these checks."""
+def common_source(defines: str) -> str:
+    """The C of the common functions and of the loop over work-groups, for kernels with these preprocessor lines."""
     functions = "\n".join(function.definition(name, "SHARED") for function, name in common_functions().items())
-    return f'{checks.defines}#include "kernel.h"\n#include "worker.h"\n{functions}\n'
+    return f'{defines}#include "kernel.h"\n#include "worker.h"\n{functions}\n'
 
 
 def _sources(name: str, kinds: str) -> tuple[Source, ...]:

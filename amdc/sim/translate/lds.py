@@ -10,6 +10,7 @@ from amdc.sim.translate.vector_memory import SMALL_LOADS, guarded
 
 LANE_EXCHANGES = ("swizzle", "permute", "bpermute")
 FORMS = ("load", "store", "atomic", *(f"{form}2{far}" for form in ("load", "store", "exchange") for far in ("", "st64")))
+READ_WIDTH, WRITE_WIDTH = 128, 64  # bytes a clock of a CU's LDS [CLRX, "GCN timings"]
 PARAMETERS = "Wave *W, u32 to, u32 from, u32 first, u32 second, u32 offset, u32 offset2"
 PLACES = (
     "const u64 exec = EXEC; Registers v = &VGPR(to), data = &VGPR(first), data2 = &VGPR(second);"
@@ -20,7 +21,11 @@ PLACES = (
 def lds_function(meaning: str, returns: bool) -> Function:
     """The C of a DS form; registers are given by number, offsets in bytes. `returns`: it has a destination."""
     form, _, rest = meaning.partition(" ")
-    return Function("int", PARAMETERS, f"{PLACES}\n{_body(form, rest, returns)}")
+    places = 2 if form.removesuffix("st64").endswith("2") else 1
+    size = type_bytes(rest.split(" ")[-1])
+    width = READ_WIDTH if form.startswith("load") else WRITE_WIDTH
+    trace = f"trace_lds(W, address, offset, offset2, {size}, {places}, {width}, exec);"
+    return Function("int", PARAMETERS, f"{PLACES}\n{trace}\n{_body(form, rest, returns)}")
 
 
 def lds_statement(instruction: Instruction, functions: Functions) -> str:

@@ -33,6 +33,12 @@ class Options:
     checks: Checks = field(default_factory=Checks)
     profile: bool = False
     budget: bool = False
+    trace: bool = False
+
+    @property
+    def defines(self) -> str:
+        """The preprocessor lines for the support headers."""
+        return f"{self.checks.defines}#define TRACE {int(self.trace)}\n"
 
 
 class KernelTranslator:
@@ -71,6 +77,8 @@ class KernelTranslator:
         lines = [f"B_{block.address:x}:"]
         if self.options.profile:
             lines.append(f"    ++W->counts[{number}];")
+        if self.options.trace:
+            lines.append(f"    trace_block(W, {number});")
         if self.options.budget:
             lines.append(f"    W->pc = 0x{block.address:x};")
             lines.append(
@@ -105,7 +113,7 @@ def kernel_source(code: CodeObject, kernel: KernelInfo, options: Options) -> str
     cases = [f"    case 0x{address:x}: goto B_{address:x};" for address in sorted(flow.entries & flow.blocks.keys())]
     return "\n".join(
         [
-            options.checks.defines + '#include "kernel.h"',
+            options.defines + '#include "kernel.h"',
             translator.functions.text("NOINLINE"),
             "SHARED int run_wave(Wave *W) {",
             "dispatch:",

@@ -1,0 +1,54 @@
+"""Which work-groups of a launch are simulated in time, and how the whole is extrapolated from them.
+
+A card holds `resident` work-groups at once; each further such set is a round. A few rounds are simulated, and the remainder that
+makes the tail; what lies between is taken at the rate of the last simulated round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy
+
+LEAST_ROUNDS = 3
+MOST_GROUPS = 4096  # beyond, more rounds add nothing
+WAVE_BUDGET = 12_000_000  # wave instructions for further rounds where work-groups are short
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`groups` in dispatch order; `rounds` whole rounds of `resident` ones among them stand for `all_rounds`."""
+
+    groups: numpy.ndarray
+    rounds: int
+    all_rounds: int
+    resident: int
+
+    @property
+    def complete(self) -> bool:
+        return self.rounds == self.all_rounds
+
+
+def choose(total: int, resident: int, group_instructions: int) -> Sample:
+    """`group_instructions`: wave instructions of a work-group, estimated."""
+    all_rounds, rest = divmod(total, resident)
+    affordable = max(LEAST_ROUNDS, min(WAVE_BUDGET // max(1, resident * group_instructions), MOST_GROUPS // resident))
+    rounds = min(all_rounds, affordable)
+    head, tail = numpy.arange(rounds * resident), numpy.arange(total - rest, total)
+    return Sample(numpy.concatenate([head, tail]).astype(numpy.uint64), rounds, all_rounds, resident)
+
+
+def shrink(sample: Sample, traced: int) -> Sample:
+    """The sample of the leading `traced` groups, where no more could be recorded."""
+    rounds = min(traced // sample.resident, sample.rounds) or sample.rounds
+    return Sample(sample.groups[:traced], rounds, max(sample.all_rounds, rounds), sample.resident)
+
+
+def extrapolate(end: float, finishes: numpy.ndarray, sample: Sample) -> float:
+    """The clocks of the whole launch from the `end` of the simulated part and the times at which its work-groups finished."""
+    if sample.complete:
+        return end
+    ordered, whole = numpy.sort(finishes), sample.rounds * sample.resident
+    first = max(0, whole - sample.resident - 1)
+    period = (ordered[whole - 1] - ordered[first]) if sample.rounds > 1 else ordered[whole - 1]
+    return end + float(period) * (sample.all_rounds - sample.rounds)
