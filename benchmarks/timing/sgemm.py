@@ -2,7 +2,7 @@
 
 A column-major C of m x n is a row-major one of n x m, so the operands change places: this kernel's A is the row's B, and its
 rows are the row's columns. What differs from rocBLAS's kernel: how far apart a lane's elements lie, LDS laid out and filled
-otherwise (rocBLAS loads 4 values along k where k is contiguous), no alpha, beta and no reading of C, clang's schedule instead of
+otherwise, no alpha, beta and no reading of C, clang's schedule instead of
 one made by hand, and no counterpart to LSU, GSU and WGM.
 """
 
@@ -39,7 +39,7 @@ class Operand:
 def operand(columns: int, k: int, k_contiguous: bool) -> Operand:
     """A dense operand of `columns` x `k`."""
     if k_contiguous:
-        return Operand(gemm.COLUMNS, k, 1, columns * k)
+        return Operand(gemm.DEEP if k % 4 == 0 else gemm.COLUMNS, k, 1, columns * k)
     return Operand(gemm.VECTORS if columns % 4 == 0 else gemm.ROWS, 1, columns, columns * k)
 
 
