@@ -16,8 +16,8 @@ from amdc.errors import UsageError
 class Card:
     """One product. `clock_ghz` is the boost clock; `dram_gbps` the pin rate in GB/s; `memory_gib` the sizes sold. [AMD]
 
-    `l2_channels`: 256 KB each on Polaris, 128 KB on Fiji [Mesa, ac_gpu_info.c]. `sustained_ghz`: the clock that it keeps under full
-    arithmetic load, where that is known to be lower.
+    `l2_channels`: 256 KB each on Polaris, 128 KB on Fiji [Mesa, ac_gpu_info.c]. `sustained_ghz`: the clock that it keeps under
+    full arithmetic load, where that is known to be lower.
     """
 
     name: str

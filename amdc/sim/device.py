@@ -42,8 +42,8 @@ class Device:
     "races". `jobs` is the number of host threads, all cores by default. `max_instructions` stops a wave that runs longer, with a
     `KernelFault` (None: no limit). `profile` counts how often each basic block runs.
 
-    `timing` predicts what each launch would take on `card` (of the architecture's; None: its default one), and adds a `LaunchTiming`
-    to `timings`.
+    `timing` predicts what each launch would take on `card` (of the architecture's; None: its default one), and adds a
+    `LaunchTiming` to `timings`.
     """
 
     def __init__(

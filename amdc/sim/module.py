@@ -124,6 +124,12 @@ class Module:
         if blocks:
             self.block_counts.setdefault(kernel.name, Counter()).update(dict(zip(blocks, counts.tolist(), strict=True)))
 
+    def _blocks(self, name: str) -> tuple[int, ...]:
+        """The addresses of the kernel's basic blocks, in the order of their counters."""
+        if name not in self._block_addresses:
+            self._block_addresses[name] = tuple(Explorer(self.code, self.kernels[name]).explore().blocks)
+        return self._block_addresses[name]
+
     def _check_shape(self, kernel: KernelInfo, shape: LaunchShape) -> None:
         target, items = self._device.target, shape.block[0] * shape.block[1] * shape.block[2]
         most = min(target.max_workgroup, kernel.max_workgroup_size or target.max_workgroup)

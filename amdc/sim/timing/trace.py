@@ -13,8 +13,8 @@ HEADER = 3  # of a work-group: its number in two words, and its length
 
 
 class Recording:
-    """Takes the traces of `groups` (uint64, ascending) of one launch. With `total`, the launch's number of work-groups, all of them
-    run; without it only those of `groups` do."""
+    """Takes the traces of `groups` (uint64, ascending) of one launch. With `total`, the launch's number of work-groups, all of
+    them run; without it only those of `groups` do."""
 
     def __init__(self, groups: numpy.ndarray, total: int | None = None) -> None:
         self._picked = groups
