@@ -19,6 +19,7 @@ from amdc.sim.runner import Work, run
 from amdc.sim.timing.report import LaunchTiming
 from amdc.sim.timing.trace import Recording
 from amdc.sim.translate import Options, common_source, kernel_source
+from amdc.sim.translate.blocks import Explorer
 
 if TYPE_CHECKING:
     from amdc.sim.device import Device

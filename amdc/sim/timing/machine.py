@@ -1,7 +1,8 @@
 """The timing table: clocks, latencies and rates of a card, each with its source, or marked as a guess or as fitted.
 
 Sources: [GCN3] AMD GCN3 ISA manual · [CLRX] CLRX documentation, "GCN ISA instruction timings" · [clpeak] clpeak's logs of an
-RX 570 and an R9 Nano · [perftest] S. Aaltonen, "perftest", on an R9 Fury · [AMD] AMD OpenCL Optimization Guide (2015), chapter 2 ·
+RX 570 and an R9 Nano · [perftest] S. Aaltonen, "perftest", on an R9 Fury ·
+[AMD] AMD OpenCL Optimization Guide (2015), chapter 2 ·
 [Linux] drivers/gpu/drm/amd/amdgpu/gfx_v8_0.c · [Mesa] src/amd/common/ac_gpu_info.c · [LLVM] SISchedule.td.
 """
 
