@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from torch.fx import Node
 
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
-from amdc.codegen.dtypes import C_TYPES
+from amdc.codegen.dtypes import C_TYPES, TAGS
 from amdc.codegen.expression import load, store
 from amdc.codegen.indexing import Shape, collapse, dense_strides
 from amdc.codegen.item import Item
@@ -22,6 +22,7 @@ from amdc.kernels.catalog import ELEMENTWISE
 from amdc.program import ITEM_SIZES, Scalar
 
 BLOCK = 256
+VECTOR_BYTES = 16  # of the widest operand, that a lane moves at once
 RAW = {1: "uint8", 2: "int16", 4: "int32", 8: "int64"}  # what a copy moves, whatever the dtype: fewer distinct kernels
 Emit = Callable[[list[str]], tuple[list[str], str]]  # names of the sources' values -> statements and the result
 
@@ -84,7 +85,9 @@ def launch_map(
     all_strides = [source.strides for source in sources] + [out_strides or dense_strides(domain)]
     dims, strides, moved = collapse(domain, all_strides, fixed=sorted(windows))
     indirect = out_gathered or any(source.gathered for source in sources)
-    vector = 1 if indirect else _vector(dims, strides, sources, out, set(moved.values()))
+    placed = [replace(source, value=builder.place(source.value)) for source in sources]
+    vector = 1 if indirect else _vector(dims, strides, placed, out, set(moved.values()), out_offset)
+    count = -(-numel // vector)
     body = _Body(vector, [], [], [])
     dense_out = strides[-1] == dense_strides(dims) and not out_offset and not out_gathered
     plain = [
@@ -104,8 +107,8 @@ def launch_map(
         ELEMENTWISE,
         {},
         item=item,
-        grid=(-(-numel // vector // BLOCK), 1, 1),
-        arguments=[Scalar("uint32", numel // vector), *body.arguments],
+        grid=(-(-count // BLOCK), 1, 1),
+        arguments=[Scalar("uint32", count), *body.arguments],
         writes=[out],
         flops=flops,
         bytes_moved=_bytes(dims, strides, sources, out),
@@ -114,12 +117,28 @@ def launch_map(
     )
 
 
-def _vector(dims: Shape, strides: list[Shape], sources: Sequence[Source], out: Place, windows: set[int]) -> int:
-    """4 where each lane can take four neighbours at once: see elementwise.hip."""
-    sizes = [ITEM_SIZES[source.dtype] for source, s in zip(sources, strides, strict=False) if s[-1]] + [ITEM_SIZES[out.dtype]]
-    steps = [s[-1] for s in strides]
-    fits = dims[-1] % 4 == 0 and steps[-1] == 1 and all(step in (0, 1) for step in steps) and len(dims) - 1 not in windows
-    return 4 if fits and all(size == 4 for size in sizes) else 1
+def _vector(dims: Shape, strides: list[Shape], sources: Sequence[Source], out: Place, windows: set[int], out_offset: int) -> int:
+    """How many neighbours a lane takes at once: 16 bytes of the widest operand, or less, down to 1, where the innermost extent, a
+    stride or an address (accesses of 4 bytes or more start at multiples of 4) does not allow that. `sources` have places."""
+    moved = [(source, source.offset, s) for source, s in zip(sources, strides, strict=False) if s[-1]]
+    operands = [(s.value, ITEM_SIZES[s.dtype], offset, steps) for s, offset, steps in moved]
+    operands.append((out, ITEM_SIZES[out.dtype], out_offset, strides[-1]))
+    if any(steps[-1] not in (0, 1) for steps in strides) or strides[-1][-1] != 1 or len(dims) - 1 in windows:
+        return 1
+    widest = max(size for _, size, _, _ in operands)
+    # The last vector of a dense map may reach behind the tensors: those dwords read as 0 and are not written.
+    tail = len(dims) == 1 and all(size % 4 == 0 and not offset for _, size, offset, _ in operands)
+    vector = VECTOR_BYTES // widest
+    while vector > 1:
+        starts = [
+            start % min(4, vector * size)
+            for place, size, offset, steps in operands
+            for start in (place.offset if isinstance(place, Place) else 0, *(step * size for step in (offset, *steps[:-1])))
+        ]
+        if (dims[-1] % vector == 0 or tail) and not any(starts):
+            return vector
+        vector = vector // 2 if vector * widest > 4 else 1
+    return 1
 
 
 def _coordinates(body: _Body, dims: Shape) -> None:
@@ -155,20 +174,26 @@ def _load(body: _Body, k: int, source: Source, strides: Shape, known: str | None
     of a vector, where it is stepped)."""
     name, ctype = f"a{k}", C_TYPES[source.dtype]
     index = known or _offset(body, name, strides, source.offset, source.gathered, names)
-    if body.vector == 4 and strides[-1]:
-        kind, suffix = ("amdc_f4", "f32x4") if source.dtype == "float32" else ("amdc_u4", "u32x4")
-        value = f"amdc_load_{suffix}(amdc_make({name}, {name}_bytes), 4u * ({index}))"
-        ctype, name = kind, f"{name}_vector"
-        fill = f"({kind})({source.fill})"
+    wide = body.vector > 1 and strides[-1] != 0
+    if wide:
+        ctype, name = f"amdc_wide<{TAGS[source.dtype]}, {body.vector}>", f"{name}_wide"
+        size, at = ITEM_SIZES[source.dtype], f"amdc_make(a{k}, a{k}_bytes)"
     else:
-        value, name, fill = load(source.dtype, name, index), f"{name}_value", source.fill
+        value, name = load(source.dtype, name, index), f"{name}_value"
     tests = []
     for dim, (low, extent) in source.window.items():
         low_name = body.parameter(f"a{k}_low{dim}", low)
         tests.append(f"c{moved[dim]} - {low_name} < {body.parameter(f'a{k}_extent{dim}', extent)}")
-    if tests:
-        body.lines.append(f"    {ctype} {name} = {fill};")
-        body.lines.append(f"    if ({' && '.join(tests)}) {name} = {value};")
+    inside = " && ".join(tests)
+    if wide:
+        offset = f"{size}u * ({index})"
+        body.lines.append(f"    {ctype} {name};")
+        body.lines.append(f"    {name}.load({at}, {f'{inside} ? {offset} : AMDC_OUTSIDE' if tests else offset});")
+        if tests:
+            body.lines.append(f"    bool {name}_inside = {inside};")
+    elif tests:
+        body.lines.append(f"    {ctype} {name} = {source.fill};")
+        body.lines.append(f"    if ({inside}) {name} = {value};")
     else:
         body.lines.append(f"    {ctype} {name} = {value};")
     return name
@@ -182,16 +207,19 @@ def _compute(
         lines, result = emit(names)
         body.lines += [*lines, f"    {store(out.dtype, 'out', place, result)};"]
         return
-    kind, suffix = ("amdc_f4", "f32x4") if out.dtype == "float32" else ("amdc_u4", "u32x4")
+    wide = f"amdc_wide<{TAGS[out.dtype]}, {body.vector}>"
     inner, values = [], []
     for k, (source, name) in enumerate(zip(sources, names, strict=True)):
         if strides[k][-1]:
-            inner.append(f"    {C_TYPES[source.dtype]} a{k}_value = {name}[lane];")
+            read = f"{name}.get(lane)"
+            value = f"{name}_inside ? {read} : ({C_TYPES[source.dtype]}){source.fill}" if source.window else read
+            inner.append(f"    {C_TYPES[source.dtype]} a{k}_value = {value};")
         values.append(f"a{k}_value")
     lines, result = emit(values)
-    body.lines += [f"    {kind} result;", "#pragma unroll", "    for (unsigned lane = 0; lane < 4; ++lane) {"]
+    body.lines += [f"    {C_TYPES[out.dtype]} result[{body.vector}];", "#pragma unroll"]
+    body.lines += [f"    for (unsigned lane = 0; lane < {body.vector}; ++lane) {{"]
     body.lines += ["    " + line for line in (*inner, *lines, f"    result[lane] = {result};")]
-    body.lines += ["    }", f"    amdc_store_{suffix}(amdc_make(out, out_bytes), 4u * ({place}), result);"]
+    body.lines += ["    }", f"    {wide}::store(amdc_make(out, out_bytes), {ITEM_SIZES[out.dtype]}u * ({place}), result);"]
 
 
 def _prelude(body: _Body) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from amdc.errors import InternalError
 
 FOLDER = Path(__file__).resolve().parent / "hip"
-HEADERS = ("amdc.h", "amdc_types.h", "amdc_math.h", "amdc_math64.h", "amdc_activations.h")
+HEADERS = ("amdc.h", "amdc_types.h", "amdc_wide.h", "amdc_math.h", "amdc_math64.h", "amdc_activations.h")
 INCLUDES = tuple(f'#include "{header}"\n' for header in HEADERS)
 Value = int | str
 _LOCAL_INCLUDE = re.compile(r'^#include "([\w.]+)"\n', re.MULTILINE)
