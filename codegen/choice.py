@@ -35,7 +35,7 @@ class Choice:
     launches: range
 
 
-Lookup = Callable[[str], str | None]  # a problem's candidate in the tuning database, None where it holds none
+Lookup = Callable[[str, Sequence[str]], str | None]  # (problem, candidates' names): the tuning database's, None where it has none
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Choices:
             return by_name[self.forced[problem]]
         if opt_level < LEVEL or len(candidates) == 1:
             return candidates[0]
-        known = self.lookup(problem) if self.lookup else None
+        known = self.lookup(problem, list(by_name)) if self.lookup else None
         return by_name[known] if known in by_name else min(candidates, key=lambda candidate: candidate.cost())
 
     def _build(self, problem: str, candidates: Sequence[Candidate], chosen: Candidate, launches: Callable[[], int]) -> None:

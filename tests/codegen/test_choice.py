@@ -28,11 +28,11 @@ COSTS = (("first", 3.0), ("best", 1.0), ("tie", 1.0))
     [
         (Choices(), 2, "best"),
         (Choices(), 1, "first"),
-        (Choices(lookup=lambda problem: "tie"), 2, "tie"),
-        (Choices(lookup=lambda problem: "tie"), 1, "first"),
-        (Choices(lookup=lambda problem: "gone since"), 2, "best"),
-        (Choices(lookup=lambda problem: None), 2, "best"),
-        (Choices(forced={"p": "first"}, lookup=lambda problem: "tie"), 3, "first"),
+        (Choices(lookup=lambda problem, names: "tie"), 2, "tie"),
+        (Choices(lookup=lambda problem, names: "tie"), 1, "first"),
+        (Choices(lookup=lambda problem, names: "gone since"), 2, "best"),
+        (Choices(lookup=lambda problem, names: None), 2, "best"),
+        (Choices(forced={"p": "first"}, lookup=lambda problem, names: "tie"), 3, "first"),
         (Choices(forced={"p": "tie"}), 0, "tie"),
         (Choices(forced={"another": "tie"}), 2, "best"),
     ],
@@ -47,7 +47,7 @@ def test_costs_are_not_asked_needlessly() -> None:
 
     one, other = (Candidate(name, fail, lambda: None) for name in ("one", "other"))
     assert Choices().choose("p", [one], 2, lambda: 0).name == "one"
-    assert Choices(lookup=lambda problem: "other").choose("p", [one, other], 2, lambda: 0).name == "other"
+    assert Choices(lookup=lambda problem, names: "other").choose("p", [one, other], 2, lambda: 0).name == "other"
 
 
 def test_record_sees_the_launches() -> None:

@@ -1,0 +1,120 @@
+"""The kernel search: of each problem's candidates, ranked by predicted cost, the best few are compiled and timed.
+
+It goes in rounds: the cheapest candidate of every problem, then the second of every problem, and so on, so that a search that is
+stopped has looked at all problems alike. Every timing is in the database at once; what stands there is not timed again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from amdc.codegen.toolchain import find_toolchain
+from amdc.target import Target
+from amdc.tune.database import Database
+from amdc.tune.lookup import is_current
+from amdc.tune.records import Timing
+from amdc.tune.survey import Problem, Work, forced_work, survey
+from amdc.tune.timers import Timer
+from amdc.tune.version import version
+
+if TYPE_CHECKING:
+    from amdc.ir.graph import Graph
+
+FEW = 12  # candidates of a problem that are timed
+FACTOR = 3.0  # and none whose predicted cost is more times that of the cheapest
+
+Progress = Callable[[str, int, int, str], None]
+Compile = Callable[[Work], Mapping[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A problem's outcome. `us` and `default_us` are times of the best candidate and of what an untuned lowering takes; None
+    where no candidate, or not that one, has been timed."""
+
+    problem: Problem
+    candidate: str | None
+    us: float | None
+    default_us: float | None
+    timed: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """`deadline`: when to start no further candidate, of `time.monotonic()`; `few` and `factor` bound the candidates timed."""
+
+    hardware: Target
+    timer: Timer
+    database: Database
+    opt_level: int = 2
+    jobs: int | None = None
+    deadline: float = float("inf")
+    few: int = FEW
+    factor: float = FACTOR
+    progress: Progress = field(default=lambda stage, done, total, what: None)
+
+    def run(self, graph: Graph) -> list[Result]:
+        """Tune the problems of an optimised graph; those that matter most come first. Raises what compiling and timing raise;
+        what was timed before that stays in the database."""
+        problems = survey(graph, self.hardware, self.opt_level)
+        pending = {key: names for key, problem in problems.items() if (names := self._untimed(problem))}
+        done, total = 0, sum(map(len, pending.values()))
+        while pending and time.monotonic() < self.deadline:
+            order = sorted(pending, key=lambda key: -problems[key].costs[problems[key].default] * problems[key].uses)
+            forced = {key: pending[key].pop(0) for key in order}
+            for work, us in self._timed(forced_work(graph, self.hardware, self.opt_level, forced)):
+                done += 1
+                self.progress("tune", done, total, f"{us:9.1f} us  {work.candidate}  {work.problem}")
+                self._keep(work, us)
+            pending = {key: names for key, names in pending.items() if names}
+        return [self._result(problem) for problem in problems.values()]
+
+    def _few(self, problem: Problem) -> list[str]:
+        ranked = problem.ranked
+        limit = self.factor * problem.costs[ranked[0]]
+        return [name for name in ranked if problem.costs[name] <= limit][: self.few]
+
+    def _known(self, problem: Problem) -> list[Timing]:
+        """The timings of today's code that were obtained in the way of this search, the fastest first."""
+        found = self.database.timings(problem.key, self.hardware.arch, self.hardware.card().name)
+        return [timing for timing in found if timing.how == self.timer.how and is_current(timing, list(problem.costs))]
+
+    def _untimed(self, problem: Problem) -> list[str]:
+        known = {timing.candidate for timing in self._known(problem)}
+        return [name for name in self._few(problem) if name not in known]
+
+    def _timed(self, works: Sequence[Work]) -> Iterator[tuple[Work, float]]:
+        """Each work with its time, as they are done; none is started after the deadline."""
+        jobs = (self.jobs or len(os.sched_getaffinity(0))) if self.timer.parallel else 1
+        waiting, running = list(reversed(works)), dict[Future[float], Work]()
+        with ThreadPoolExecutor(jobs) as pool:
+            while waiting or running:
+                while waiting and len(running) < jobs and time.monotonic() < self.deadline:
+                    work = waiting.pop()
+                    running[pool.submit(self._time, work)] = work
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+
+    def _time(self, work: Work) -> float:
+        toolchain = find_toolchain()
+        return self.timer.time(
+            work, {key: toolchain.compile_one(source, self.hardware.arch) for key, source in work.sources.items()}
+        )
+
+    def _keep(self, work: Work, us: float) -> None:
+        arch, card = self.hardware.arch, self.hardware.card().name
+        made = version(work.candidates, work.templates)
+        self.database.add(Timing(work.problem, arch, card, work.candidate, us, self.timer.how, work.templates, made))
+
+    def _result(self, problem: Problem) -> Result:
+        known = self._known(problem)
+        times = {timing.candidate: timing.us for timing in known}
+        best = known[0] if known else None
+        return Result(problem, best and best.candidate, best and best.us, times.get(problem.default), len(known))

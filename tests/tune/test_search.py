@@ -1,0 +1,75 @@
+"""The search finds the fastest candidate, whatever their costs say; it can be stopped, and goes on where it stopped."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from amdc.codegen.choice import Choices
+from amdc.codegen.lowering import LoweringOptions, lower
+from amdc.target import target
+from amdc.tune import Database, Lookup, ModelTimer, Search
+from tests.tune.stand_in import CountingTimer, graph, offer_candidates
+
+GFX803 = target("gfx803")
+
+
+@pytest.fixture(autouse=True)
+def _candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer_candidates(monkeypatch)
+
+
+def test_finds_the_fastest(tmp_path: Path) -> None:
+    timer = CountingTimer()
+    with Database(tmp_path / "t.sqlite") as database:
+        results = Search(GFX803, timer, database, jobs=1).run(graph())
+        found = {r.problem.key: (r.candidate, r.us, r.default_us, r.problem.uses, r.timed) for r in results}
+        assert found == {"relu n=64": ("once", 100.0, 300.0, 2, 3), "relu n=128": ("once", 100.0, 300.0, 1, 3)}
+        assert ("relu n=64", "hopeless") not in timer.timed  # its cost is too many times the least
+        assert timer.timed[:2] == [("relu n=64", "thrice"), ("relu n=128", "thrice")]  # in rounds, what matters most first
+        lookup = Lookup([database], GFX803)
+        lowered = lower(graph(), GFX803, LoweringOptions(2, Choices(lookup=lookup)))
+        assert len(lookup.used) == 2
+        untuned = lower(graph(), GFX803, LoweringOptions(2))
+    assert len(untuned.program.launches) - len(lowered.program.launches) == 6
+
+
+def test_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    first, second, third = CountingTimer(patience=2), CountingTimer(), CountingTimer()
+    with Database(tmp_path / "t.sqlite") as database:
+        with pytest.raises(KeyboardInterrupt):
+            Search(GFX803, first, database, jobs=1).run(graph())
+        Search(GFX803, second, database, jobs=2).run(graph())
+        Search(GFX803, third, database).run(graph())
+    assert len(first.timed) == 2
+    assert len(second.timed) == 4
+    assert not set(first.timed) & set(second.timed)
+    assert third.timed == []
+
+
+def test_no_time_no_timings(tmp_path: Path) -> None:
+    timer = CountingTimer()
+    with Database(tmp_path / "t.sqlite") as database:
+        results = Search(GFX803, timer, database, deadline=time.monotonic()).run(graph())
+    assert timer.timed == []
+    assert all(result.candidate is None for result in results)
+
+
+def test_few_limits_the_candidates(tmp_path: Path) -> None:
+    timer = CountingTimer()
+    with Database(tmp_path / "t.sqlite") as database:
+        Search(GFX803, timer, database, few=1).run(graph())
+    assert {candidate for _, candidate in timer.timed} == {"thrice"}
+
+
+def test_by_the_timing_layer(tmp_path: Path) -> None:
+    """Predicted times grow with the launches, by 26 us each at least."""
+    seen: list[str] = []
+    with Database(tmp_path / "t.sqlite") as database:
+        search = Search(GFX803, ModelTimer(GFX803), database, progress=lambda stage, done, total, what: seen.append(stage))
+        results = search.run(graph())
+    assert [result.candidate for result in results] == ["once", "once"]
+    assert all(result.us and result.default_us and result.default_us - result.us >= 2 * GFX803.launch_us for result in results)
+    assert seen == ["tune"] * 6
