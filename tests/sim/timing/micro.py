@@ -1,8 +1,8 @@
 """Small kernels for which a card's clocks follow from the rules: a loop of `n` rounds over one known body, in assembly.
 
-The cost of a body is the slope (clocks of 3n rounds - clocks of n rounds) / 2n, for a single wave less that of a loop without a body:
-so starts, ends and the loop's own instructions fall out. In a body v0 is the item, v1 its byte offset (4 * `stride` * item), s[12:15]
-a buffer resource; v2 to v15 and s20 to s29 are free.
+The cost of a body is the slope (clocks of 3n rounds - clocks of n rounds) / 2n, for a single wave less that of a loop without a
+body: so starts, ends and the loop's own instructions fall out. In a body v0 is the item, v1 its byte offset (4 * `stride` * item),
+s[12:15] a buffer resource; v2 to v15 and s20 to s29 are free.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ BODIES = {
     "barrier": "s_barrier\n" * COUNT,
     # The first wave alone works, then all meet.
     "uneven": "s_cbranch_vccz uneven_met\n" + MAC * 2 * COUNT + "uneven_met: s_barrier\n",
-    # Each group reads 16 bytes a lane of memory that nobody reads again: s21 is the group's offset, s22 what the grid reads in a round.
+    # 16 bytes a lane of memory that nobody reads again: s21 is the group's offset, s22 what the grid reads at a time.
     "stream": "buffer_load_dwordx4 v[4:7], v1, s[12:15], s21 offen\ns_add_u32 s21, s21, s22\n" * 4 + WAIT_MEMORY,
 }
 

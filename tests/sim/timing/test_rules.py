@@ -1,4 +1,4 @@
-"""The timing model on kernels whose clocks follow from the rules of the GCN3 compute unit (sources: amdc/sim/timing/machine.py)."""
+"""The timing model on kernels whose clocks follow from the rules of the GCN3 compute unit (sources: sim/timing/machine.py)."""
 
 from __future__ import annotations
 
