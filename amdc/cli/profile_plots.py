@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from amdc.profile.records import LaunchRecord, Profile
@@ -11,9 +11,12 @@ from amdc.target import Card, Target
 
 WIDTH, HEIGHT = 1040, 440  # of the roofline plot, with its margins
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
-SMALLEST, LARGEST = 2.5, 26.0  # radii of points: areas stand for times
+SMALLEST, LARGEST = 2.5, 20.0  # radii of points: areas stand for times
+LEAST_SHARE = 1e-3  # of the fp32 peak, for a launch to have a place
 LABELLED = 5  # points: the costliest
 TICKS = 10  # of the timeline, about
+ROOM = 1.6  # factor beyond the outermost points
+LETTER, LINE = 6.2, 13  # of a label, in pixels: a letter's width, a line's height
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,22 @@ class Point:
     radius: float
     intensity: float
     gflops: float
-    label: str
     record: LaunchRecord
 
 
 @dataclass(frozen=True)
+class Label:
+    """A kernel's name below its longest launch, with the point that it names."""
+
+    x: float
+    y: float
+    text: str
+    point: Point
+
+
+@dataclass(frozen=True)
 class Axes:
-    """Logarithmic axes: FLOPs a byte to the right, GFLOP/s upwards; the limits are powers of ten."""
+    """Logarithmic axes: FLOPs a byte to the right, GFLOP/s upwards."""
 
     intensity: tuple[float, float]
     gflops: tuple[float, float]
@@ -89,31 +101,34 @@ class Axes:
         return HEIGHT - BOTTOM - (math.log10(gflops) - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     def x_ticks(self) -> list[Tick]:
-        return [Tick(self.x(value), f"{value:g}") for value in decades(self.intensity)]
+        return [Tick(self.x(value), f"{value:g}") for value in round_values(self.intensity)]
 
     def y_ticks(self) -> list[Tick]:
-        return [Tick(self.y(value), f"{value:g}") for value in decades(self.gflops)]
+        return [Tick(self.y(value), f"{value:g}") for value in round_values(self.gflops)]
 
 
-def decades(limits: tuple[float, float]) -> list[float]:
-    first, last = (round(math.log10(limit)) for limit in limits)
-    return [10.0**power for power in range(first, last + 1)]
+def round_values(limits: tuple[float, float]) -> list[float]:
+    """The powers of ten between two limits, with their doubles and fivefolds where there are few."""
+    low, high = limits
+    powers = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    factors = (1, 2, 5) if len(powers) <= 5 else (1,)
+    return [round(factor * power, 9) for power in powers for factor in factors if low <= factor * power <= high]
 
 
-def _powers(values: Iterable[float]) -> tuple[float, float]:
-    """The powers of ten around positive values."""
-    logs = [math.log10(value) for value in values]
-    low = math.floor(min(logs))
-    return 10.0**low, 10.0 ** max(math.ceil(max(logs)), low + 1)
+def _around(values: Iterable[float]) -> tuple[float, float]:
+    """Limits of a logarithmic axis with some room on both sides."""
+    found = list(values)
+    return min(found) / ROOM, max(found) * ROOM
 
 
 @dataclass(frozen=True)
 class Roofline:
     """The whole plot. `pin` and `sustained` are polylines: the card's pin rate and fp32 peak, and the rate that streams reach;
-    `hidden` counts the launches without arithmetic, which have no place on logarithmic axes."""
+    `hidden` counts the launches without arithmetic, or with so little that they would stand far below the others."""
 
     axes: Axes
     points: tuple[Point, ...]
+    labels: tuple[Label, ...]
     pin: str
     sustained: str
     hidden: int
@@ -121,48 +136,54 @@ class Roofline:
 
 def roofline(profile: Profile, card: Card, hardware: Target) -> Roofline:
     """Each launch by what it reaches: of the bytes that the model predicts, or on a card of the least bytes."""
-    placed = [(record, *_place(record)) for record in profile.launches if record.flops and _bytes(record) and record.kernel_us]
+    able = [record for record in profile.launches if record.flops and _bytes(record) and record.peak_share >= LEAST_SHARE]
+    placed = [(record, *_place(record)) for record in able]
     peak, knee = card.fp32_tflops * 1e3, card.fp32_tflops * 1e3 / card.dram_gbps
     axes = Axes(
-        _powers([knee / 10, knee * 10, *(intensity for _, intensity, _ in placed)]),
-        _powers([peak / 100, peak, *(gflops for _, _, gflops in placed)]),
+        _around([knee / 4, knee * 4, *(intensity for _, intensity, _ in placed)]),
+        _around([peak / 10, peak, *(gflops for _, _, gflops in placed)]),
     )
-    points = _points(placed, axes, _labels(placed, [total.kernel for total in profile.kernels[:LABELLED]]))
+    points = sorted(_points(placed, axes), key=lambda point: -point.radius)  # the small ones on top
     return Roofline(
         axes,
-        tuple(sorted(points, key=lambda point: -point.radius)),  # the small ones on top
+        tuple(points),
+        tuple(_labels(points, [total.kernel for total in profile.kernels[:LABELLED]])),
         _roof(axes, card.dram_gbps, peak),
         _roof(axes, card.dram_gbps * hardware.dram_efficiency, peak),
         len(profile.launches) - len(placed),
     )
 
 
-Placed = tuple[LaunchRecord, float, float]  # with its FLOPs a byte and GFLOP/s
-
-
-def _points(placed: Sequence[Placed], axes: Axes, labels: Mapping[int, str]) -> list[Point]:
-    longest = max((record.us for record, _, _ in placed), default=1.0)
+def _points(placed: Sequence[tuple[LaunchRecord, float, float]], axes: Axes) -> list[Point]:
+    """The launches with their FLOPs a byte and GFLOP/s as points."""
+    longest = max((record.kernel_us for record, _, _ in placed), default=1.0)
     return [
         Point(
             axes.x(intensity),
             axes.y(gflops),
-            max(SMALLEST, LARGEST * math.sqrt(record.us / longest)),
+            max(SMALLEST, LARGEST * math.sqrt(record.kernel_us / longest)),
             intensity,
             gflops,
-            labels.get(record.index, ""),
             record,
         )
         for record, intensity, gflops in placed
     ]
 
 
-def _labels(placed: Sequence[Placed], kernels: Sequence[str]) -> dict[int, str]:
-    """The kernel's name at the longest launch of each of the given kernels, by the launch's index."""
-    found: dict[str, LaunchRecord] = {}
-    for record, _, _ in placed:
-        if record.kernel in kernels and (record.kernel not in found or record.us > found[record.kernel].us):
-            found[record.kernel] = record
-    return {record.index: name for name, record in found.items()}
+def _labels(points: Sequence[Point], kernels: Sequence[str]) -> list[Label]:
+    """The names of the given kernels, each at its largest point, moved down until none covers another."""
+    largest: dict[str, Point] = {}
+    for point in points:
+        if point.record.kernel in kernels:
+            largest.setdefault(point.record.kernel, point)
+    labels: list[Label] = []
+    for name, point in sorted(largest.items(), key=lambda item: item[1].y):
+        half = LETTER * len(name) / 2
+        x, y = min(max(point.x, LEFT + half), WIDTH - RIGHT - half), point.y + point.radius + LINE
+        while any(abs(x - other.x) < half + LETTER * len(other.text) / 2 and abs(y - other.y) < LINE for other in labels):
+            y += LINE
+        labels.append(Label(x, y, name, point))
+    return labels
 
 
 def _bytes(record: LaunchRecord) -> float:

@@ -13,6 +13,8 @@ from amdc.cli.inspect_command import report_console
 from amdc.profile.records import HotKernel, KernelTotal, LayerTotal, Profile
 
 NODES = 3  # names of a layer, before the rest is counted
+TEXT = 100  # letters of a source line
+HOT_KERNELS, HOT_LINES = 3, 6  # of those in the JSON and on the page
 
 
 def print_profile(profile: Profile, rows: int) -> None:
@@ -23,7 +25,7 @@ def print_profile(profile: Profile, rows: int) -> None:
     console.print(kernel_table(profile.kernels[:rows], len(profile.kernels), profile.predicted))
     layers = sorted(profile.layers, key=lambda layer: -layer.us)
     console.print(layer_table(layers[:rows], len(layers)))
-    for hot in profile.hot:
+    for hot in profile.hot[:HOT_KERNELS]:
         console.print(hot_table(hot))
     print_hints(profile, console)
 
@@ -99,14 +101,17 @@ def short_names(nodes: Sequence[str]) -> str:
 
 
 def hot_table(hot: HotKernel) -> Table:
-    """A row a line of source, or an instruction."""
-    table = _table(
-        f"Hot lines of {escape(hot.kernel)}: {hot.share:.0%} of its {hot.us:.1f} us", "line", ("us", "share", "waiting")
-    )
-    for row in hot.lines:
-        text = f"{row.where}  {row.text or row.instruction}"
-        table.add_row(escape(text), f"{row.us:.1f}", f"{row.share:.1%}", f"{row.stalled:.0%}")
+    """A row a line of source, or a basic block."""
+    lines = hot.lines[:HOT_LINES]
+    title = f"Hot {'lines' if hot.from_source else 'blocks'} of {escape(hot.kernel)}: "
+    table = _table(f"{title}{sum(line.share for line in lines):.0%} of its {hot.us:.1f} us", "line", ("us", "share", "waiting"))
+    for row in lines:
+        table.add_row(escape(shortened(f"{row.where}  {row.text}")), f"{row.us:.1f}", f"{row.share:.1%}", f"{row.stalled:.0%}")
     return table
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= TEXT else text[: TEXT - 3] + "..."
 
 
 def print_hints(profile: Profile, console: Console) -> None:
@@ -114,5 +119,6 @@ def print_hints(profile: Profile, console: Console) -> None:
     if profile.hints:
         console.print("[bold]What to try next[/]")
     for hint in profile.hints:
-        console.print(f"  {escape(hint.kernel)}: {escape(hint.figure)}", highlight=False)
-        console.print(f"    {escape(hint.advice)} [dim]({hint.us:.0f} us)[/]", highlight=False)
+        where = f" at {short_names(hint.nodes)}" if hint.nodes else ""
+        console.print(f"  {escape(hint.kernel + where)} [dim]({hint.us:.0f} us)[/]: {escape(hint.figure)}", highlight=False)
+        console.print(f"    -> {escape(hint.advice)}", highlight=False)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from amdc.profile.advice_instructions import instruction_hints
 from amdc.profile.instructions import Cost
 from amdc.profile.records import Hint, KernelTotal, LaunchRecord, Totals
 from amdc.target import Card, Target
 
-WORTH = 0.02  # of the run's time, for a kernel to be spoken of
+WORTH = 0.02  # of the time in kernels, for a kernel to be spoken of
 LAUNCHES = 0.25  # of the run's time in launches
 AMPLIFIED = 1.5  # DRAM bytes over the least bytes
 AT_THE_LIMIT = 0.95  # of the sustained DRAM rate
+EVEN = 0.8  # of the CUs' time, where work-groups fill them evenly enough
 MOST = 12  # hints
 
 
@@ -26,16 +28,15 @@ def hints(
     """The hints, those about the most time first. None without predictions: events tell how long, not why."""
     found = list(_launches(sums, records))
     for kernel in kernels:
-        if kernel.share < WORTH or kernel.bound is None:
+        if kernel.bound is None or kernel.kernel_us < WORTH * (sums.kernel_us or 0.0):
             continue
         mine = [record for record in records if record.kernel == kernel.kernel]
-        for figure, advice in (
-            *_spills(kernel),
-            *_traffic(kernel, mine, hardware),
-            *_groups(mine, card),
-            *_waves(kernel, hardware),
-        ):
-            found.append(Hint(kernel.kernel, figure, advice, kernel.kernel_us))
+        longest = max(mine, key=lambda record: record.kernel_us)
+        nodes = longest.nodes if len(mine) > 1 else ()
+        of_all = (*_spills(kernel), *_traffic(kernel, mine, hardware), *_waves(kernel, hardware))
+        of_longest = (*_groups(longest, card), *instruction_hints(kernel, longest, costs.get(kernel.kernel, ())))
+        found += [Hint(kernel.kernel, (), figure, advice, kernel.kernel_us) for figure, advice in of_all]
+        found += [Hint(kernel.kernel, nodes, figure, advice, kernel.kernel_us) for figure, advice in of_longest]
     return tuple(sorted(found, key=lambda hint: -hint.us)[:MOST])
 
 
@@ -45,6 +46,7 @@ def _launches(sums: Totals, records: Sequence[LaunchRecord]) -> Iterator[Hint]:
     short = sum(1 for r in records if r.prediction and r.prediction.kernel_us < r.prediction.launch_us)
     yield Hint(
         kernel="(the run)",
+        nodes=(),
         figure=f"launches take {sums.launch_us / sums.us:.0%}; {short} of {sums.launches} kernels run shorter than their launch",
         advice="a larger batch (--bind N=...) spreads the launches over more work",
         us=sums.launch_us,
@@ -76,12 +78,15 @@ def _traffic(kernel: KernelTotal, records: Sequence[LaunchRecord], hardware: Tar
         )
 
 
-def _groups(records: Sequence[LaunchRecord], card: Card) -> Iterator[tuple[str, str]]:
-    longest = max(records, key=lambda record: record.us)
-    if longest.work_groups < card.compute_units:
+def _groups(longest: LaunchRecord, card: Card) -> Iterator[tuple[str, str]]:
+    """Of work-groups that do not fill the CUs evenly: the last of them run while other CUs are idle."""
+    rounds = -(-longest.work_groups // card.compute_units)
+    used = longest.work_groups / (rounds * card.compute_units)
+    if used < EVEN:
+        most = f", {rounds} on the fullest" if rounds > 1 else ""
         yield (
-            f"{longest.work_groups} work-groups on {card.compute_units} CUs",
-            f"{1 - longest.work_groups / card.compute_units:.0%} of the CUs idle: smaller tiles, or K split among work-groups",
+            f"{longest.work_groups} work-groups on {card.compute_units} CUs{most}: {1 - used:.0%} of the card's time is idle",
+            "smaller tiles, or K split among work-groups",
         )
 
 

@@ -10,19 +10,20 @@ from amdc.bundle import Bundle
 from amdc.code_object import CodeObject
 from amdc.profile.collect import Sample
 from amdc.program import Kernel
-from amdc.sim.decoder import decode_one
 from amdc.sim.disassembler import format_instruction
 from amdc.sim.isa.model import Instruction
+from amdc.sim.timing.operations import Kind, operation
+from amdc.sim.translate.blocks import Block, Explorer
 
 
 @dataclass(frozen=True)
 class Cost:
     """One instruction's part of its kernel's time. `us` are microseconds: of each launch, the share of its waves' clocks that
-    they were busy with the instruction or stalled at it; `stalled_us` the latter alone. `issues` and `busy` (clocks) are summed
-    over the sampled waves."""
+    they were busy with the instruction or stalled at it; `stalled_us` the latter alone. `issues` and `busy` (clocks of its unit)
+    are summed over the simulated waves."""
 
-    address: int
     instruction: Instruction
+    block: Block
     where: str  # file:line, "" without a line table
     us: float
     stalled_us: float
@@ -32,6 +33,15 @@ class Cost:
     @property
     def text(self) -> str:
         return format_instruction(self.instruction)
+
+    @property
+    def kind(self) -> Kind:
+        return operation(self.instruction).kind
+
+    @property
+    def least_clocks(self) -> int:
+        """Clocks of its unit an issue, where lanes neither conflict nor scatter."""
+        return operation(self.instruction).clocks
 
 
 def kernel_costs(samples: Sequence[Sample], kernel: Kernel, bundle: Bundle) -> tuple[Cost, ...]:
@@ -46,17 +56,13 @@ def kernel_costs(samples: Sequence[Sample], kernel: Kernel, bundle: Bundle) -> t
         for row in sample.timing.instructions:
             parts = (us_per_clock * (row.busy + row.stall), us_per_clock * row.stall, row.issues, row.busy)
             sums[row.address] = [held + part for held, part in zip(sums[row.address], parts, strict=True)]
-    return tuple(_cost(code, address, sums[address]) for address in sorted(sums))
-
-
-def _cost(code: CodeObject, address: int, sums: Sequence[float]) -> Cost:
-    line = code.lines.find(address)
-    us, stalled_us, issues, busy = sums
-    return Cost(address, _decoded(code, address), str(line or ""), us, stalled_us, issues, busy)
-
-
-def _decoded(code: CodeObject, address: int) -> Instruction:
-    return decode_one(code.text, address - code.text_address, code.text_address)
+    costs = []
+    for block in Explorer(code, code.kernels[kernel.symbol]).explore().blocks.values():
+        for instruction in block.instructions:
+            if instruction.address in sums:
+                line = code.lines.find(instruction.address)
+                costs.append(Cost(instruction, block, str(line or ""), *sums[instruction.address]))
+    return tuple(costs)
 
 
 def source_texts(bundle: Bundle, kernel: Kernel) -> Mapping[str, str]:

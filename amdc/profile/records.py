@@ -122,9 +122,9 @@ class Totals:
 
 @dataclass(frozen=True)
 class HotLine:
-    """A source line, or an instruction where the code object has no line table. `us` is the part of the kernel's time that its
-    waves spend there, `stalled` the share of that in which they wait; `text` the source's or the instruction's, `instruction` the
-    costliest of the line."""
+    """A source line, or a basic block where the code object has no line table. `us` is the part of the kernel's time that its
+    waves spend there, `stalled` the share of that in which they wait; `text` is the line's, or what the block consists of, and
+    `instruction` the costliest of it."""
 
     where: str
     text: str
@@ -137,19 +137,22 @@ class HotLine:
 
 @dataclass(frozen=True)
 class HotKernel:
-    """The costliest lines of one kernel, which together take `share` of its time."""
+    """The costliest lines of one kernel (or blocks: not `from_source`), which together take `share` of its time."""
 
     kernel: str
     us: float
+    from_source: bool
     lines: tuple[HotLine, ...]
     share: float
 
 
 @dataclass(frozen=True)
 class Hint:
-    """What to try, and the figure that it follows from. `us` is the time of the launches that it is about."""
+    """What to try, and the figure that it follows from. `us` is the time of the launches that it is about; `nodes` are the user's
+    where it is about one launch of several."""
 
     kernel: str
+    nodes: tuple[str, ...]
     figure: str
     advice: str
     us: float
@@ -180,8 +183,8 @@ class Profile:
 
     @property
     def has_source_lines(self) -> bool:
-        """Whether the hot lines are of source: the bundle keeps its kernels' sources."""
-        return any(line.text for hot in self.hot for line in hot.lines)
+        """Whether the hot lines are of source: the bundle keeps its kernels' sources and line tables."""
+        return any(hot.from_source for hot in self.hot)
 
     def as_json(self) -> dict[str, Any]:
         """JSON-able; what is not known is absent."""

@@ -13,7 +13,7 @@ from amdc.sim.device import Device as SimulatedGpu
 
 
 class SimDevice:
-    """`check` and `jobs` as for `amdc.sim.Device`. With a `card`'s name, `timings` gets a prediction for each launch on it."""
+    """`check` and `jobs` as for `amdc.sim.Device`. With a `card`'s name, `gpu.timings` gets a prediction for each launch."""
 
     kind = "sim"
     has_clock = False
@@ -22,8 +22,7 @@ class SimDevice:
         self.arch = arch
         self.name = f"simulated {card or arch}"
         self.poison = check
-        timing: dict[str, Any] = {"timing": True, "card": card} if card else {}
-        self.gpu = SimulatedGpu(arch, check=check, jobs=jobs, **timing)
+        self.gpu = SimulatedGpu(arch, check=check, jobs=jobs, timing=card is not None, card=card)
 
     def allocate(self, nbytes: int) -> int:
         return self.gpu.allocate(nbytes)

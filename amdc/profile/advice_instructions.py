@@ -1,0 +1,96 @@
+"""Hints that follow from a kernel's instructions: bank conflicts, scattered accesses, slow operations, waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from amdc.profile.instructions import Cost
+from amdc.profile.records import KernelTotal, LaunchRecord, Prediction
+from amdc.sim.timing.machine import QUARTER_RATE
+from amdc.sim.timing.operations import Kind
+
+CONFLICTS = 0.10  # of the kernel's clocks
+SCATTERED = 1.5  # clocks of an access over those of a coalesced one
+SCATTERED_BUSY = 0.3  # of the clocks with address units busy
+MULTIPLY_ADDS = 0.85  # of VALU clocks, below which the rest is worth a look
+QUARTER = 0.15  # of VALU clocks in operations of quarter rate
+WAITING = 0.3  # of the kernel's time at one wait
+BARRIERS = 0.15  # of the kernel's time at barriers
+MULTIPLY_ADD = ("v_mac_f32", "v_mad_f32", "v_madmk_f32", "v_madak_f32", "v_mac_f16", "v_mad_f16")
+
+
+def instruction_hints(kernel: KernelTotal, longest: LaunchRecord, costs: Sequence[Cost]) -> Iterator[tuple[str, str]]:
+    """(figure, advice) pairs; of the kernel's longest launch where they come from its units."""
+    if longest.prediction is not None:
+        yield from _conflicts(longest.prediction)
+        yield from _scattered(longest.prediction, costs)
+    yield from _vector(kernel, costs)
+    yield from _waiting(kernel, costs)
+
+
+def _conflicts(longest: Prediction) -> Iterator[tuple[str, str]]:
+    busy = longest.busy["LDS"]
+    if longest.lds_conflict_clocks * busy >= CONFLICTS:
+        yield (
+            f"LDS is busy {busy:.0%} of the time, {longest.lds_conflict_clocks:.0%} of that with bank conflicts",
+            "pad the rows in LDS, or give neighbouring lanes neighbouring words",
+        )
+
+
+def _scattered(longest: Prediction, costs: Sequence[Cost]) -> Iterator[tuple[str, str]]:
+    """The global access that spends most clocks beyond those of a coalesced one."""
+    accesses = [cost for cost in costs if cost.kind in (Kind.LOAD, Kind.STORE) and cost.issues]
+    if not accesses or longest.busy["VMEM"] < SCATTERED_BUSY:
+        return
+    worst = max(accesses, key=lambda cost: cost.busy - cost.issues * cost.least_clocks)
+    clocks = worst.busy / worst.issues
+    if clocks > SCATTERED * worst.least_clocks:
+        yield (
+            f"address units are busy {longest.busy['VMEM']:.0%} of the time; {_at(worst)} takes {clocks:.0f} clocks a wave, "
+            f"coalesced {worst.least_clocks}",
+            "its lanes touch many cache lines: let neighbouring lanes access neighbouring addresses",
+        )
+
+
+def _vector(kernel: KernelTotal, costs: Sequence[Cost]) -> Iterator[tuple[str, str]]:
+    vector = [cost for cost in costs if cost.kind == Kind.VALU]
+    clocks = sum(cost.busy for cost in vector)
+    if kernel.bound != "VALU" or not clocks:
+        return
+    slow = [cost for cost in vector if cost.least_clocks >= QUARTER_RATE]
+    share = sum(cost.busy for cost in slow) / clocks
+    if share > QUARTER:
+        worst = max(slow, key=lambda cost: cost.busy)
+        yield (
+            f"VALU bound: {share:.0%} of its clocks in operations of quarter rate, most at {_at(worst)}",
+            "compute them once for several elements, or in another form",
+        )
+    useful = sum(cost.busy for cost in vector if cost.instruction.op.name in MULTIPLY_ADD) / clocks
+    if 0 < useful < MULTIPLY_ADDS:
+        other = max((cost for cost in vector if cost.instruction.op.name not in MULTIPLY_ADD), key=lambda cost: cost.busy)
+        yield (
+            f"VALU bound: {useful:.0%} of its clocks are multiply-adds; the most other at {_at(other)}",
+            "a larger tile a lane, or unrolling, spreads index arithmetic over more multiply-adds",
+        )
+
+
+def _waiting(kernel: KernelTotal, costs: Sequence[Cost]) -> Iterator[tuple[str, str]]:
+    barriers = sum(cost.us for cost in costs if cost.kind == Kind.BARRIER)
+    if barriers > BARRIERS * kernel.kernel_us:
+        yield (
+            f"waves spend {barriers / kernel.kernel_us:.0%} of the time at barriers",
+            "a second LDS buffer needs one barrier a step instead of two; or more work-groups a CU",
+        )
+    waits = [cost for cost in costs if cost.kind == Kind.WAIT]
+    if not waits or kernel.bound != "latency":
+        return
+    worst = max(waits, key=lambda cost: cost.us)
+    if worst.us > WAITING * kernel.kernel_us:
+        yield (
+            f"latency bound: waves spend {worst.us / kernel.kernel_us:.0%} of the time at {_at(worst)}",
+            "issue the loads that it waits for earlier, or more of them at once",
+        )
+
+
+def _at(cost: Cost) -> str:
+    return f"{cost.text} ({cost.where or hex(cost.instruction.address)})"
