@@ -22,6 +22,10 @@ from amdc.cli.progress import progress
     multiple=True,
     help="Let runs pad inputs with zeros along a symbol to the next size; right only for models with a padding mask.",
 )
+@click.option("--card", help="The card to choose kernels for [default: the architecture's first].")
+@click.option(
+    "--tune-seconds", type=click.FloatRange(0), default=0, help="With -O3: search for faster kernels so long before (see tune)."
+)
 @click.option("--keep-source", is_flag=True, help="Keep each kernel's HIP source and line table.")
 @click.option("--print-before", multiple=True, metavar="PASS", help="Print the graph before a pass.")
 @click.option("--print-after", multiple=True, metavar="PASS", help="Print the graph after a pass.")
@@ -37,6 +41,8 @@ def command(
     buckets: tuple[tuple[str, tuple[int, ...]], ...],
     jobs: int | None,
     output: Path | None,
+    card: str | None,
+    tune_seconds: float,
     **passes: Any,
 ) -> None:
     """Compile MODEL (an .onnx file) into a bundle."""
@@ -45,7 +51,9 @@ def command(
     with progress() as report:
         options = CompileOptions(
             arch=arch,
+            card=card,
             opt_level=level,
+            tune_seconds=tune_seconds,
             shapes=dict(shapes),
             bindings=dict(bindings),
             buckets=dict(buckets),
@@ -55,6 +63,8 @@ def command(
         )
         bundle = compile_model(model, options)
     path = bundle.save(output or model.with_suffix(".amdc"))
+    if stale := bundle.options["tuning"]["stale"]:
+        click.echo(f"{stale} tuned choices are of other kernels than today's and were ignored; `amdc tune` renews them", err=True)
     first = next(iter(bundle.programs.values()))
     launches = ", ".join(f"{len(program.launches)} ({key})" for key, program in bundle.programs.items())
     click.echo(

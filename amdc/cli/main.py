@@ -22,6 +22,7 @@ VERBS = {
     "compile": "Compile an ONNX model into a bundle.",
     "run": "Run a bundle on the simulated GPU, a card, or the host.",
     "verify": "Compile, run, and compare every output with ONNX Runtime.",
+    "tune": "Search the fastest kernels for a model's operators.",
     "profile": "Show where a run's time goes: kernels, layers, hot lines, roofline.",
     "inspect": "Show a bundle's kernels, registers, occupancy and memory.",
     "opt": "Run passes over a dumped graph, or replay a reproducer.",

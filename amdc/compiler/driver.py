@@ -6,9 +6,11 @@ import dataclasses
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from amdc.bundle import Bundle
+from amdc.bundle import Buckets, Bundle, Step
 from amdc.code_object import CodeObject, waves_per_simd
 from amdc.compiler.bindings import expand
 from amdc.compiler.buckets import find_buckets
@@ -21,8 +23,17 @@ from amdc.target import Target, target
 
 if TYPE_CHECKING:
     from amdc.codegen.lowering import Lowered
+    from amdc.compiler.link import Linker
     from amdc.ir.graph import Graph
     from amdc.pass_manager import PassTime
+    from amdc.tune import Lookup
+
+
+def hardware_of(options: CompileOptions) -> Target:
+    """The architecture's row with the card that kernels are chosen for as its default one. Raises `UsageError` naming those
+    known."""
+    row = target(options.arch)
+    return dataclasses.replace(row, default_card=row.card(options.card).name)
 
 
 def optimise(graph: Graph, options: CompileOptions) -> None:
@@ -35,7 +46,7 @@ def optimise(graph: Graph, options: CompileOptions) -> None:
     run_pipeline(
         graph,
         passes,
-        PassContext(target=target(options.arch), opt_level=options.opt_level),
+        PassContext(target=hardware_of(options), opt_level=options.opt_level),
         cleanup=cleanup_for(options.opt_level),
         print_before=options.print_before,
         print_after=options.print_after,
@@ -68,9 +79,26 @@ def print_pass_times(times: list[PassTime]) -> None:
 def compile_model(model: Any, options: CompileOptions) -> Bundle:
     """Compile a model (path, bytes, onnx.ModelProto, torch.nn.Module or ExportedProgram) into a Bundle, with a program for each
     combination of bindings. Raises ModelError, UsageError or ToolchainError."""
+    started = time.perf_counter()
+    imported = import_model(model, options)
+    bundle = compile_graphs(imported.graphs, options)
+    seconds = time.perf_counter() - started
+    return dataclasses.replace(bundle, buckets=imported.buckets, schedule=imported.schedule, compile_seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A model's graphs with their programs' keys, imported as they are asked for; its buckets, and its schedule."""
+
+    graphs: Iterable[tuple[str, Graph]]
+    buckets: tuple[Buckets, ...]
+    schedule: tuple[Step, ...]
+
+
+def import_model(model: Any, options: CompileOptions) -> Imported:
+    """Import a model, as `compile_model` takes it. Raises ModelError or UsageError."""
     from amdc.frontends import import_any, model_name
 
-    started = time.perf_counter()
     bindings = expand(options.shapes, options.bindings, options.buckets)
     options.progress("import", 0, len(bindings), model_name(model))
 
@@ -81,26 +109,19 @@ def compile_model(model: Any, options: CompileOptions) -> Bundle:
 
     buckets = find_buckets(load, options)
     graphs, schedule = import_programs(model, load, bindings)
-    bundle = compile_graphs(graphs, options)
-    return dataclasses.replace(bundle, buckets=buckets, schedule=schedule, compile_seconds=time.perf_counter() - started)
+    return Imported(graphs, buckets, schedule)
 
 
 def compile_graphs(graphs: Iterable[tuple[str, Graph]], options: CompileOptions) -> Bundle:
     """Compile imported graphs, given with their programs' keys, into a Bundle. One graph at a time is held."""
-    from amdc.codegen.lowering import LoweringOptions, lower
     from amdc.codegen.toolchain import find_toolchain
-    from amdc.compiler.link import Linker
+    from amdc.tune import standard_lookup
 
-    hardware = target(options.arch)
+    hardware = hardware_of(options)
     toolchain = find_toolchain()
     check_pass_names(options)
-    linker = Linker()
-    for key, graph in graphs:
-        require_static_shapes(graph, options.arch)
-        optimise(graph, options)
-        options.progress("lower", 0, 1, f"{key}: {len(graph.graph.nodes)} nodes")
-        lowered = lower(graph, hardware, LoweringOptions(options.opt_level))
-        linker.add(key, graph, with_specialized(lowered, graph))
+    with closing(standard_lookup(hardware, create=options.tune_seconds > 0)) as known:
+        linker = link_graphs(graphs, hardware, options, known)
     code = toolchain.compile_all(
         linker.sources.values(),
         options.arch,
@@ -109,14 +130,34 @@ def compile_graphs(graphs: Iterable[tuple[str, Graph]], options: CompileOptions)
         line_tables=options.keep_source,
     )
     settled = {"shapes": dict(options.shapes), "bindings": dict(options.bindings), "buckets": dict(options.buckets)}
+    tuning = {"card": hardware.default_card, "used": len(known.used), "stale": len(known.stale)}
     return Bundle(
         programs={key: with_resources(program, code, hardware) for key, program in linker.programs().items()},
         code=code,
         constants=linker.constants,
         graphs=linker.graphs,
         sources={key: source.text for key, source in linker.sources.items()} if options.keep_source else None,
-        options={"opt_level": options.opt_level, **settled},
+        options={"opt_level": options.opt_level, **settled, "tuning": tuning},
     )
+
+
+def link_graphs(graphs: Iterable[tuple[str, Graph]], hardware: Target, options: CompileOptions, known: Lookup) -> Linker:
+    """Optimise and lower each graph, with the kernels that the tuning databases name, or that a search finds first."""
+    from amdc.codegen.choice import Choices
+    from amdc.codegen.lowering import LoweringOptions, lower
+    from amdc.compiler.link import Linker
+    from amdc.tune import search
+
+    linker, deadline = Linker(), time.monotonic() + options.tune_seconds
+    for key, graph in graphs:
+        require_static_shapes(graph, options.arch)
+        optimise(graph, options)
+        if options.tune_seconds:
+            search(graph, hardware, deadline, options.jobs, options.progress)
+        options.progress("lower", 0, 1, f"{key}: {len(graph.graph.nodes)} nodes")
+        lowered = lower(graph, hardware, LoweringOptions(options.opt_level, Choices(lookup=known)))
+        linker.add(key, graph, with_specialized(lowered, graph))
+    return linker
 
 
 def with_specialized(lowered: Lowered, graph: Graph) -> Lowered:

@@ -33,6 +33,11 @@ class Lookup:
             self.stale.add(problem)
         return None
 
+    def close(self) -> None:
+        """Close the databases."""
+        for source in self.sources:
+            source.close()
+
     @staticmethod
     def _best(source: Source, problem: str, arch: str, card: str, candidates: Sequence[str]) -> Sequence[Timing]:
         """The source's fastest timing of today's code, if any; what a card measured goes before predictions."""
@@ -45,7 +50,10 @@ def is_current(timing: Timing, candidates: Sequence[str]) -> bool:
     return timing.candidate in candidates and timing.version == version(candidates, timing.templates)
 
 
-def standard_lookup(hardware: Target) -> Lookup:
-    """The user's database, if there is one, and then what comes with amdc. Raises `UsageError` for a damaged database."""
+def standard_lookup(hardware: Target, create: bool = False) -> Lookup:
+    """The user's database, if there is one or it is to be made, and then what comes with amdc. Raises `UsageError` for a damaged
+    database."""
     shipped = Shipped(hardware.arch)
-    return Lookup([Database(default_path()), shipped] if default_path().is_file() else [shipped], hardware)
+    if create or default_path().is_file():
+        return Lookup([Database(default_path()), shipped], hardware)
+    return Lookup([shipped], hardware)

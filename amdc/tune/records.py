@@ -30,3 +30,5 @@ class Source(Protocol):
 
     def timings(self, problem: str, arch: str, card: str) -> Sequence[Timing]:
         """All timings of a problem, of whatever version."""
+
+    def close(self) -> None: ...

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from amdc.codegen.toolchain import find_toolchain
 from amdc.target import Target
@@ -42,6 +42,20 @@ class Result:
     us: float | None
     default_us: float | None
     timed: int
+
+    def as_json(self) -> dict[str, Any]:
+        """For `json.dumps`."""
+        problem = self.problem
+        return {
+            "problem": problem.key,
+            "uses": problem.uses,
+            "candidate": self.candidate,
+            "us": self.us,
+            "default": problem.default,
+            "default_us": self.default_us,
+            "candidates": len(problem.costs),
+            "timed": self.timed,
+        }
 
 
 @dataclass(frozen=True)
