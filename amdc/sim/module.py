@@ -83,7 +83,9 @@ class Module:
         timer = self._device.timer
         if timer is None:
             raise UsageError("this device keeps no time; make it with timing=True")
-        sample = timer.sample(self.code, kernel, shape)
+        first = Recording(numpy.zeros(1, numpy.uint64))
+        self._start(kernel, shape, kernarg, first)
+        sample = timer.sample(self.code, kernel, shape, first)
         recording = Recording(sample.groups)
         self._start(kernel, shape, kernarg, recording)
         return timer.time(self.code, kernel, shape, sample, recording)

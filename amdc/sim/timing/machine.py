@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amdc.target import Card, Target
+from amdc.target import Card
 
 TICKS = 256  # of the engine, a clock
 
@@ -30,6 +30,7 @@ class Machine:
     """A card as the engine sees it: clocks of the shader clock, bytes, counts."""
 
     clock_ghz: float
+    loaded_ghz: float  # with all VALUs busy
     compute_units: int
     l2_channels: int
     dram_bytes_per_clock: float
@@ -51,12 +52,12 @@ class Machine:
     l2_bytes: int = 64  # a clock of one L2 channel [AMD]
 
 
-def machine(target: Target, card: Card) -> Machine:
+def machine(card: Card) -> Machine:
     """The timing model of a card."""
-    clock = card.sustained_ghz or card.clock_ghz
     return Machine(
-        clock_ghz=clock,
+        clock_ghz=card.clock_ghz,
+        loaded_ghz=card.sustained_ghz or card.clock_ghz,
         compute_units=card.compute_units,
         l2_channels=card.l2_channels,
-        dram_bytes_per_clock=card.dram_gbps * target.dram_efficiency / clock,
+        dram_bytes_per_clock=card.dram_gbps * card.dram_efficiency / card.clock_ghz,
     )

@@ -19,6 +19,7 @@ from amdc.sim.timing.trace import Recording
 from amdc.sim.translate.blocks import Explorer, branch_target, is_control
 from amdc.target import Card, Target
 
+INSTRUCTIONS_A_WORD = 8  # of a trace, about: GEMM has 10, streams have fewer
 LOOP_GUESS = 32  # times that code with a loop is taken to run through, to choose how many work-groups to record
 BUSY_ENOUGH = 0.5  # of the clocks, for a unit to be what bounds a kernel
 
@@ -37,14 +38,20 @@ class Timer:
 
     def __init__(self, target: Target, card: Card, cache: Cache) -> None:
         self.target, self.card = target, card
-        self.machine = machine(target, card)
+        self.machine = machine(card)
         self._cache = cache
         self._kernels: dict[tuple[bytes, int], _Kernel] = {}
 
-    def sample(self, code: CodeObject, kernel: KernelInfo, shape: LaunchShape) -> sampling.Sample:
-        """The work-groups to record."""
-        facts = self._facts(code, kernel)
-        instructions = facts.instructions * self._group_waves(shape) * (LOOP_GUESS if facts.loops else 1)
+    def sample(
+        self, code: CodeObject, kernel: KernelInfo, shape: LaunchShape, first: Recording | None = None
+    ) -> sampling.Sample:
+        """The work-groups to record. `first`: one of them, recorded to see how long they are; without it that is guessed."""
+        if first:
+            traces = first.traces()
+            instructions = INSTRUCTIONS_A_WORD * len(traces[0]) if traces else sampling.WAVE_BUDGET
+        else:
+            facts = self._facts(code, kernel)
+            instructions = facts.instructions * self._group_waves(shape) * (LOOP_GUESS if facts.loops else 1)
         resident = self._groups_per_cu(kernel, shape) * self.machine.compute_units
         return sampling.choose(math.prod(shape.grid), resident, instructions)
 
@@ -70,7 +77,7 @@ class Timer:
         busy = {unit: played.busy[unit] * scale / (clocks * share) for unit, share in shares.items()}
         line = self.target.cache_line * scale
         us, group_waves, per_cu = (
-            clocks / self.machine.clock_ghz / 1e3,
+            self._microseconds(clocks, busy),
             self._group_waves(shape),
             self._groups_per_cu(kernel, shape),
         )
@@ -95,6 +102,11 @@ class Timer:
             simulated=traced,
             instructions=instruction_timings(facts.blocks, played),
         )
+
+    def _microseconds(self, clocks: float, busy: dict[str, float]) -> float:
+        """A board at its power limit lowers its clock: taken as linear in what the VALUs do."""
+        top, loaded = self.machine.clock_ghz, self.machine.loaded_ghz
+        return clocks / (top - (top - loaded) * min(1.0, busy["VALU"])) / 1e3
 
     def _facts(self, code: CodeObject, kernel: KernelInfo) -> _Kernel:
         key = code.text, kernel.entry
