@@ -1,4 +1,4 @@
-"""Predicted times of whole models on a simulated card, with their share of the roofline limit. Nothing here was measured on silicon.
+"""Predicted times of whole models on a simulated card, with their share of the roofline limit. Nothing is measured on silicon.
 
     python benchmarks/predicted_models.py [NAME ...] [-O3] [--card "RX 580"] [--static] [--top 10] [--record]
 
@@ -6,7 +6,7 @@ Every launch's kernel is timed by the simulator's timing layer (`--static`: by i
 costs `launch_us` of the target besides. Two limits are given, both without launches:
   launches  the sum over launches of the longer of flops / fp32 peak and least bytes / DRAM rate: what perfect kernels for this
             cutting into launches would take
-  model     the longer of all flops / peak and (weights + inputs + outputs + states) / DRAM rate: each moved once, activations never
+  model     the longer of all flops / peak and (weights + inputs + outputs + states) / DRAM rate: activations are never moved
 The DRAM rate is what streams reach on Polaris, 86 % of the pins' (amdc/target.py). Flops are those of the direct algorithm, also
 where a kernel needs fewer (Winograd). A state counts as read once; what is written of it is small.
 """

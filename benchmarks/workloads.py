@@ -1,6 +1,6 @@
 """The benchmark models: what is compiled, and inputs to run it on.
 
-Every entry of `WORKLOADS` gives (bundle, program key) at an optimisation level: a network of several programs (GPT-2: decoding and
+Every entry of `WORKLOADS` names a bundle and one of its programs: a network of several programs (GPT-2: decoding and
 reading a prompt) is several workloads, which share one compilation. Nothing is downloaded: weights are random, or those that an
 installed package carries.
 """

@@ -207,11 +207,15 @@ class ProgramBuilder:
         block: tuple[int, int, int] | None = None,
     ) -> None:
         """Launch a template's kernel. An argument that is a Node or a Place becomes two kernel arguments, `T *p, unsigned
-        p_bytes`; an int becomes an unsigned, a float a float. What is read is what stands in `arguments` and not in `writes`."""
+        p_bytes`; an int becomes an unsigned, a float a float. What is read is what stands in `arguments` and not in `writes`, nor
+        is a state that the item's epilogue stores into."""
         kernel = self._kernel(template, template.check(parameters), prelude, hint, block or template.block)
-        written = [self.place(value) for value in writes]
         places = [self.place(value) for value in arguments if isinstance(value, (Node, Place))]
+        stored = [store for store in item.stores if store.update in arguments]
+        results = [self.place(value) for value in writes]
+        written = [*results, *(self.place(store.update) for store in stored)]
         read = {place: None for place in places if place not in written}
+        least = sum(place.nbytes for place in [*read, *results]) if bytes_moved is None else bytes_moved
         own = self._places.get((item.node, 0))
         whole = own is not None and self.owns(own) and any((own.buffer, own.offset) == (p.buffer, p.offset) for p in written)
         self._launches.append(
@@ -225,7 +229,7 @@ class ProgramBuilder:
                 source=tuple(item.node.meta.get("source", ())),
                 value=value_name(item.node) if whole else None,
                 flops=flops,
-                bytes_moved=sum(place.nbytes for place in [*read, *written]) if bytes_moved is None else bytes_moved,
+                bytes_moved=least + sum(store.nbytes for store in stored),
             )
         )
 

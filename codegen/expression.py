@@ -19,6 +19,7 @@ from torch.fx import Node
 
 from amdc.codegen.dtypes import C_TYPES, NARROW, TAGS
 from amdc.codegen.operators import flops, write
+from amdc.codegen.side_stores import SideStore
 from amdc.errors import InternalError, ModelError
 
 
@@ -89,10 +90,12 @@ class FusedExpression:
         domain: tuple[int, ...],
         outer: dict[Node, Node],
         channel_dim: int | None,
+        stores: Sequence[SideStore] = (),
     ) -> FusedExpression:
         """`role` is "epilogue", "prologue" or "row"; `start` the node whose value the template passes, of shape `domain`; `outer`
-        maps placeholders of the region's body to nodes of the graph. Without nodes the expression is empty (the identity)."""
-        if not nodes:
+        maps placeholders of the region's body to nodes of the graph. Without nodes and stores (of the result, into states) the
+        expression is empty (the identity)."""
+        if not nodes and not stores:
             return FusedExpression("", (), 0, ())
         assert start is not None
         names: dict[Node, str] = {start: "value"}
@@ -119,10 +122,24 @@ class FusedExpression:
                 f"the prologue at '{nodes[-1].name}' has an operand that is neither per channel nor a scalar: {kinds}"
             )
         lines += statements(nodes, names)
-        types = C_TYPES[held], C_TYPES[dtype_name(nodes[-1])]
-        text = _function(role, lines, names[nodes[-1]], params, types)
-        hint = "_".join(str(node.target).split(".")[1] for node in nodes[:3])
+        last = nodes[-1] if nodes else start
+        for store in stores:
+            lines += _side_store(store, math.prod(domain), names[last], params, operands)
+        types = C_TYPES[held], C_TYPES[dtype_name(last)]
+        text = _function(role, lines, names[last], params, types)
+        hint = "_".join([*(str(node.target).split(".")[1] for node in nodes[:3]), *(["store"] if stores else [])])
         return FusedExpression(text, tuple(operands), sum(map(flops, nodes)), tuple(kinds), hint)
+
+
+def _side_store(store: SideStore, total: int, value: str, params: list[tuple[str, str]], operands: list[Node]) -> list[str]:
+    """C++ that stores a result into a state too, whose parameters and arguments are appended."""
+    names = []
+    for node, const in ((store.update, ""), (store.positions, "const ")):
+        names.append(f"s{len(operands)}")
+        params.append((f"{const}void *{names[-1]}", f"unsigned {names[-1]}_bytes"))
+        operands.append(node)
+    state, positions = (f"amdc_make({name}, {name}_bytes)" for name in names)
+    return [f"    {line}" for line in store.statements(total, value, state, positions, TAGS[dtype_name(store.update)])]
 
 
 def _function(role: str, lines: list[str], result: str, params: list[tuple[str, str]], types: tuple[str, str]) -> str:

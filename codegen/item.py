@@ -12,6 +12,7 @@ from torch.fx import Node
 
 from amdc.codegen.dtypes import FLOATS
 from amdc.codegen.expression import FusedExpression, dtype_name
+from amdc.codegen.side_stores import SideStore
 from amdc.errors import InternalError, ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import is_pointwise
@@ -32,6 +33,7 @@ class Item:
     before: tuple[Node, ...] = ()  # point-wise nodes of the body before the anchor, in order
     after: tuple[Node, ...] = ()  # and after it (of an all point-wise region: all)
     used: frozenset[int] = frozenset()  # of an operator with several results, those that something needs
+    stores: tuple[SideStore, ...] = ()  # parts of the result that the epilogue also stores into states
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,7 +66,7 @@ class Item:
 
     def epilogue(self, channel_dim: int | None = 1) -> FusedExpression:
         """The expression after the anchor; `channel_dim` is the output's dimension that the template passes as `channel`."""
-        return FusedExpression.make("epilogue", self.after, self.anchor, self.shape, self.outer, channel_dim)
+        return FusedExpression.make("epilogue", self.after, self.anchor, self.shape, self.outer, channel_dim, self.stores)
 
     def prologue(self, channel_dim: int = 1) -> FusedExpression:
         """The expression before the anchor, on each element of its first operand; `channel_dim` is that operand's dimension."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from torch.fx import Node
@@ -20,6 +20,7 @@ from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item, make_item
 from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.registry import find
+from amdc.codegen.side_stores import SideStore, absorbed, find_stores
 from amdc.codegen.states import store_states, update_in_place, user_outputs
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
@@ -60,13 +61,17 @@ def lower(graph: ir.Graph, target: Target, options: LoweringOptions | None = Non
     if unsupported:
         raise ModelError(unsupported_message(unsupported, target.arch))
     builder = ProgramBuilder(graph, target, options.opt_level, options.choices)
-    update_in_place(graph, builder, nodes)
+    updates = update_in_place(graph, builder, nodes)
+    stores: dict[Node, list[SideStore]] = {}
     if options.opt_level >= 2:
         join_in_place(graph, builder, nodes)
+        stores = find_stores(graph, updates, {node: index for index, node in enumerate(nodes)})
+        by_node |= {node: replace(by_node[node], stores=tuple(held)) for node, held in stores.items()}
+    done = absorbed(stores)
     for node in nodes:
         if is_getitem(node):
             builder.same(node, *node.args)  # type: ignore[arg-type]
-        elif node in by_node:
+        elif node in by_node and node not in done:
             function = find(by_node[node])
             assert function is not None
             function(by_node[node], builder)

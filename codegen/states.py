@@ -41,13 +41,18 @@ def user_outputs(graph: ir.Graph) -> list[Node]:
     return [node for name, node in zip(ir.outputs(graph), ir.output_nodes(graph), strict=True) if name not in held]
 
 
-def update_in_place(graph: ir.Graph, builder: ProgramBuilder, nodes: list[Node]) -> None:
-    """Let the updates that make a state's next value write into its buffer, where that is safe. Before anything is lowered."""
+def update_in_place(graph: ir.Graph, builder: ProgramBuilder, nodes: list[Node]) -> dict[Node, Node]:
+    """Let the updates that make a state's next value write into its buffer, where that is safe. Before anything is lowered.
+    Returns these updates, each with the value that it writes over."""
     order = {node: index for index, node in enumerate(nodes)}
     order |= {node: len(nodes) for node in graph.graph.nodes if node.op == "output"}
+    updates: dict[Node, Node] = {}
     for state, following in next_values(graph).items():
+        old = state
         for node in _chain(state, following, order):
             builder.alias(node, state)
+            updates[node], old = old, node
+    return updates
 
 
 def _chain(state: Node, following: Node, order: Mapping[Node, int]) -> list[Node]:

@@ -16,7 +16,7 @@ INSPECTED_BYTES = 4096  # of a constant that is compared by its content: index r
 
 @dataclass(frozen=True)
 class CommonSubexpressions(Pass):
-    """Let the first of several equal nodes (same operator and arguments, small constants of the same content) stand for the others.
+    """Let the first of several equal nodes (same operator and arguments, small constants of one content) stand for the others.
 
     before: a = relu(x + c); b = relu(x + d); return a + b, where c and d hold the same
     after:  a = relu(x + c); return a + a
