@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,39 +17,11 @@ from amdc.runtime.hip_device import HipDevice, supported_card
 from amdc.runtime.hip_library import HipLibrary
 from amdc.runtime.kernarg import pack_launch
 from amdc.runtime.session import Session, open_session
+from tests.runtime.conftest import calls
 from tests.support.small_model import SCALE, reference
 
-SOURCE = Path(__file__).with_name("fake_hip.c")
 SCALE_BYTES, SQUARE_BYTES = 32, 20  # of the arguments: three pointers, a float, an int; two pointers, an int
 FALLIBLE = ("hipMalloc", "hipMemcpyHtoD", "hipMemcpyDtoH", "hipModuleLoadData", "hipModuleLaunchKernel", "hipDeviceSynchronize")
-
-
-def host_compiler() -> list[str]:
-    for name in ("cc", "gcc", "clang", "clang-19"):
-        if found := shutil.which(name):
-            return [found]
-    pytest.importorskip("ziglang", reason="no C compiler for the fake HIP runtime")
-    return [sys.executable, "-m", "ziglang", "cc"]
-
-
-@pytest.fixture(scope="module", params=["rocm5", "rocm6"])
-def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The fake library, as either release lays out its structures."""
-    path = tmp_path_factory.mktemp("hip") / "libamdhip64.so"
-    defines = ["-DROCM5"] if request.param == "rocm5" else []
-    subprocess.run([*host_compiler(), "-shared", "-fPIC", "-w", *defines, str(SOURCE), "-o", str(path)], check=True)
-    return str(path)
-
-
-@pytest.fixture
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FAKE_HIP_LOG", str(tmp_path / "log"))
-    monkeypatch.setenv("FAKE_HIP_ARCHS", "gfx906,gfx803")
-    return tmp_path / "log"
-
-
-def calls(log: Path, *names: str) -> list[str]:
-    return [line.strip() for line in log.read_text().splitlines() if line.split()[0] in names]
 
 
 def fnv(data: bytes) -> int:
