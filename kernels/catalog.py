@@ -46,13 +46,19 @@ POOL = KernelTemplate(
         ANY_OUT,
     ),
 )
-ROW_LANES = Parameter("ROW_LANES", "lanes that share a row", values=(64, 256))
+MOST_HELD = 8  # vectors of a row that a lane keeps in registers, of several elements each; twice that of one each
+ROW_PARAMETERS = (
+    Parameter("ROW_LANES", "lanes that share a row", values=(16, 64, 256, 1024)),
+    Parameter("VECTOR", "elements that a lane takes at once", values=(1, 2, 4, 8, 16)),
+    Parameter("HELD", "vectors that a lane keeps in registers", 1, 2 * MOST_HELD),
+    Parameter("LOOP", "1: rows are longer than what is held", values=(0, 1)),
+)
 _OPS = ("SUM", "MEAN", "MAX", "MIN", "PROD", "VAR")
 REDUCE_ROWS = KernelTemplate(
     "reduce_rows",
     "reduce_rows.hip",
     "a reduction of contiguous rows of floats of any width",
-    (Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)), ROW_LANES, INPUT, FLOAT_TYPE, ANY_OUT),
+    (Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)), *ROW_PARAMETERS, INPUT, FLOAT_TYPE, ANY_OUT),
 )
 REDUCE_COLUMNS = KernelTemplate(
     "reduce_columns",
@@ -66,7 +72,7 @@ REDUCE_COLUMNS = KernelTemplate(
 )
 LOG = Parameter("LOG", "1: the logarithm of softmax", values=(0, 1))
 SOFTMAX_ROWS = KernelTemplate(
-    "softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, ROW_LANES, INPUT, FLOAT_TYPE, ANY_OUT)
+    "softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, *ROW_PARAMETERS, INPUT, FLOAT_TYPE, ANY_OUT)
 )
 SOFTMAX_COLUMNS = KernelTemplate(
     "softmax_columns", "softmax_columns.hip", "softmax over an outer dimension", (LOG, FLOAT_TYPE, ANY_OUT)
@@ -76,7 +82,7 @@ NORMALIZE_ROWS = KernelTemplate(
     "normalize_rows.hip",
     "layer, RMS, group or instance normalisation",
     (
-        ROW_LANES,
+        *ROW_PARAMETERS,
         Parameter("AFFINE", "0 plain, 1 with gamma, 2 with gamma and beta", values=(0, 1, 2)),
         Parameter("PER_CHANNEL", "1: gamma and beta per channel (group norm)", values=(0, 1)),
         Parameter("CENTRED", "0: no mean is subtracted (RMS norm)", values=(0, 1)),

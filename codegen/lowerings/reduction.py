@@ -9,22 +9,26 @@ from typing import Any
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import FLOATS, TAGS
 from amdc.codegen.elementwise import Source, launch_copy
-from amdc.codegen.expression import dtype_name
+from amdc.codegen.expression import FusedExpression, dtype_name
 from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.empty_reduction import reduce_nothing
+from amdc.codegen.lowerings.rows import plan_rows
 from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
 from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS
+from amdc.program import ITEM_SIZES
 
 BLOCK = 256
-LONG_ROW = 1024  # from here on, and where few rows would leave most of the card idle, a work-group shares a row
-FEW_ROWS = 512
+MOST_SPANS = 512  # of a row that two launches reduce
+LEAST_SPAN = 16384  # bytes
+SPAN_UNIT = 16  # elements: spans start where vectors do
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,6 @@ def gather_dims(item: Item, builder: ProgramBuilder, x: Node, dims: Any) -> Redu
     return Reduction(moved, dtype, math.prod(shape) // max(1, length), length, 1)
 
 
-def row_lanes(rows: int, length: int) -> int:
-    """How many lanes share a row: a wave, or a work-group where rows are long or few."""
-    return 256 if length >= LONG_ROW or (length >= 256 and rows < FEW_ROWS) else 64
-
-
-def row_grid(rows: int, lanes: int) -> tuple[int, int, int]:
-    return (rows if lanes == BLOCK else -(-rows // (BLOCK // 64)), 1, 1)
-
-
 def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, correction: int = 0) -> None:
     """out = op over `dims` of the item's first operand."""
     if out.numel == 0:
@@ -95,30 +90,76 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
 
 
 def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: Place, correction: int, cost: int) -> None:
-    rows, lanes = found.outer, row_lanes(found.outer, found.length)
+    """Rows by one launch, or by a second one over what spans of each row came to. The variance takes one."""
+    length, width = found.length, ITEM_SIZES[found.dtype]
+    pieces = 1 if op == "VAR" else max(1, min(MOST_SPANS, length * width // LEAST_SPAN))
+    span = -(-length // pieces)
+    span += -span % SPAN_UNIT
+    spans = -(-length // span)
+    card = builder.target.card()
+
+    def predicted(groups: int, launches: int) -> float:
+        """Microseconds: a compute unit takes in a 64-byte line a clock, the card what its memory streams."""
+        bytes_us = found.outer * length * width / 1e3
+        line_rate = min(groups, card.compute_units) * 64 * card.clock_ghz
+        return bytes_us / min(line_rate, card.dram_gbps * builder.target.dram_efficiency) + launches * builder.target.launch_us
+
+    candidates = [
+        Candidate(
+            "rows", lambda: predicted(found.outer, 1), lambda: _launch_rows(item, builder, op, found, out, correction, cost)
+        )
+    ]
+    if spans > 1:
+
+        def build() -> None:
+            parts = builder.activation(f"{item.node.name}.spans", _wide(item.data_dtype), (found.outer, spans))
+            _launch_rows(item, builder, op, found, parts, 0, cost, span)
+            rest = Reduction(parts, parts.dtype, found.outer, spans, 1)
+            _launch_rows(item, builder, op, rest, out, correction, found.outer * spans, divisor=length)
+
+        candidates.append(Candidate(f"{spans} spans", lambda: predicted(found.outer * spans, 2), build))
+    key = f"reduce rows={found.outer} length={length} {op.lower()} {found.dtype}"
+    builder.choose(key, candidates).build()
+
+
+def _wide(dtype: str) -> str:
+    return "float64" if dtype == "float64" else "float32"
+
+
+def _launch_rows(
+    item: Item,
+    builder: ProgramBuilder,
+    op: str,
+    found: Reduction,
+    out: Place,
+    correction: int,
+    cost: int,
+    span: int = 0,
+    divisor: int = 0,
+) -> None:
+    """One launch of reduce_rows.hip. With `span`, of the first of two: each span's sum or extreme, with no epilogue. With
+    `divisor`, the second: with no prologue, and a mean is over so many elements."""
+    rows, length = found.outer, found.length
+    spans = -(-length // span) if span else 1
+    plan = plan_rows(builder, rows * spans, length, [found.x], span or None)
     channel = min(1, len(item.shape) - 1) if math.prod(item.shape[2:]) == 1 else None
-    prologue, epilogue = item.row_prologue(None), item.epilogue(channel)
+    nothing = FusedExpression("", (), 0, ())
+    prologue, epilogue = nothing if divisor else item.row_prologue(None), nothing if span else item.epilogue(channel)
     channels = item.shape[1] if len(item.shape) > 1 else rows
+    kind = "SUM" if span and op == "MEAN" else op
+    sizes = (rows, length, span or length, spans, float(divisor or length), correction, channels, *magic(channels))
+    kept = _wide(item.data_dtype) if divisor else item.data_dtype
     builder.launch(
         REDUCE_ROWS,
-        {"OP": f"OP_{op}", "ROW_LANES": lanes, "INPUT": TAGS[found.dtype], "TYPE": TAGS[item.data_dtype], "OUT": TAGS[out.dtype]},
+        {"OP": f"OP_{kind}", **plan.parameters, "INPUT": TAGS[found.dtype], "TYPE": TAGS[kept], "OUT": TAGS[out.dtype]},
         item=item,
-        grid=row_grid(rows, lanes),
-        arguments=[
-            out,
-            found.x,
-            rows,
-            found.length,
-            correction,
-            channels,
-            *magic(channels),
-            *prologue.operands,
-            *epilogue.operands,
-        ],
+        grid=plan.grid(rows, spans),
+        arguments=[out, found.x, *sizes, *prologue.operands, *epilogue.operands],
         writes=[out],
-        flops=cost + rows * (epilogue.flops + found.length * prologue.flops * (2 if op == "VAR" else 1)),
+        flops=cost + rows * (epilogue.flops + length * prologue.flops),
         prelude=prologue.text + epilogue.text,
         hint=op.lower(),
+        block=plan.block,
     )
 
 

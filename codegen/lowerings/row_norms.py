@@ -14,7 +14,7 @@ from amdc.codegen.builder import Operand, Place, ProgramBuilder
 from amdc.codegen.dtypes import TAGS
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.reduction import row_grid, row_lanes
+from amdc.codegen.lowerings.rows import plan_rows
 from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
@@ -59,17 +59,19 @@ def normalize(
     _check(item, norm)
     x = item.args[0]
     length = out.numel // norm.rows
-    lanes = row_lanes(norm.rows, length)
     channel = 1 if norm.plane else -1 if length == item.shape[-1] else None
     prologue, epilogue = item.row_prologue(channel), item.epilogue(channel)
     channels = length // norm.plane if norm.plane else 1
     affine: list[Operand] = [x if value is None else value for value in (norm.weight, norm.bias)]
     sizes = [norm.rows, length, norm.epsilon, norm.groups, *magic(norm.groups), channels, *magic(max(1, norm.plane))]
     residual: list[Operand] = [] if norm.added is None or total is None else [norm.added, total]
+    weights = [] if norm.plane else [value for value in (norm.weight, norm.bias) if value is not None]
+    wide = [x, out, *weights, *(value for value in (norm.added, total) if value is not None)]
+    plan = plan_rows(builder, norm.rows, length, wide)
     builder.launch(
         NORMALIZE_ROWS,
         {
-            "ROW_LANES": lanes,
+            **plan.parameters,
             "AFFINE": norm.affine,
             "PER_CHANNEL": int(norm.plane > 0),
             "CENTRED": int(norm.centred),
@@ -82,12 +84,13 @@ def normalize(
             "STATISTIC": TAGS[saved[0].dtype] if saved else "float",
         },
         item=item,
-        grid=row_grid(norm.rows, lanes),
+        grid=plan.grid(norm.rows),
         arguments=[out, x, *affine, *(saved or [out, out]), *sizes, *residual, *prologue.operands, *epilogue.operands],
         writes=[out, *saved, *([total] if total else [])],
-        flops=out.numel * (5 + norm.affine + (2 + norm.centred) * prologue.flops + epilogue.flops),
+        flops=out.numel * (5 + norm.affine + (1 + plan.loop) * prologue.flops + epilogue.flops),
         prelude=prologue.text + epilogue.text,
         hint=epilogue.hint,
+        block=plan.block,
     )
 
 

@@ -8,7 +8,7 @@ from amdc.codegen.builder import ProgramBuilder
 from amdc.codegen.dtypes import TAGS
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.reduction import row_grid, row_lanes
+from amdc.codegen.lowerings.rows import plan_rows
 from amdc.codegen.magic import magic
 from amdc.codegen.operators import TRANSCENDENTAL
 from amdc.codegen.registry import lowers
@@ -19,7 +19,6 @@ from amdc.kernels.catalog import SOFTMAX_COLUMNS, SOFTMAX_ROWS
 from amdc.kernels.template import Value
 
 BLOCK = 256
-PASSES = 3  # of softmax_rows over a row
 
 
 @lowers(aten._softmax.default, aten.softmax.int, aten._log_softmax.default, aten.log_softmax.int)
@@ -36,16 +35,17 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
     flops = y.numel * (2 * TRANSCENDENTAL + 4)
     if inner == 1:
         rows, prologue, epilogue = y.numel // length, item.row_prologue(), item.epilogue(-1)
-        lanes = row_lanes(rows, length)
+        plan = plan_rows(builder, rows, length, [x, y])
         builder.launch(
             SOFTMAX_ROWS,
-            {**types, "ROW_LANES": lanes, "INPUT": TAGS[dtype_name(x)]},
+            {**types, **plan.parameters, "INPUT": TAGS[dtype_name(x)]},
             item=item,
-            grid=row_grid(rows, lanes),
+            grid=plan.grid(rows),
             arguments=[y, x, rows, length, *prologue.operands, *epilogue.operands],
             writes=[y],
-            flops=flops + y.numel * (PASSES * prologue.flops + epilogue.flops),
+            flops=flops + y.numel * ((1 + plan.loop) * prologue.flops + epilogue.flops),
             prelude=prologue.text + epilogue.text,
+            block=plan.block,
         )
         return
     if item.before or item.after:

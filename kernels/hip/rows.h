@@ -1,7 +1,10 @@
-// rows.h: what the kernels that reduce contiguous rows share. A row is ROW_LANES lanes' work:
-//   64: a wave a row, four rows a work-group (short rows); 256: a work-group a row (long rows, few of them)
-//   INPUT  any tag of amdc_types.h: what x holds. AMDC_ROW(value, k, offset), a fused prologue, makes of it what TYPE says.
-//   TYPE   a float of any width: what is reduced; narrow ones are computed in fp32, double in double (Real)
+// rows.h: what the kernels that reduce contiguous rows share. A row is ROW_LANES lanes' work: 16 (short rows: four in a wave), 64 (a
+// wave a row), 256 or 1,024 (a work-group a row: long rows, or few of them).
+//   VECTOR  neighbouring elements that a lane takes at once: they divide a row, and its address is a multiple of 4 bytes; or 1
+//   HELD    vectors of a row that a lane keeps in registers, all of whose loads are under way at once
+//   LOOP    0: a row fits into ROW_LANES * VECTOR * HELD elements, so it is read once; 1: it is walked in such chunks
+//   INPUT   any tag of amdc_types.h: what x holds. AMDC_ROW(value, k, offset), a fused prologue, makes of it what TYPE says.
+//   TYPE    a float of any width: what is reduced; narrow ones are computed in fp32, double in double (Real)
 // AMDC_EPILOGUE(value, channel, offset) makes what is stored of a result.
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
@@ -12,12 +15,24 @@
 #define AMDC_ROW(value, channel, offset) (value)
 #endif
 typedef amdc_value<TYPE> Real;
+#define ROW_CHUNK (ROW_LANES * VECTOR * HELD)
+#define ROW_SCRATCH (AMDC_BLOCK / 64) // values of LDS that amdc_row_reduce takes
 
-// The row of a lane, and its place in the row. Rows beyond the last are a whole wave's, or a whole work-group's.
-AMDC_DEVICE unsigned amdc_row() { return ROW_LANES == 64 ? amdc_group_x() * (AMDC_BLOCK / 64) + amdc_wave() : amdc_group_x(); }
-AMDC_DEVICE unsigned amdc_row_lane() { return ROW_LANES == 64 ? amdc_lane() : amdc_thread(); }
+// The row of a lane, and its place in the row. Rows beyond the last are a whole wave's, work-group's or DPP row's.
+AMDC_DEVICE unsigned amdc_row() {
+    if (ROW_LANES > 64) return amdc_group_x();
+    return amdc_group_x() * (AMDC_BLOCK / ROW_LANES) + (ROW_LANES == 64 ? amdc_wave() : amdc_thread() / ROW_LANES);
+}
+AMDC_DEVICE unsigned amdc_row_lane() { return ROW_LANES == AMDC_BLOCK ? amdc_thread() : amdc_thread() % ROW_LANES; }
+// The first element of a lane's vector `j` of the chunk that starts at `first`.
+AMDC_DEVICE unsigned amdc_row_element(unsigned first, unsigned j) { return first + (j * ROW_LANES + amdc_row_lane()) * VECTOR; }
 
-// Over the lanes of a row; the result is in each of them. `scratch` holds one value a wave.
-template <class Op> AMDC_DEVICE Real amdc_row_reduce(Real x, Real *scratch) {
-    return ROW_LANES == 64 ? amdc_wave_reduce<Op>(x) : amdc_block_reduce<Op>(x, scratch);
+// Over the lanes of a row; the result is in each of them.
+template <class Op, class V> AMDC_DEVICE V amdc_row_reduce(V x, V *scratch) {
+    if constexpr (ROW_LANES > 64) return amdc_block_reduce<Op>(x, scratch);
+    if constexpr (ROW_LANES == 64) return amdc_wave_reduce<Op>(x);
+    x = amdc_step<Op, 0x128, 0xf>(x); // row_ror:8 .. row_ror:1
+    x = amdc_step<Op, 0x124, 0xf>(x);
+    x = amdc_step<Op, 0x122, 0xf>(x);
+    return amdc_step<Op, 0x121, 0xf>(x);
 }

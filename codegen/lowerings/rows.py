@@ -1,0 +1,68 @@
+"""How kernels that reduce contiguous rows (kernels/hip/rows.h) share a row out: lanes, vectors, what stays in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch.fx import Node
+
+from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.elementwise import VECTOR_BYTES
+from amdc.kernels.catalog import MOST_HELD
+from amdc.kernels.template import Value
+from amdc.program import ITEM_SIZES
+
+BLOCK = 256
+FEW_ROWS = 1024  # below this number of rows, more than a wave shares one that has a vector for each lane of two waves
+SHORT = 4  # vectors a lane of a row that 16 lanes share, at most
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """`lanes` lanes share a row; each keeps `held` vectors of `vector` elements. `loop`: rows are longer than that."""
+
+    lanes: int
+    vector: int
+    held: int
+    loop: bool
+
+    @property
+    def block(self) -> tuple[int, int, int]:
+        return (max(BLOCK, self.lanes), 1, 1)
+
+    @property
+    def parameters(self) -> dict[str, Value]:
+        return {"ROW_LANES": self.lanes, "VECTOR": self.vector, "HELD": self.held, "LOOP": int(self.loop)}
+
+    def grid(self, rows: int, spans: int = 1) -> tuple[int, int, int]:
+        return (-(-rows // (self.block[0] // self.lanes)), spans, 1)
+
+
+def plan_rows(
+    builder: ProgramBuilder, rows: int, length: int, operands: Sequence[Node | Place], walked: int | None = None
+) -> RowPlan:
+    """`operands`: what is read and written a vector at a time. `walked`: the elements of a row that a work-group takes, where
+    that is not all of it (then a loop is as good as a row that fits)."""
+    vector, walked = _vector([builder.place(operand) for operand in operands], length), walked or length
+    vectors = -(-walked // vector)
+    most = MOST_HELD if vector > 1 else 2 * MOST_HELD
+    if vectors <= 16 * SHORT and rows >= FEW_ROWS:
+        lanes = 16
+    elif vectors <= 64 * most and (rows >= FEW_ROWS or vectors <= 128):
+        lanes = 64
+    else:
+        lanes = 256 if vectors <= 256 * most else 1024
+    loop = vectors > lanes * most
+    return RowPlan(lanes, vector, most // 2 if loop else -(-vectors // lanes), loop)
+
+
+def _vector(places: Sequence[Place], length: int) -> int:
+    """16 bytes of the widest operand, or less, so that rows divide into vectors whose addresses are multiples of 4."""
+    sizes = [ITEM_SIZES[place.dtype] for place in places]
+    vector = VECTOR_BYTES // max(sizes)
+    while vector > 1 and (
+        length % vector or any(place.offset % min(4, vector * size) for place, size in zip(places, sizes, strict=True))
+    ):
+        vector //= 2
+    return vector if vector * max(sizes) >= 8 or max(sizes) < 4 else 1
