@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from amdc.kernels.gemm import BIAS, LAYOUT_A, SUMS, TILE_PARAMETERS, TYPE_BIAS, VECTOR_C
 from amdc.kernels.template import KernelTemplate, Parameter
 from amdc.kernels.types import COMPUTED_IN_FLOAT, element_type
@@ -31,6 +33,47 @@ CONV = KernelTemplate(
         VECTOR_C,
         BIAS,
         *TYPES,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class WinogradShape:
+    """How winograd.hip spreads its work: 64 tiles and `filters` filters a wave, `split` sets of waves that share the channels.
+    `groups_per_cu`: work-groups that a CU holds, as LDS and registers of the compiled kernel allow."""
+
+    waves: int
+    filters: int
+    split: int
+    groups_per_cu: int
+
+    @property
+    def filter_waves(self) -> int:
+        return self.waves // self.split
+
+    @property
+    def name(self) -> str:
+        split = f"s{self.split}" if self.split > 1 else ""
+        return f"winograd2x2 {self.filters * self.filter_waves}x{self.waves}{split}"
+
+
+WINOGRAD_SHAPES = (
+    WinogradShape(8, 4, 1, 1),
+    WinogradShape(4, 4, 1, 2),
+    WinogradShape(4, 2, 1, 2),
+    WinogradShape(8, 4, 2, 1),
+    WinogradShape(8, 2, 2, 1),
+)
+WINOGRAD = KernelTemplate(
+    name="winograd",
+    file="winograd.hip",
+    computes="3x3 convolution with stride 1 by F(2x2, 3x3), with bias, prologue and epilogue",
+    parameters=(
+        Parameter("WAVES", "waves of a work-group, and channels a stage", values=(4, 8)),
+        Parameter("FILTERS", "filters of a wave", values=(2, 4)),
+        Parameter("SPLIT", "sets of waves that share a stage's channels", values=(1, 2)),
+        BIAS,
+        *(of for of in TYPES if of.name != "TYPE_W"),
     ),
 )
 

@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from functools import partial
 
 from amdc.codegen.builder import Operand, ProgramBuilder
-from amdc.codegen.dtypes import TAGS, sum_type
+from amdc.codegen.choice import Candidate
+from amdc.codegen.dtypes import sum_type
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings import convolution_winograd as winograd
+from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, problem, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.magic import magic
+from amdc.ir import graph as ir
 from amdc.kernels import conv, gemm, tiles
-from amdc.kernels.template import KernelTemplate, Value
+from amdc.kernels.template import Value
 from amdc.program import ITEM_SIZES
 
 # Instructions that fetch a gathered value beside its load, read off the compiled loops; those of the scalar ALU count half:
 # they run beside other waves' vector instructions.
 GATHER = {conv.TAPS: 6, conv.LINEAR: 19, conv.POINTWISE: 0}
 GOOD_FILL = 0.8  # of a stage's k by one tap's channels; below, k runs over channels and taps together
-
-
-def _launch(
-    item: Item,
-    builder: ProgramBuilder,
-    template: KernelTemplate,
-    parameters: Mapping[str, Value],
-    grid: tuple[int, int, int],
-    arguments: Sequence[Operand],
-    window: Window,
-    hint: str,
-    lanes: int = 256,
-) -> None:
-    """Launch with the fused expressions' operands appended."""
-    prologue, epilogue = item.prologue(1), item.epilogue(1)
-    builder.launch(
-        template,
-        parameters,
-        item=item,
-        grid=grid,
-        arguments=(*arguments, *prologue.operands, *epilogue.operands),
-        writes=(item.node,),
-        flops=2 * window.multiply_adds + epilogue.flops * math.prod(item.shape),
-        prelude=prologue.text + epilogue.text,
-        hint="_".join(filter(None, ("x".join(map(str, window.kernel)), hint, epilogue.hint))),
-        block=(lanes, 1, 1),
-    )
-
-
-def _types(item: Item, operands: Operands) -> dict[str, Value]:
-    """The element types of input, weights, output and bias."""
-    types = {"TYPE_X": operands.x, "TYPE_W": operands.weight, "TYPE_Y": item.node, "TYPE_BIAS": operands.bias}
-    return {name: TAGS[dtype_name(node)] for name, node in types.items() if node is not None}
 
 
 def _is_linear(window: Window) -> bool:
@@ -74,12 +45,40 @@ def _mode(window: Window) -> int:
     return conv.LINEAR if _is_linear(window) else conv.TAPS
 
 
+def _extents(window: Window) -> tuple[int, int]:
+    """The columns of the product and how many products there are."""
+    if _mode(window) == conv.POINTWISE:
+        return window.plane, window.batch * window.groups
+    return window.batch * window.plane, window.groups
+
+
 def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
-    """conv.hip, for any 2-d convolution."""
-    by_image = window.is_pointwise and window.plane % 4 == 0
-    n, z = (window.plane, window.batch * window.groups) if by_image else (window.batch * window.plane, window.groups)
+    """Any 2-d convolution: conv.hip with each of its tiles, or where it applies Winograd's algorithm."""
+
+    def by_tile(tile: tiles.Tile) -> Candidate:
+        predicted = partial(_tile_cost, item, builder, window, operands, tile)
+        return Candidate(tile.name, predicted, partial(_implicit_gemm, item, builder, window, operands, tile))
+
+    by_cost = sorted(map(by_tile, tiles.TILES), key=lambda candidate: candidate.cost())
+    ways = (*by_cost, *winograd.candidates(item, builder, window, operands))
+    builder.choose(problem(item, window, operands), ways).build()
+
+
+def _tile_cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tile: tiles.Tile) -> float:
+    """Predicted microseconds: the work of the busiest compute unit, or the bytes, and the launch."""
+    n, z = _extents(window)
+    card, target = builder.target.card(), builder.target
+    work = tiles.cost(tile, window.out_channels, n, _piece(window), z, target, gather=GATHER[_mode(window)])
+    pieces = 1 if _is_linear(window) else window.taps
+    lanes = target.wave_size * target.simds_per_cu // 4  # multiply-adds of a CU a clock
+    nbytes = least_bytes(item, window) + math.prod(ir.shape(operands.weight)) * ir.dtype(operands.weight).itemsize
+    memory = nbytes / (card.dram_gbps * target.dram_efficiency * 1e3)
+    return max(work * pieces / (lanes * card.clock_ghz * 1e3), memory) + target.launch_us
+
+
+def _implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tile: tiles.Tile) -> None:
+    n, z = _extents(window)
     m, weights = window.out_channels, operands.strides(window)
-    tile = tiles.choose(m, n, _piece(window), z, builder.target, gather=GATHER[_mode(window)])
     parameters: dict[str, Value] = tile.defines() | {
         "KH": window.kernel[0],
         "KW": window.kernel[1],
@@ -87,14 +86,14 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
         "LAYOUT_A": gemm.VECTORS if operands.packed else gemm.COLUMNS,
         "VECTOR_C": int(window.plane % 4 == 0),
         "BIAS": int(operands.bias is not None),
-        **_types(item, operands),
+        **types(item, operands),
     }
     sizes = (m, n, window.groups, *magic(window.groups), weights.group, weights.out, weights.tap, window.in_channels)
     places = (*window.size, window.out[1], window.plane, *window.stride, *window.dilation, *window.pads)
     divisions = (*magic(window.out[1]), *magic(window.plane))
     arguments = (*operands.tensors(item.node), *sizes, *places, *divisions, *operands.bias_argument)
     grid = (-(-n // tile.n), -(-m // tile.m), z)
-    _launch(item, builder, conv.CONV, parameters, grid, arguments, window, tile.name, tile.lanes)
+    launch(item, builder, conv.CONV, parameters, grid, arguments, window, tile.name, tile.lanes)
 
 
 def depthwise(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
@@ -107,13 +106,13 @@ def depthwise(item: Item, builder: ProgramBuilder, window: Window, operands: Ope
         "KW": window.kernel[1],
         "STRIDE": window.stride[0],
         "BIAS": int(operands.bias is not None),
-        **_types(item, operands),
+        **types(item, operands),
     }
     sizes = (channels, outs, *magic(outs), *magic(channels), weights.group, weights.out, weights.tap, *window.size, *window.out)
     counted = (planes, strips, *magic(strips), *magic(window.out[1]))
     arguments = (*operands.tensors(item.node), *sizes, *counted, *window.pads, *operands.bias_argument)
     grid = (-(-planes * strips * window.out[1] // 256), 1, 1)
-    _launch(item, builder, conv.DEPTHWISE, parameters, grid, arguments, window, f"s{window.stride[0]}")
+    launch(item, builder, conv.DEPTHWISE, parameters, grid, arguments, window, f"s{window.stride[0]}")
 
 
 def direct(
@@ -128,7 +127,7 @@ def direct(
         "BIAS": int(operands.bias is not None),
         "ZEROS": int(zeros is not None),
         "SUM": sum_type(dtype_name(item.anchor)),
-        **_types(item, operands),
+        **types(item, operands),
     }
     sizes = (window.out_channels, window.in_channels, window.groups, *magic(window.out_channels))
     strides = (weights.group, weights.out, weights.channel, weights.tap)
@@ -142,7 +141,7 @@ def direct(
     values = (*sizes, *strides, *places, *(value for axis in axes for value in axis))
     arguments = (*operands.tensors(item.node), *values, *(zeros or ()), *operands.bias_argument)
     grid = (-(-window.plane // 256), outs, window.batch)
-    _launch(item, builder, conv.CONV_DIRECT, parameters, grid, arguments, window, "transposed" * window.transposed)
+    launch(item, builder, conv.CONV_DIRECT, parameters, grid, arguments, window, "transposed" * window.transposed)
 
 
 def is_vector(window: Window) -> bool:
@@ -157,11 +156,11 @@ def matrix_vector(item: Item, builder: ProgramBuilder, window: Window, operands:
     most = gemm.GEMV_ROWS[-1] if layout == 0 else 1
     shared = next((count for count in gemm.GEMV_ROWS if window.batch <= count <= most), 1)
     rows, images = (window.batch, 1) if shared >= window.batch else (1, window.batch)
-    types = _types(item, operands)
+    kinds = types(item, operands)
     nbytes = (ITEM_SIZES[dtype_name(operands.weight)] * weights.group, ITEM_SIZES[dtype_name(operands.x)] * rows * k)
     sizes = (outs, rows, k, images, *magic(images), stride, 0, 0, k, 1, 0, k, outs, 1, 0, outs, *nbytes, 1)
     added = () if operands.bias is None else (operands.bias, 0, 1, 1.0, 1.0)
     arguments = (operands.weight, operands.x, item.node, *sizes, *added)
     grid = (-(-outs // (64 if layout == 0 else 4)), 1, images)
-    parameters = {"LAYOUT": layout, "BIAS": int(operands.bias is not None), "X_ROWS": shared, **types}
-    _launch(item, builder, gemm.GEMV, parameters, grid, arguments, window, "")
+    parameters = {"LAYOUT": layout, "BIAS": int(operands.bias is not None), "X_ROWS": shared, **kinds}
+    launch(item, builder, gemm.GEMV, parameters, grid, arguments, window, "")

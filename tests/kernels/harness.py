@@ -16,6 +16,7 @@ import torch
 
 import amdc.sim
 from amdc.code_object import CodeObject
+from amdc.codegen.choice import Choices
 from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.lowering import LoweringOptions, lower
 from amdc.codegen.toolchain import find_toolchain
@@ -77,12 +78,16 @@ def launch(kernel: KernelSource, grid: tuple[int, int, int], arguments: Sequence
 Function = Callable[..., torch.Tensor]
 
 
-def open_function(function: Function, *example: torch.Tensor, fuse: bool = False) -> tuple[Graph, Session]:
-    """A session on the simulated GPU that computes `function` of inputs like `example`; with `fuse`, all of it in one kernel."""
+def open_function(
+    function: Function, *example: torch.Tensor, fuse: bool = False, candidate: str | None = None
+) -> tuple[Graph, Session]:
+    """A session on the simulated GPU that computes `function` of inputs like `example`; with `fuse`, all of it in one kernel.
+    Where a lowering offers `candidate`, it is taken."""
     graph = trace(function, *example)
     if fuse:
         make_region(graph, [node for node in graph.graph.nodes if node.op == "call_function"], "fused")
-    bundle = compile_lowered(lower(graph, target(ARCH), LoweringOptions()))
+    options = LoweringOptions(choices=Choices(lookup=lambda *_: candidate))
+    bundle = compile_lowered(lower(graph, target(ARCH), options))
     assert not fuse or len(bundle.program.launches) == 1
     return graph, open_session(bundle, "sim")
 
@@ -94,13 +99,19 @@ def run(graph: Graph, session: Session, *inputs: torch.Tensor) -> np.ndarray:
 
 
 def check_function(
-    function: Function, inputs: Sequence[torch.Tensor], terms: int, extra: int = 0, times: int = 1, fuse: bool = False
+    function: Function,
+    inputs: Sequence[torch.Tensor],
+    terms: int,
+    extra: int = 0,
+    times: int = 1,
+    fuse: bool = False,
+    candidate: str | None = None,
 ) -> None:
     """Run `function` on the simulated GPU and compare with float64; further `times` with fresh inputs of the same shapes.
 
     The function must be made of sums of products of its inputs (and rectifiers, which shrink no error bound): its value at the
     inputs' absolute values bounds the sums of absolute products."""
-    graph, session = open_function(function, *inputs, fuse=fuse)
+    graph, session = open_function(function, *inputs, fuse=fuse, candidate=candidate)
     generator = torch.Generator().manual_seed(math.prod(inputs[0].shape))
     with session:
         for count in range(times):

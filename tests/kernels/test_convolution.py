@@ -11,7 +11,6 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from amdc.codegen.lowerings import convolution_kernels
 from amdc.ir.ops import packed
 from amdc.kernels import tiles
 from tests.kernels.harness import check_function
@@ -102,21 +101,19 @@ def test_packed_weights(case: Case) -> None:
 
 
 @pytest.mark.parametrize("tile", tiles.TILES, ids=lambda tile: tile.name)
-def test_every_tile(tile: tiles.Tile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution_kernels.tiles, "choose", lambda *_, **__: tile)
+def test_every_tile(tile: tiles.Tile) -> None:
     case = CASES[9]
     function, tensors = case.packed()
-    check_function(function, tensors, case.terms, extra=1)
+    check_function(function, tensors, case.terms, extra=1, candidate=tile.name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tile", tiles.TILES, ids=lambda tile: tile.name)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_tile_on_every_case(case: Case, tile: tiles.Tile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution_kernels.tiles, "choose", lambda *_, **__: tile)
+def test_every_tile_on_every_case(case: Case, tile: tiles.Tile) -> None:
     function, tensors = case.packed()
-    check_function(function, tensors, case.terms, extra=1)
-    check_function(case.plain(), case.tensors(), case.terms, extra=1)
+    check_function(function, tensors, case.terms, extra=1, candidate=tile.name)
+    check_function(case.plain(), case.tensors(), case.terms, extra=1, candidate=tile.name)
 
 
 SMALL = st.integers(1, 3)

@@ -1,0 +1,226 @@
+// winograd.hip: 3x3 convolution with stride 1 by Winograd's F(2x2, 3x3) (Lavin and Gray, CVPR 2016), in one launch; fused as conv.hip.
+//
+// A 2x2 tile of outputs is A^T ((G g G^T) * (B^T d B)) A summed over channels, d the 4x4 inputs under it: 16 multiply-adds for 36.
+// Shapes   input [batch][groups * channels][H][W], output [batch][groups * M][OH][OW]. A lane keeps one tile, a wave 64 tiles (of any
+//          images) times FILTERS filters: 16 * FILTERS sums a lane, and the output's transform stays within a lane.
+//          u: G g G^T, see codegen/lowerings/winograd_filters.py; the same for all lanes, so the scalar unit loads it, and a product is
+//          v_mac(sum, SGPR, VGPR). Each wave transforms the inputs of one channel of a stage of WAVES channels, into LDS, where all waves
+//          read them. SPLIT 2: half of the waves multiply the first half of a stage's channels, for the same filters; their sums meet in LDS.
+// Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
+// Types    TYPE_X, TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic, transforms and u in fp32. The error bound: tests/kernels/winograd_bound.py.
+// Launch   64 * WAVES lanes; grid (ceil(tiles / 64), ceil(M / (FILTERS * WAVES / SPLIT)), groups). Limits: tensors below 2^28 elements.
+// Static   clang 19, BIAS 1; LDS 8 KiB a wave. Loop: v_mac of the instructions, of the VALU instructions:
+//            WAVES 8 FILTERS 4   119 VGPRs, 94 SGPRs   0.76  0.94
+//            WAVES 4 FILTERS 4   119 VGPRs, 94 SGPRs   0.68  0.88
+//            WAVES 4 FILTERS 2    87 VGPRs, 62 SGPRs   0.52  0.79
+// Versions A wait for scalar loads is a wait for all of LDS and scalars, so half a channel's operands are fetched right behind the first
+//          products of the half before; with the fetch in front of them clang waits for what it has just asked for. Kernel arguments
+//          that only the end needs kept 16 SGPRs: they spilled in every stage (16 v_readlane) until computed in front of the loop.
+#include "amdc.h"
+#include "amdc_types.h"
+#ifndef WAVES
+#define WAVES 8
+#define FILTERS 4
+#define SPLIT 1
+#define BIAS 0
+#define TYPE_X float
+#define TYPE_Y float
+#define TYPE_BIAS float
+#endif
+#ifndef AMDC_EPILOGUE
+#define AMDC_EPILOGUE_PARAMS
+#define AMDC_EPILOGUE(value, channel, offset) (value)
+#endif
+#ifdef AMDC_PROLOGUE
+#define HAS_PROLOGUE 1
+#else
+#define HAS_PROLOGUE 0
+#define AMDC_PROLOGUE_PARAMS
+#define AMDC_PROLOGUE(value, channel) (value)
+#endif
+#define MEMBER __attribute__((device, always_inline))
+#define OUTSIDE 0x80000000u // an offset in bytes behind every buffer, also with a channel's offset added
+#define NO_ROW 0x10000000u    // an element behind every tensor, also with ...
+#define NO_COLUMN 0x10000000u // ... this and
+#define NO_FILTER 0x10000000u // ... this added: 4 * (all) stays below 2^32
+#define FILTER_WAVES (WAVES / SPLIT)
+#define HALVES (2 * WAVES / SPLIT) // half channels that a wave multiplies a stage
+#define QUAD (64 * 4)              // floats of LDS: four points of all tiles of one channel
+
+typedef const float __attribute__((address_space(4))) *Scalars; // read by the scalar unit
+
+AMDC_DEVICE unsigned load_at(amdc_buffer from, unsigned offset, unsigned base, unsigned) { return amdc_load_u32(from, offset, base); }
+AMDC_DEVICE unsigned short load_at(amdc_buffer from, unsigned offset, unsigned base, unsigned short) {
+    return __builtin_amdgcn_raw_buffer_load_b16(from, (int)offset, (int)base, 0);
+}
+
+// One lane's 4x4 window of the input, channel after channel.
+struct Patch {
+    typename amdc_type<TYPE_X>::bits data[4][4];
+    unsigned offset[4][4];
+
+    MEMBER void start(bool live, unsigned first, int y, int x, unsigned H, unsigned W) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+#pragma unroll
+            for (int j = 0; j < 4; ++j) {
+                bool inside = live && (unsigned)(y + i) < H && (unsigned)(x + j) < W;
+                offset[i][j] = inside ? amdc_size<TYPE_X> * (first + (y + i) * (int)W + x + j) : OUTSIDE;
+            }
+    }
+    MEMBER void load(amdc_buffer from, unsigned channel_offset) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+#pragma unroll
+            for (int j = 0; j < 4; ++j) data[i][j] = load_at(from, offset[i][j], channel_offset, data[i][j]);
+    }
+    template <class Prologue> MEMBER void transform(float *to, Prologue prologue) const {
+        float d[4][4], t[4][4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+#pragma unroll
+            for (int j = 0; j < 4; ++j) {
+                d[i][j] = amdc_type<TYPE_X>::decode(data[i][j]);
+                if (HAS_PROLOGUE) d[i][j] = offset[i][j] != OUTSIDE ? prologue(d[i][j]) : 0.0f;
+            }
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+            t[0][j] = d[0][j] - d[2][j];
+            t[1][j] = d[1][j] + d[2][j];
+            t[2][j] = d[2][j] - d[1][j];
+            t[3][j] = d[1][j] - d[3][j];
+        }
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            amdc_f4 v = {t[i][0] - t[i][2], t[i][1] + t[i][2], t[i][2] - t[i][1], t[i][1] - t[i][3]};
+            *(amdc_f4 *)(to + i * QUAD) = v;
+        }
+    }
+};
+
+// Two quads of points of one channel: of the input (one tile a lane), and of FILTERS filters (the same for all lanes).
+struct Half {
+    typedef float Filters __attribute__((ext_vector_type(4 * FILTERS)));
+    float v[2][4];
+    Filters u[2];
+
+    MEMBER void read_input(const float *from) {
+#pragma unroll
+        for (int q = 0; q < 2; ++q) {
+            amdc_f4 four = *(const amdc_f4 *)(from + q * QUAD);
+#pragma unroll
+            for (int p = 0; p < 4; ++p) v[q][p] = four[p];
+        }
+    }
+    MEMBER void read_filters(Scalars from) {
+#pragma unroll
+        for (int q = 0; q < 2; ++q) u[q] = *(const Filters __attribute__((address_space(4))) *)(from + q * 4 * FILTERS);
+    }
+    template <int FIRST, int LAST> MEMBER void multiply(float (&sums)[4][4][FILTERS], int quad) const {
+#pragma unroll
+        for (int p = FIRST; p < LAST; ++p)
+#pragma unroll
+            for (int f = 0; f < FILTERS; ++f) sums[quad + p / 4][p % 4][f] += v[p / 4][p % 4] * u[p / 4][f * 4 + p % 4];
+    }
+};
+
+// The 2x2 outputs of one filter, row by row: A^T sums A with A^T = [1 1 1 0; 0 1 -1 -1].
+AMDC_DEVICE amdc_f4 outputs(const float (&sums)[4][4][FILTERS], int f) {
+    float t[2][4];
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+        t[0][j] = sums[0][j][f] + sums[1][j][f] + sums[2][j][f];
+        t[1][j] = sums[1][j][f] - sums[2][j][f] - sums[3][j][f];
+    }
+    amdc_f4 out = {t[0][0] + t[0][1] + t[0][2], t[0][1] - t[0][2] - t[0][3], t[1][0] + t[1][1] + t[1][2], t[1][1] - t[1][2] - t[1][3]};
+    return out;
+}
+
+AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, unsigned u_bytes, void *y, unsigned y_bytes, unsigned groups,
+                             unsigned blocks, unsigned tiles, unsigned H, unsigned W, unsigned OH, unsigned OW, unsigned pad_h,
+                             unsigned pad_w, unsigned tiles_x, unsigned tiles_image, unsigned x_multiplier, unsigned x_shift,
+                             unsigned image_multiplier, unsigned image_shift, unsigned plane, unsigned stages, unsigned channels, unsigned M,
+                             unsigned plane_out
+#if BIAS
+                             , const void *bias, unsigned bias_bytes
+#endif
+                             AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
+    AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * WAVES * 4 * QUAD];
+    unsigned lane = amdc_lane(), wave = amdc_wave(), split = wave / FILTER_WAVES, group = amdc_group_z();
+    unsigned tile = amdc_group_x() * 64 + lane, image = amdc_divide(tile, image_multiplier, image_shift);
+    unsigned at = tile - image * tiles_image, row = amdc_divide(at, x_multiplier, x_shift), oy = 2 * row, ox = 2 * (at - row * tiles_x);
+    bool live = tile < tiles;
+    unsigned place = (image * groups + group) * M * plane_out + oy * OW + ox;
+    unsigned next_row = oy + 1 < OH ? OW : NO_ROW, next_column = ox + 1 < OW ? 1 : NO_COLUMN;
+    if (!live) place = NO_ROW, next_row = next_column = 0;
+    __asm__ volatile("" : "+v"(place), "+v"(next_row), "+v"(next_column)); // computed here: their arguments would cost the loop 16 SGPRs
+    unsigned first_plane = (image * groups + group) * channels, plane_bytes = amdc_size<TYPE_X> * plane;
+    Patch patch;
+    patch.start(live, first_plane * plane, (int)oy - (int)pad_h, (int)ox - (int)pad_w, H, W);
+
+    unsigned block = amdc_group_y() * FILTER_WAVES + wave % FILTER_WAVES;
+    unsigned from_block = block < blocks ? block : blocks - 1; // a wave without filters works like its neighbour, and stores nothing
+    Scalars filters = (Scalars)(unsigned long)u + (unsigned long)((group * blocks + from_block) * stages * WAVES + split * FILTER_WAVES) * (16 * FILTERS);
+    unsigned channel = wave;
+    auto load = [&]() AMDC_INLINE { patch.load(amdc_make(x, channel < channels ? x_bytes : 0), channel < channels ? channel * plane_bytes : 0); };
+    auto store = [&](unsigned stage) AMDC_INLINE {
+        patch.transform(lds + stage + (wave * 4 * 64 + lane) * 4, [&](float value) AMDC_INLINE { return AMDC_PROLOGUE(value, group * channels + channel); });
+    };
+    float sums[4][4][FILTERS] = {};
+    unsigned stage = 0;
+    const float *inputs = lds + (split * FILTER_WAVES * 4 * 64 + lane) * 4;
+    Half half[2];
+    load();
+    store(0);
+    amdc_barrier();
+    half[0].read_filters(filters);
+    for (unsigned left = stages; left; --left) {
+        channel += WAVES;
+        load();
+        half[0].read_input(inputs + stage);
+#pragma unroll
+        for (int h = 0; h < HALVES; ++h) {
+            // The first products wait for what was fetched before; only then the next half is fetched: a wait for scalar loads is one for all.
+            half[h & 1].multiply<0, 1>(sums, (h & 1) * 2);
+            __builtin_amdgcn_sched_barrier(0);
+            filters += h + 1 == HALVES ? 8 * FILTERS + (WAVES - FILTER_WAVES) * 16 * FILTERS : 8 * FILTERS;
+            half[(h + 1) & 1].read_filters(filters);
+            if (h + 1 < HALVES) half[(h + 1) & 1].read_input(inputs + stage + ((h + 1) * 2) * QUAD);
+            __builtin_amdgcn_sched_barrier(0);
+            half[h & 1].multiply<1, 8>(sums, (h & 1) * 2);
+            __builtin_amdgcn_sched_barrier(0);
+            if (h == HALVES * 3 / 4 - 1) store(stage ^ WAVES * 4 * QUAD);
+        }
+        stage ^= WAVES * 4 * QUAD;
+        amdc_barrier();
+    }
+
+    amdc_f4 out[FILTERS];
+#pragma unroll
+    for (int f = 0; f < FILTERS; ++f) out[f] = outputs(sums, f);
+#if SPLIT > 1
+    amdc_f4 *parts = (amdc_f4 *)lds + wave % FILTER_WAVES * FILTERS * 64 + lane;
+    for (unsigned part = 1; part < SPLIT; ++part) {
+        if (split == part)
+            for (int f = 0; f < FILTERS; ++f) parts[f * 64] = out[f];
+        amdc_barrier();
+        if (split == 0)
+            for (int f = 0; f < FILTERS; ++f) out[f] += parts[f * 64];
+        amdc_barrier();
+    }
+    if (split) return;
+#endif
+    amdc_buffer to = amdc_make(y, y_bytes);
+#pragma unroll
+    for (int f = 0; f < FILTERS; ++f) {
+        unsigned m = block * FILTERS + f, filter = group * M + m, first = m < M ? m * plane_out : NO_FILTER;
+#if BIAS
+        out[f] += amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), filter);
+#endif
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            unsigned element = first + place + (i / 2 ? next_row : 0) + (i % 2 ? next_column : 0);
+            amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE((float)out[f][i], filter, element));
+        }
+    }
+}
