@@ -1,8 +1,8 @@
 """Small kernels for which a card's clocks follow from the rules: a loop of `n` rounds over one known body, in assembly.
 
 The cost of a body is the slope (clocks of 3n rounds - clocks of n rounds) / 2n, for a single wave less that of a loop without a
-body: so starts, ends and the loop's own instructions fall out. In a body v0 is the item, v1 its byte offset (4 * `stride` * item),
-s[12:15] a buffer resource; v2 to v15 and s20 to s29 are free.
+body: so starts, ends and the loop's own instructions fall out. In a body v0 is the item, v1 its byte offset (4 * `stride` *
+item), s[12:15] a buffer resource; v2 to v15 and s20 to s29 are free.
 """
 
 from __future__ import annotations
