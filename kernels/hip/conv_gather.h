@@ -18,7 +18,9 @@ struct Geometry {
 
 struct Gather {
     static constexpr unsigned rows = AMDC_BLOCK / TILE_N, passes = TILE_K / rows, floats = TILE_N * TILE_K;
-    static constexpr unsigned at(unsigned k) { return k * TILE_N; } // see gemm_panels.h
+    template <unsigned UNIT = 1> MEMBER static unsigned at(unsigned k, unsigned column, unsigned further = 0) { // see gemm_panels.h
+        return UNIT * (k * TILE_N + further) + column;
+    }
     static_assert(TILE_N % 64 == 0 && rows >= 1 && rows * passes == TILE_K, "a wave stays within one k");
     static constexpr unsigned item = amdc_size<TYPE_X>;
     amdc_type<TYPE_X>::bits data[passes]; // as loaded; fp32 from LDS on

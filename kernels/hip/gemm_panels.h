@@ -1,7 +1,8 @@
 // gemm_panels.h: how a TILE_K-row slice ("panel") of A or B comes from memory into registers and from there into LDS.
 //
-// A panel holds TILE columns (rows m of A, columns n of B) for TILE_K values of k. In LDS it lies k-major, column c of k at `at(k) + c`, so
-// that a lane's part of one k is read by ds_read_b128. `load(k, shift)` fetches the slice that starts at k,
+// A panel holds TILE columns (rows m of A, columns n of B) for TILE_K values of k. In LDS it lies k-major, column c of k at float `at(k, c)`,
+// so that a lane's part of one k is read by ds_read_b128. For k = k1 + k2, k1 a multiple of 4, that is also `at(k2, at(k1, c))`; `further`
+// columns on it is `at(k, c, further)`, where c is less than `further`'s lowest bit; `at<4>` gives and takes bytes. `load(k, shift)` fetches the slice that starts at k,
 // `shift` bytes further; `store(lds)` writes what was fetched. Four layouts:
 //   PANEL_VECTORS  columns contiguous in memory, multiples of 4 aligned to 16 bytes (fp32) or 4 (narrower): dwordx4
 //   PANEL_ROWS     columns contiguous, any size: dword
@@ -11,8 +12,9 @@
 // Bounds: reads behind the resource's end give 0, so a k-major matrix whose resource ends with it needs no test for k >= K. PANEL_COLUMNS
 // and PANEL_DEEP test k, because there the next column follows. Columns beyond the matrix may read the next row: they are never written to C.
 // Offsets go into the lane's offset and never into MUBUF's soffset, because LLVM documents that one as excluded from the bounds check.
-// Banks: 32 lanes a clock. PANEL_COLUMNS pads each k by 4 floats (free of conflicts for TILE_K 8, pairs for 16), PANEL_DEEP each four k by
-// 128 / TILE_K: 32 lanes are TILE_K / 4 groups of k by 128 / TILE_K columns, and fall on 32 banks. Both keep rows 16-byte aligned.
+// Banks: 32 lanes a clock. PANEL_COLUMNS pads each k by 4 floats (free of conflicts for TILE_K 8, pairs for 16). In PANEL_DEEP 32 lanes are
+// TILE_K / 4 groups of k by 128 / TILE_K columns; to fall on 32 banks, the columns of each four k are exchanged with those `turn` floats off
+// (exclusive or). Padding by `turn` does so too, but 128x128x16 would then take more than half of LDS. Both keep groups of 4 together.
 #define PANEL_VECTORS 0
 #define PANEL_ROWS 1
 #define PANEL_COLUMNS 2
@@ -61,7 +63,9 @@ template <int TILE, int LAYOUT, class T> struct Panel;
 template <int TILE, class T> struct Panel<TILE, PANEL_VECTORS, T> {
     typedef Spread<TILE / 4, TILE_K> Items;
     static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = 4 * Items::covered;
-    static constexpr unsigned at(unsigned k) { return k * TILE; }
+    template <unsigned UNIT = 1> MEMBER static unsigned at(unsigned k, unsigned column, unsigned further = 0) {
+        return UNIT * (k * TILE + further) + column;
+    }
     amdc_four<T> data[passes];
     amdc_buffer buffer;
     unsigned offset[Items::starts], k_bytes;
@@ -92,7 +96,9 @@ template <int TILE, class T> struct Panel<TILE, PANEL_VECTORS, T> {
 template <int TILE, class T> struct Panel<TILE, PANEL_ROWS, T> {
     typedef Spread<TILE, TILE_K> Items;
     static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = Items::covered;
-    static constexpr unsigned at(unsigned k) { return k * TILE; }
+    template <unsigned UNIT = 1> MEMBER static unsigned at(unsigned k, unsigned column, unsigned further = 0) {
+        return UNIT * (k * TILE + further) + column;
+    }
     typename amdc_type<T>::bits data[passes];
     amdc_buffer buffer;
     unsigned offset[Items::starts], k_bytes;
@@ -122,7 +128,9 @@ template <int TILE, class T> struct Panel<TILE, PANEL_COLUMNS, T> {
     typedef Spread<TILE_K, TILE> Items; // a row of items is a column of the panel
     static_assert(Items::period == 1, "a lane keeps its k");
     static constexpr unsigned passes = Items::passes, size = amdc_size<T>, stride = Items::covered / TILE_K + 4, floats = stride * TILE_K;
-    static constexpr unsigned at(unsigned k) { return k * stride; }
+    template <unsigned UNIT = 1> MEMBER static unsigned at(unsigned k, unsigned column, unsigned further = 0) {
+        return UNIT * (k * stride + further) + column;
+    }
     typename amdc_type<T>::bits data[passes];
     amdc_buffer buffer;
     unsigned offset[Items::starts], k_bytes, column_bytes, row, limit;
@@ -148,7 +156,7 @@ template <int TILE, class T> struct Panel<TILE, PANEL_COLUMNS, T> {
         for (unsigned p = 0; p < passes; ++p) {
             float value = amdc_type<T>::decode(data[p]);
             if (!Prologue::identity) value = k + row < limit ? prologue(value, k + row) : 0.0f;
-            lds[at(row) + Items::row(0) + Items::below(p)] = value;
+            lds[at(row, Items::row(0)) + Items::below(p)] = value;
         }
     }
 };
@@ -156,10 +164,11 @@ template <int TILE, class T> struct Panel<TILE, PANEL_COLUMNS, T> {
 template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
     typedef Spread<TILE_K / 4, TILE> Items; // four k of a column each
     static_assert(Items::period == 1, "a lane keeps its k");
-    static constexpr unsigned gap = TILE_K > 32 ? 4 : 128 / TILE_K, stride = Items::covered / (TILE_K / 4);
-    static_assert(stride % 8 == 0, "four rows fill whole turns of the banks");
-    static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = stride * TILE_K + gap * (TILE_K / 4);
-    static constexpr unsigned at(unsigned k) { return k * stride + k / 4 * gap; }
+    static constexpr unsigned turn = TILE_K > 32 ? 4 : 128 / TILE_K, stride = (Items::covered / (TILE_K / 4) + 31) / 32 * 32;
+    static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = stride * TILE_K;
+    template <unsigned UNIT = 1> MEMBER static unsigned at(unsigned k, unsigned column, unsigned further = 0) {
+        return UNIT * (k * stride + further / 32 * 32) + (column ^ UNIT * (k / 4 * turn % 32 ^ further % 32));
+    }
     amdc_four<T> data[passes];
     amdc_buffer buffer;
     unsigned offset[Items::starts], column_bytes, row, limit;
@@ -185,7 +194,7 @@ template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
             for (unsigned i = 0; i < 4; ++i) {
                 float value = data[p].get(i);
                 if (!Prologue::identity) value = k + row < limit ? prologue(value, k + row + i) : 0.0f;
-                lds[at(row) + i * stride + Items::row(0) + Items::below(p)] = value;
+                lds[at(row, Items::row(0) + Items::below(p)) + i * stride] = value;
             }
     }
 };

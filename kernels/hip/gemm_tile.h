@@ -28,18 +28,19 @@ template <int WIDTH> struct Group { typedef float type __attribute__((ext_vector
 struct Fragment {
     float a[THREAD_M], b[THREAD_N];
 
-    template <int COUNT, int WIDTH, int APART> MEMBER static void read(float *to, const float *from) {
+    // `column`: bytes from k = 0 of the panel and the lane's first column there, see gemm_panels.h.
+    template <class Panel, int COUNT, int WIDTH, int APART> MEMBER static void read(float *to, const void *lds, unsigned k, unsigned column) {
         typedef typename Group<WIDTH>::type group;
 #pragma unroll
         for (int g = 0; g < COUNT / WIDTH; ++g) {
-            group value = *(const group *)(from + g * WIDTH * APART);
+            group value = *(const group *)((const char *)lds + Panel::template at<4>(k, column, g * WIDTH * APART));
 #pragma unroll
             for (int i = 0; i < WIDTH; ++i) to[g * WIDTH + i] = value[i];
         }
     }
-    MEMBER void read(const float *from_a, const float *from_b) {
-        read<THREAD_M, GROUP_M, LANES_M>(a, from_a);
-        read<THREAD_N, GROUP_N, LANES_N>(b, from_b);
+    template <class A, class B> MEMBER void read(const void *lds, unsigned k, unsigned row, unsigned column) {
+        read<A, THREAD_M, GROUP_M, LANES_M>(a, lds, k, row);
+        read<B, THREAD_N, GROUP_N, LANES_N>(b, (const float *)lds + A::floats, k, column);
     }
 };
 
@@ -60,13 +61,15 @@ struct Tile {
 #pragma unroll
             for (int j = 0; j < THREAD_N; ++j) c[i][j] += f.a[i] * f.b[j];
     }
-    // One stage: a and b point at this lane's first row and column of its first k.
-    template <class A, class B> MEMBER void multiply(const float *a, const float *b) {
+    // One stage. `row`, `column`: where this lane's begin, in bytes from the stage's panels. They are hidden from clang, which would keep a
+    // register for each exchange of columns otherwise (131 instead of 124 for 128x128x16 of two PANEL_DEEP).
+    template <class A, class B> MEMBER void multiply(const void *lds, unsigned row, unsigned column) {
+        asm volatile("" : "+v"(row), "+v"(column));
         Fragment f[2];
-        f[0].read(a, b);
+        f[0].read<A, B>(lds, 0, row, column);
 #pragma unroll
         for (int k = 0; k < PART_K; ++k) {
-            if (k + 1 < PART_K) f[(k + 1) & 1].read(a + A::at(k + 1), b + B::at(k + 1));
+            if (k + 1 < PART_K) f[(k + 1) & 1].read<A, B>(lds, k + 1, row, column);
             __builtin_amdgcn_sched_barrier(0);
             multiply(f[k & 1]);
             __builtin_amdgcn_sched_barrier(0);
@@ -117,8 +120,7 @@ struct Tile {
 template <class A, class B, class Walk> AMDC_DEVICE void multiply_all(Tile &tile, A &a, B &b, Walk &walk, unsigned stages) {
     constexpr unsigned SIZE_A = A::floats, STAGE = SIZE_A + B::floats, JOIN = LOCAL_SPLIT / 2 * TILE_M * TILE_N;
     AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * STAGE > JOIN ? 2 * STAGE : JOIN];
-    const float *read_a = lds + Tile::lane_row() + Tile::part() * A::at(PART_K);
-    const float *read_b = lds + SIZE_A + Tile::lane_column() + Tile::part() * B::at(PART_K);
+    const unsigned first = Tile::part() * PART_K, row = 4 * A::at(first, Tile::lane_row()), column = 4 * B::at(first, Tile::lane_column());
     unsigned stage = 0;
     stages = __builtin_amdgcn_readfirstlane(stages); // a count in a VGPR would cost the loop VALU instructions
     walk.load(a, b);
@@ -127,7 +129,7 @@ template <class A, class B, class Walk> AMDC_DEVICE void multiply_all(Tile &tile
     do {
         walk.advance();
         walk.load(a, b);
-        tile.template multiply<A, B>(read_a + stage, read_b + stage);
+        tile.template multiply<A, B>(lds, row + 4 * stage, column + 4 * stage);
         stage ^= STAGE;
         walk.store(a, b, lds + stage, lds + SIZE_A + stage);
         amdc_barrier();
