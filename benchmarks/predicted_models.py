@@ -83,6 +83,38 @@ def static_times(bundle: Any, program: Any, rate: Rates, card: str | None) -> li
     return found
 
 
+def simulated_times(bundle: Any, program: Any, rate: Rates, card: str | None) -> list[Timed]:
+    """Each launch as the timing layer predicts it; launches that differ in their buffers alone are timed once."""
+    import numpy as np
+
+    from amdc.profile.collect import random_inputs
+    from amdc.runtime.loaded import Code
+    from amdc.runtime.sim_device import SimDevice
+    from amdc.target import target
+
+    device = SimDevice("gfx803", check=False, card=card or target("gfx803").default_card)
+    arena = device.allocate(program.arena_bytes)
+    loaded = Code(bundle, device).place(program, arena)
+    key = next(name for name, held in bundle.programs.items() if held is program)
+    given = random_inputs(bundle, 0, key if len(bundle.programs) > 1 else None)
+    for port in program.inputs:
+        device.write(loaded.addresses[port.buffer], np.ascontiguousarray(given[port.name]))
+    for name, buffer in program.buffers.items():
+        if buffer.kind == "constant" and buffer.dtype.startswith("int"):
+            device.write(loaded.addresses[name], np.ascontiguousarray(bundle.constants[name]))
+    held: dict[Any, Any] = {}
+    found = []
+    for ready in loaded.ready:
+        launch = ready.launch
+        numbers = tuple(argument.value for argument in launch.arguments if hasattr(argument, "value"))
+        alike = launch.kernel, launch.grid, numbers
+        if alike not in held:
+            held[alike] = ready.module.time_raw(ready.kernel.symbol, launch.grid, ready.kernel.block, ready.kernarg)
+        timing, limit = held[alike], rate.limit(launch.flops, launch.bytes_moved)
+        found.append(Timed(launch.kernel, launch.node, launch.grid, timing.microseconds, limit, timing.bound))
+    return found
+
+
 def measure(workload: Workload, level: int, card: str | None, timer: Callable[..., list[Timed]]) -> dict[str, Any]:
     """One model's figures."""
     from amdc.target import target
@@ -153,7 +185,8 @@ def main() -> None:
         parser.error(f"no such model: {', '.join(sorted(unknown))}")
     rows = []
     for name in arguments.models:
-        rows.append(measure(WORKLOADS[name], arguments.level, arguments.card, static_times))
+        timer = static_times if arguments.static else simulated_times
+        rows.append(measure(WORKLOADS[name], arguments.level, arguments.card, timer))
         print_model(rows[-1], arguments.top)
     if arguments.record:
         head = description("python benchmarks/predicted_models.py")
