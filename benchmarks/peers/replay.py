@@ -36,7 +36,7 @@ class Replay:
         return [self._value(argument) for argument in launch.arguments]
 
     def timings(self) -> Iterator[tuple[Launch, Any]]:
-        """Each launch with its timing, on a device that was made with `timing`. The buffers' contents are undefined thereafter."""
+        """Each launch with its predicted time, on a device that was made with `timing`. Buffers are not computed in full."""
         for launch in self.folder.launches:
             module = self.modules[launch.code]
             yield launch, module.time(launch.kernel, grid=launch.grid, block=launch.block, args=self.arguments(launch))

