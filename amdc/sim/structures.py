@@ -40,7 +40,8 @@ class TraceBuffer(ctypes.Structure):
         ("start", ctypes.c_uint64),
         ("end", ctypes.c_uint64),
         ("place", ctypes.c_uint64),
-        ("full", ctypes.c_uint32),
+        ("full", ctypes.c_uint64),
+        ("patterns", ctypes.c_uint8 * (64 * 280)),
     ]
 
 

@@ -109,10 +109,21 @@ NOINLINE u32 lds_clocks(const u32 *address, u32 offset, u32 dwords, u32 width, u
     }
     return clocks;
 }
+// Code in a loop repeats its patterns, up to a common shift that leaves the banks: what was found last for a slot is remembered.
+NOINLINE u32 lds_known(TraceBuffer *T, const u32 *address, u32 offset, u32 dwords, u32 width, u64 exec) {
+    u32 first = address[first_lane(exec)], start = (first + offset) & 127, form = dwords << 8 | width;
+    LdsPattern *P = &T->patterns[(start / 4 + form + (u32)((u64)address / (4 * LANES))) % LDS_PATTERNS];
+    u32 differs = 0;
+    for (u32 lane = 0; lane < LANES; ++lane) differs |= P->relative[lane] ^ (address[lane] - first);
+    if (!differs && P->exec == exec && P->start == start && P->form == form) return P->clocks;
+    for (u32 lane = 0; lane < LANES; ++lane) P->relative[lane] = address[lane] - first;
+    P->exec = exec, P->start = start, P->form = form;
+    return P->clocks = lds_clocks(address, offset, dwords, width, exec);
+}
 INLINE void trace_lds(Wave *W, const u32 *address, u32 offset, u32 second, u32 size, u32 places, u32 width, u64 exec) {
     if (!TRACE || LIKELY(W->trace == 0)) return;
-    u32 dwords = size < 4 ? 1 : size / 4, clocks = lds_clocks(address, offset, dwords, width, exec);
-    if (places == 2) clocks += lds_clocks(address, second, dwords, width, exec);
+    u32 dwords = size < 4 ? 1 : size / 4, clocks = lds_known(W->trace, address, offset, dwords, width, exec);
+    if (places == 2) clocks += lds_known(W->trace, address, second, dwords, width, exec);
     trace_word(W->trace, clocks);
 }
 #endif

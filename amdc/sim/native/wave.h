@@ -70,11 +70,18 @@ typedef struct { // live allocations in ascending order; `end` is one past the l
     u64 count;
 } Allocations;
 
+#define LDS_PATTERNS 64
+typedef struct { // an LDS access: the lanes' addresses relative to the first one's, and what it took
+    u32 relative[LANES];
+    u64 exec;
+    u32 start, form, clocks;
+} LdsPattern;
 typedef struct { // a worker's stream of what sampled work-groups did: see trace.h
     u32 *words;
     u64 size, used;         // words
     u64 start, end, place;  // the allocation that was met last
-    u32 full;
+    u64 full;
+    LdsPattern patterns[LDS_PATTERNS]; // the last access of each slot
 } TraceBuffer;
 
 typedef struct {

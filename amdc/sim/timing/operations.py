@@ -11,7 +11,7 @@ from amdc.sim.translate.blocks import Flow, is_control
 from amdc.sim.translate.lds import LANE_EXCHANGES
 from amdc.sim.translate.types import type_bytes
 
-BURST = 16  # vector instructions that a wave runs before the others of its SIMD have a turn
+BURST = 8  # vector instructions that a wave runs before the others of its SIMD have a turn
 NO_WAIT = 63
 QUARTER_RATE_WORDS = ("v_exp_", "v_log_", "v_rcp_", "v_rsq_", "v_sqrt_", "v_sin_", "v_cos_", "v_div_", "v_mul_lo_", "v_mul_hi_")
 QUARTER_RATE_NAMES = ("v_fma_f32", "v_mad_u64_u32", "v_mad_i64_i32")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy
 
-LEAST_ROUNDS = 2
+LEAST_ROUNDS = 3
 MOST_GROUPS = 4096  # beyond, more rounds add nothing
 WAVE_BUDGET = 12_000_000  # wave instructions for further rounds where work-groups are short
 

@@ -42,9 +42,7 @@ class Timer:
         self._cache = cache
         self._kernels: dict[tuple[bytes, int], _Kernel] = {}
 
-    def sample(
-        self, code: CodeObject, kernel: KernelInfo, shape: LaunchShape, first: Recording | None = None
-    ) -> sampling.Sample:
+    def sample(self, code: CodeObject, kernel: KernelInfo, shape: LaunchShape, first: Recording | None = None) -> sampling.Sample:
         """The work-groups to record. `first`: one of them, recorded to see how long they are; without it that is guessed."""
         if first:
             traces = first.traces()
