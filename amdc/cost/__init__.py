@@ -1,5 +1,5 @@
 """What kernels cost, in predicted microseconds: before there are any (`kernel_work`, for fusion), from one's formula (`Mix`,
-`Shape`, `estimate`), and from compiled code (`KernelFacts`, `Tracer`, `predict`).
+`Shape`, `estimate`), and from compiled code (`KernelFacts`, `Tracer`, `predict`; `Predictor` for whole launches).
 
 For decisions between ways to compute the same thing, in microseconds of CPU time; the simulator's timing layer is finer."""
 
@@ -7,9 +7,10 @@ from amdc.cost.facts import KernelFacts, Shape
 from amdc.cost.kernel import Work, kernel_work, microseconds
 from amdc.cost.mix import Mix
 from amdc.cost.predict import CostEstimate, estimate, predict
+from amdc.cost.predictor import Predictor
 from amdc.cost.trips import Counts, Tracer
 
 __all__ = [
-    "CostEstimate", "Counts", "KernelFacts", "Mix", "Shape", "Tracer", "Work", "estimate", "kernel_work", "microseconds",
-    "predict",
+    "CostEstimate", "Counts", "KernelFacts", "Mix", "Predictor", "Shape", "Tracer", "Work", "estimate", "kernel_work",
+    "microseconds", "predict",
 ]  # fmt: skip

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from amdc.cost.facts import KernelFacts, Shape
 from amdc.cost.mix import Mix
+from amdc.sim.timing.machine import machine
 from amdc.target import Card, Target
-
-L2_BYTES = 64  # a clock and channel [GCN3]
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ def predict(
 def estimate(wave: Mix, shape: Shape, groups: int, nbytes: float, hardware: Target, card: Card | None = None) -> CostEstimate:
     """One launch of `groups` work-groups whose waves ask for `wave`. `nbytes`: bytes that must pass between chip and DRAM; the
     card is by default the target's."""
-    card = card or hardware.card()
-    most = -(-groups // card.compute_units)  # of the busiest CU
+    model = machine(card or hardware.card())
+    most = -(-groups // model.compute_units)  # of the busiest CU
     full, rest = divmod(most, max(shape.groups_per_cu, 1))
     rounds = [(full, min(most, shape.groups_per_cu))] * (full > 0) + [(1, rest)] * (rest > 0)
     bounds: dict[str, float] = {}
@@ -44,9 +43,9 @@ def estimate(wave: Mix, shape: Shape, groups: int, nbytes: float, hardware: Targ
         for unit, clocks in _round(wave, shape, resident, hardware.simds_per_cu).items():
             bounds[unit] = bounds.get(unit, 0) + times * clocks
     waves = groups * shape.group_waves
-    bounds["L2"] = waves * (wave.load_bytes + wave.store_bytes) / (L2_BYTES * card.l2_channels)
-    us = {unit: clocks / ((card.sustained_ghz or card.clock_ghz) * 1e3) for unit, clocks in bounds.items()}
-    us["DRAM"] = nbytes / (card.dram_gbps * hardware.dram_efficiency * 1e3)
+    bounds["L2"] = waves * (wave.load_bytes + wave.store_bytes) / (model.l2_bytes * model.l2_channels)
+    bounds["DRAM"] = nbytes / model.dram_bytes_per_clock
+    us = {unit: clocks / ((model.loaded_ghz if unit == "VALU" else model.clock_ghz) * 1e3) for unit, clocks in bounds.items()}
     longest = max(us, key=us.__getitem__)
     return CostEstimate(us[longest] + hardware.launch_us, longest if us[longest] > hardware.launch_us else "launch")
 

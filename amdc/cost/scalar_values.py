@@ -1,7 +1,7 @@
-"""The arithmetic of scalar instructions on known values, as far as loop counters and their limits need it.
+"""The arithmetic of instructions on known values that all lanes share, as far as loop counters and their limits need it.
 
 Each function takes the sources' patterns and SCC, and gives the result's pattern (before it is cut to its width) and SCC.
-Source: the rows of amdc/sim/isa/scalar*.py, whose C meanings these repeat.
+Source: the rows of amdc/sim/isa/, whose C meanings these repeat.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import operator
 from collections.abc import Callable
 
 Compute = Callable[[int, int, int], tuple[int, int]]
-WIDTHS = {"64": 64}
 
 
 def signed(value: int, bits: int) -> int:
@@ -118,3 +117,22 @@ COMPUTE: dict[str, Compute] = {
     **{f"s_cmp_{name}_u64": _comparison(_ORDER[name], False) for name in ("eq", "lg")},
 }
 READS_SCC = ("s_addc_u32", "s_subb_u32", "s_cselect_b32", "s_cselect_b64")
+
+# Vector instructions by which compilers keep or divide what lanes share; without carry.
+VECTOR: dict[str, Callable[[int, int], int]] = {
+    "v_mov_b32": lambda a, b: a,
+    "v_readfirstlane_b32": lambda a, b: a,
+    "v_add_u32": operator.add,
+    "v_sub_u32": operator.sub,
+    "v_subrev_u32": lambda a, b: b - a,
+    "v_mul_lo_u32": operator.mul,
+    "v_mul_hi_u32": lambda a, b: a * b >> 32,
+    "v_lshlrev_b32": lambda a, b: b << (a & 31),
+    "v_lshrrev_b32": lambda a, b: b >> (a & 31),
+    "v_and_b32": operator.and_,
+    "v_or_b32": operator.or_,
+}
+SIGNS = {"eq": "eq", "ne": "lg", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le"}
+VECTOR_COMPARE: dict[str, Compute] = {
+    f"v_cmp_{name}_{kind}32": _comparison(_ORDER[sign], kind == "i") for name, sign in SIGNS.items() for kind in "iu"
+}

@@ -1,27 +1,27 @@
 """How often a launch runs each basic block, found by following the scalar instructions of one wave.
 
 Compilers keep what a work-group's waves have in common in scalar registers: the kernel's arguments, loop counters and their
-limits. Vector registers, and memory other than the arguments, are unknown. Where a branch hangs on something unknown, all lanes
-are taken to stay active, and a loop to end.
+limits, now and then by way of a vector register. What lanes do not share, and memory other than the arguments, is unknown. Where
+a branch hangs on something unknown, all lanes are taken to stay active, and a loop to end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from amdc.code_object import CodeObject, KernelInfo
-from amdc.cost.scalar_values import COMPUTE, READS_SCC
+from amdc.cost.scalar_values import COMPUTE, READS_SCC, VECTOR, VECTOR_COMPARE
 from amdc.sim.dispatch import initial_state
 from amdc.sim.isa.model import Instruction, Operand
-from amdc.sim.kernarg import LaunchShape, pack_arguments
+from amdc.sim.kernarg import LaunchShape
 from amdc.sim.translate.blocks import Block, Explorer, branch_target, is_control
 
 KERNARG = 1 << 40  # the address at which the arguments are taken to lie
 VCC, EXEC, VCCZ, EXECZ, SCC = 106, 126, 251, 252, 253
 MOST_BLOCKS = 100_000  # executions after which a wave is taken not to end
+VECTORS = 256  # vector register n is number VECTORS + n
+SELECT = "v_cndmask_b32"
 SCALAR = ("SOP1", "SOP2", "SOPK", "SOPC")
 ALL_LANES = (1 << 64) - 1
 
@@ -40,12 +40,15 @@ class Tracer:
     def __init__(self, code: CodeObject, name: str) -> None:
         self.kernel: KernelInfo = code.kernels[name]
         self.blocks = Explorer(code, self.kernel).explore().blocks
-        self._relevant = {address: [i for i in block.instructions if _is_relevant(i)] for address, block in self.blocks.items()}
+        needed = _needed_vectors([i for block in self.blocks.values() for i in block.instructions])
+        self._relevant = {
+            address: [i for i in block.instructions if _is_relevant(i, needed)] for address, block in self.blocks.items()
+        }
 
-    def count(self, arguments: Sequence[Any], shape: LaunchShape) -> Counts:
-        """The blocks that the first wave of the work-group in the middle of the grid runs. Raises `UsageError` where the
-        arguments do not fit the kernel."""
-        wave = _Wave(self.kernel, pack_arguments(self.kernel, arguments, shape), shape)
+    def count(self, kernarg: bytes, shape: LaunchShape) -> Counts:
+        """The blocks that the first wave of the work-group in the middle of the grid runs; `kernarg` is the packed argument
+        segment."""
+        wave = _Wave(self.kernel, kernarg, shape)
         found: Counter[int] = Counter()
         address, steps = self.kernel.entry, 0
         while address in self.blocks and steps < MOST_BLOCKS:
@@ -57,8 +60,34 @@ class Tracer:
         return Counts(dict(found), wave.known and steps < MOST_BLOCKS)
 
 
-def _is_relevant(instruction: Instruction) -> bool:
-    return instruction.op.format in (*SCALAR, "SMEM") or any(dst.kind != "vgpr" for dst in instruction.dst)
+def _is_relevant(instruction: Instruction, needed: set[int]) -> bool:
+    if instruction.op.format in (*SCALAR, "SMEM"):
+        return True
+    return any(dst.kind != "vgpr" or not needed.isdisjoint(_numbers(dst)) for dst in instruction.dst)
+
+
+def _numbers(operand: Operand) -> range:
+    """The registers of an operand as `_Wave.registers` counts them."""
+    first = operand.index + (VECTORS if operand.kind == "vgpr" else 0)
+    return range(first, first + operand.count)
+
+
+def _needed_vectors(instructions: list[Instruction]) -> set[int]:
+    """The vector registers from which scalar ones are computed, by instructions that `_Wave` follows."""
+    followed = [i for i in instructions if i.op.name in (*VECTOR, *VECTOR_COMPARE, SELECT)]
+    needed: set[int] = set()
+    while True:
+        found = {
+            number
+            for i in followed
+            if any(dst.kind != "vgpr" or not needed.isdisjoint(_numbers(dst)) for dst in i.dst[:1])
+            for src in i.src
+            if src.kind == "vgpr"
+            for number in _numbers(src)
+        }
+        if found <= needed:
+            return needed
+        needed |= found
 
 
 class _Wave:
@@ -83,6 +112,8 @@ class _Wave:
             self._save_exec(instruction)
         elif op.name in COMPUTE:
             self._compute(instruction)
+        elif op.name in VECTOR or op.name in VECTOR_COMPARE or op.name == SELECT:
+            self._vector(instruction)
         else:
             self._forget(instruction)
 
@@ -118,18 +149,19 @@ class _Wave:
             return operand.value
         if operand.index == SCC:
             return self.scc
-        return self._wide(operand.index) if operand.count == 2 else self.registers.get(operand.index)
+        number = _numbers(operand).start
+        return self._wide(number) if operand.count == 2 else self.registers.get(number)
 
     def _write(self, operand: Operand, value: int | None) -> None:
         """An unknown mask of lanes that reaches EXEC is taken for all lanes."""
-        if operand.index == EXEC:
+        if operand.index == EXEC and operand.kind == "special":
             self.lanes_known = value is not None
             value = ALL_LANES if value is None else value
-        for part in range(operand.count):
+        for part, number in enumerate(_numbers(operand)):
             if value is None:
-                self.registers.pop(operand.index + part, None)
+                self.registers.pop(number, None)
             else:
-                self.registers[operand.index + part] = value >> 32 * part & 0xFFFFFFFF
+                self.registers[number] = value >> 32 * part & 0xFFFFFFFF
 
     def _compute(self, instruction: Instruction) -> None:
         op, sources = instruction.op, [self._value(operand) for operand in instruction.src]
@@ -145,6 +177,22 @@ class _Wave:
             self._write(instruction.dst[0], result)
         if "scc" in op.writes:
             self.scc = scc
+
+    def _vector(self, instruction: Instruction) -> None:
+        """A vector instruction on what all lanes share; SDWA and DPP forms take parts or other lanes."""
+        self._forget(instruction)
+        name, sources = instruction.op.name, [self._value(operand) for operand in instruction.src]
+        if None in sources[:2] or instruction.encoding in ("SDWA", "DPP"):
+            return
+        first, second = (*(int(value or 0) for value in sources), 0)[:2]
+        result: int | None
+        if name == SELECT:
+            result = {0: first, ALL_LANES: second}.get(-1 if sources[2] is None else sources[2])
+        elif name in VECTOR:
+            result = VECTOR[name](first, second)
+        else:
+            result = ALL_LANES if VECTOR_COMPARE[name](first, second, 0)[1] else 0
+        self._write(instruction.dst[0], result)
 
     def _save_exec(self, instruction: Instruction) -> None:
         source, exec_mask = self._value(instruction.src[0]), self._wide(EXEC)
@@ -168,8 +216,7 @@ class _Wave:
 
     def _forget(self, instruction: Instruction) -> None:
         for operand in instruction.dst:
-            if operand.kind != "vgpr":
-                self._write(operand, None)
+            self._write(operand, None)
         if "scc" in instruction.op.writes:
             self.scc = None
         if "exec" in instruction.op.writes:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 
-from amdc.cost import rates
 from amdc.cost.mix import Mix
-from amdc.sim.isa.model import Instruction
+from amdc.sim.timing.machine import ISSUE, Machine
+from amdc.sim.timing.operations import Kind, Operation, operation
 from amdc.sim.translate.blocks import Block
+from amdc.sim.translate.types import type_bytes
 
-VECTOR = ("VOP1", "VOP2", "VOP3", "VOPC", "VINTRP")
-MEMORY = ("MUBUF", "MTBUF", "FLAT", "MIMG")
-VMCNT, LGKMCNT = 15, 15  # the counters' widest values: no wait [GCN3, "S_WAITCNT"]
+MEMORY = (Kind.LOAD, Kind.STORE, Kind.ATOMIC)
+LANES = 64
 
 
 class Walk:
     """`clock` runs on through the blocks; the queues hold when outstanding operations will have completed. Vector memory
-    operations complete in order; LDS and scalar loads share the other counter."""
+    operations complete in order; LDS and scalar loads share the other counter. Memory answers with the latency of L2."""
 
     def __init__(self) -> None:
         self.clock = 0.0
@@ -27,38 +27,34 @@ class Walk:
         """The mix of a block, entered in the state that the walk is in."""
         start, total = self.clock, Mix()
         for instruction in block.instructions:
-            total += self._step(instruction)
+            total += self._step(operation(instruction))
         return total + Mix(issues=len(block.instructions), alone=self.clock - start)
 
-    def _step(self, instruction: Instruction) -> Mix:
-        kind = instruction.op.format
-        if kind in VECTOR:
-            clocks = rates.valu_clocks(instruction)
-            self.clock += clocks
-            return Mix(valu=clocks)
-        if instruction.op.meaning == "waitcnt":
-            self._wait(int(instruction.modifiers["simm16"]))
-        self.clock += rates.ISSUE
-        if kind == "DS":
-            clocks = rates.lds_clocks(instruction)
-            self.scalar.append(self.clock + clocks + rates.LDS_LATENCY)
-            return Mix(lds=clocks)
-        if kind == "SMEM":
-            self.scalar.append(self.clock + rates.SCALAR_LATENCY)
-        if kind in MEMORY:
-            return self._memory(instruction)
-        return Mix(barriers=int(instruction.op.meaning == "barrier"))
+    def _step(self, op: Operation) -> Mix:
+        if op.kind == Kind.VALU:
+            self.clock += op.clocks
+            return Mix(valu=op.clocks)
+        self._wait(op)
+        self.clock += max(ISSUE, op.clocks if op.kind == Kind.SALU else 0)
+        if op.kind in MEMORY:
+            return self._memory(op)
+        if op.kind in (Kind.LDS, Kind.EXCHANGE):
+            self.scalar.append(self.clock + op.clocks + Machine.lds_latency)
+            return Mix(lds=op.clocks)
+        if op.kind == Kind.SMEM:
+            self.scalar.append(self.clock + Machine.scalar_latency)
+        return Mix(barriers=int(op.kind == Kind.BARRIER))
 
-    def _memory(self, instruction: Instruction) -> Mix:
-        clocks, nbytes = rates.vmem_clocks(instruction), rates.data_bytes(instruction) * rates.LANES
-        self.vector.append(self.clock + clocks + rates.MEMORY_LATENCY)
-        if instruction.op.format == "FLAT":
+    def _memory(self, op: Operation) -> Mix:
+        instruction = op.instructions[0].op
+        nbytes = LANES * type_bytes(instruction.meaning.split(" ")[-1])
+        self.vector.append(self.clock + op.clocks + (Machine.store_latency if op.kind == Kind.STORE else Machine.l2_latency))
+        if instruction.format == "FLAT":
             self.scalar.append(self.vector[-1])
-        stored = nbytes if rates.is_store(instruction) else 0
-        return Mix(vmem=clocks, load_bytes=nbytes - stored, store_bytes=stored)
+        stored = nbytes if op.kind == Kind.STORE else 0
+        return Mix(vmem=op.clocks, load_bytes=nbytes - stored, store_bytes=stored)
 
-    def _wait(self, field: int) -> None:
-        """s_waitcnt: vmcnt in bits 0-3, lgkmcnt in bits 8-11. [GCN3]"""
-        for queue, count in ((self.vector, field & VMCNT), (self.scalar, field >> 8 & LGKMCNT)):
+    def _wait(self, op: Operation) -> None:
+        for queue, count in ((self.vector, op.vm), (self.scalar, op.lgkm)):
             while len(queue) > count:
                 self.clock = max(self.clock, queue.popleft())
