@@ -119,6 +119,7 @@ def print_hints(profile: Profile, console: Console) -> None:
     if profile.hints:
         console.print("[bold]What to try next[/]")
     for hint in profile.hints:
-        where = f" at {short_names(hint.nodes)}" if hint.nodes else ""
-        console.print(f"  {escape(hint.kernel + where)} [dim]({hint.us:.0f} us)[/]: {escape(hint.figure)}", highlight=False)
+        where = hint.kernel + (f" at {short_names(hint.nodes)}" if hint.nodes else "")
+        gain = f"(at most {hint.us:.0f} us to gain)"
+        console.print(f"  {escape(where)} [dim]{gain}[/]: {escape(hint.figure)}", highlight=False)
         console.print(f"    -> {escape(hint.advice)}", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from amdc.profile.advice_instructions import instruction_hints
@@ -9,11 +10,12 @@ from amdc.profile.instructions import Cost
 from amdc.profile.records import Hint, KernelTotal, LaunchRecord, Totals
 from amdc.target import Card, Target
 
-WORTH = 0.02  # of the time in kernels, for a kernel to be spoken of
+WORTH = 0.02  # of the run's time above a kernel's roofline limit, for the kernel to be spoken of
 LAUNCHES = 0.25  # of the run's time in launches
 AMPLIFIED = 1.5  # DRAM bytes over the least bytes
 AT_THE_LIMIT = 0.95  # of the sustained DRAM rate
 EVEN = 0.8  # of the CUs' time, where work-groups fill them evenly enough
+NAMED = 3  # kernels, the most frequent of the short ones
 MOST = 12  # hints
 
 
@@ -25,30 +27,33 @@ def hints(
     hardware: Target,
     card: Card,
 ) -> tuple[Hint, ...]:
-    """The hints, those about the most time first. None without predictions: events tell how long, not why."""
+    """The hints, those with the most to gain first. None without predictions: events tell how long, not why."""
     found = list(_launches(sums, records))
     for kernel in kernels:
-        if kernel.bound is None or kernel.kernel_us < WORTH * (sums.kernel_us or 0.0):
+        gain = kernel.kernel_us - kernel.floor_us
+        if kernel.bound is None or gain < WORTH * sums.us:
             continue
         mine = [record for record in records if record.kernel == kernel.kernel]
         longest = max(mine, key=lambda record: record.kernel_us)
         nodes = longest.nodes if len(mine) > 1 else ()
         of_all = (*_spills(kernel), *_traffic(kernel, mine, hardware), *_waves(kernel, hardware))
         of_longest = (*_groups(longest, card), *instruction_hints(kernel, longest, costs.get(kernel.kernel, ())))
-        found += [Hint(kernel.kernel, (), figure, advice, kernel.kernel_us) for figure, advice in of_all]
-        found += [Hint(kernel.kernel, nodes, figure, advice, kernel.kernel_us) for figure, advice in of_longest]
+        found += [Hint(kernel.kernel, (), figure, advice, gain) for figure, advice in of_all]
+        found += [Hint(kernel.kernel, nodes, figure, advice, gain) for figure, advice in of_longest]
     return tuple(sorted(found, key=lambda hint: -hint.us)[:MOST])
 
 
 def _launches(sums: Totals, records: Sequence[LaunchRecord]) -> Iterator[Hint]:
     if sums.launch_us is None or sums.launch_us < LAUNCHES * sums.us:
         return
-    short = sum(1 for r in records if r.prediction and r.prediction.kernel_us < r.prediction.launch_us)
+    short = Counter(r.kernel for r in records if r.prediction and r.prediction.kernel_us < r.prediction.launch_us)
+    most = ", ".join(f"{count} of {kernel}" for kernel, count in short.most_common(NAMED))
     yield Hint(
         kernel="(the run)",
         nodes=(),
-        figure=f"launches take {sums.launch_us / sums.us:.0%}; {short} of {sums.launches} kernels run shorter than their launch",
-        advice="a larger batch (--bind N=...) spreads the launches over more work",
+        figure=f"launches take {sums.launch_us / sums.us:.0%}; {short.total()} of {sums.launches} kernels run shorter than theirs "
+        f"({most})",
+        advice="a larger batch spreads them over more work; fused with their neighbours, short kernels need none",
         us=sums.launch_us,
     )
 
@@ -85,7 +90,8 @@ def _groups(longest: LaunchRecord, card: Card) -> Iterator[tuple[str, str]]:
     if used < EVEN:
         most = f", {rounds} on the fullest" if rounds > 1 else ""
         yield (
-            f"{longest.work_groups} work-groups on {card.compute_units} CUs{most}: {1 - used:.0%} of the card's time is idle",
+            f"{longest.work_groups} work-group{'s' * (longest.work_groups > 1)} on {card.compute_units} CUs{most}: "
+            f"{1 - used:.0%} of the card's time is idle",
             "smaller tiles, or K split among work-groups",
         )
 

@@ -79,7 +79,7 @@ def _waiting(kernel: KernelTotal, costs: Sequence[Cost]) -> Iterator[tuple[str, 
     if barriers > BARRIERS * kernel.kernel_us:
         yield (
             f"waves spend {barriers / kernel.kernel_us:.0%} of the time at barriers",
-            "a second LDS buffer needs one barrier a step instead of two; or more work-groups a CU",
+            "they wait for the slowest of their group: share its work more evenly, or let a second LDS buffer replace a barrier",
         )
     waits = [cost for cost in costs if cost.kind == Kind.WAIT]
     if not waits or kernel.bound != "latency":

@@ -148,8 +148,8 @@ class HotKernel:
 
 @dataclass(frozen=True)
 class Hint:
-    """What to try, and the figure that it follows from. `us` is the time of the launches that it is about; `nodes` are the user's
-    where it is about one launch of several."""
+    """What to try, and the figure that it follows from. `us` is the most that there is to gain: the time above the
+    kernel's roofline limit, or all of the launches'. `nodes` are the user's where it is about one launch of several."""
 
     kernel: str
     nodes: tuple[str, ...]

@@ -32,7 +32,7 @@ def test_nothing_to_say_of_a_kernel_at_its_limit() -> None:
 def test_launches() -> None:
     records, kernels = summary(predicted((launch(), changed(microseconds=10.0)), (launch(), changed(microseconds=42.0))))
     found = hints(totals(records), records, kernels, {}, HARDWARE, CARD)
-    assert found[0].figure == "launches take 50%; 1 of 2 kernels run shorter than their launch" and found[0].us == 52
+    assert found[0].figure == "launches take 50%; 1 of 2 kernels run shorter than theirs (1 of k)" and found[0].us == 52
 
 
 def test_spills() -> None:
@@ -113,6 +113,7 @@ def test_barriers() -> None:
 
 
 def test_small_kernels_are_not_spoken_of() -> None:
+    """5 us of more than a thousand are not worth a hint, whatever is wrong with them."""
     spilling = launch("small", groups=1)
     samples = predicted((launch(), changed(microseconds=1000.0)), (spilling, changed(microseconds=5.0)))
     records, kernels = summary(samples)
