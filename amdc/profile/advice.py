@@ -48,11 +48,11 @@ def _launches(sums: Totals, records: Sequence[LaunchRecord]) -> Iterator[Hint]:
         return
     short = Counter(r.kernel for r in records if r.prediction and r.prediction.kernel_us < r.prediction.launch_us)
     most = ", ".join(f"{count} of {kernel}" for kernel, count in short.most_common(NAMED))
+    shorter = f"{short.total()} of {sums.launches} kernels run shorter than theirs"
     yield Hint(
         kernel="(the run)",
         nodes=(),
-        figure=f"launches take {sums.launch_us / sums.us:.0%}; {short.total()} of {sums.launches} kernels run shorter than theirs "
-        f"({most})",
+        figure=f"launches take {sums.launch_us / sums.us:.0%}; {shorter} ({most})",
         advice="a larger batch spreads them over more work; fused with their neighbours, short kernels need none",
         us=sums.launch_us,
     )
