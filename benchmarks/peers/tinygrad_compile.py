@@ -2,8 +2,8 @@
 
     PYTHON-WITH-TINYGRAD benchmarks/peers/tinygrad_compile.py MODEL.onnx FOLDER
 
-tinygrad's default schedules through its LLVM renderer, nothing searched. Its NULL device, which has no memory, gets some here, and
-notes what is launched instead of doing nothing. README.md says what is needed.
+tinygrad's default schedules through its LLVM renderer, nothing searched. Its NULL device, which has no memory, gets some here,
+and notes what is launched instead of doing nothing. README.md says what is needed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ os.environ["NULL_ALLOW_COPYOUT"] = "1"  # constants that shapes depend on are re
 os.environ["JIT"] = "2"  # capture, but launch one by one
 os.environ["PARALLEL"] = "0"
 
-import numpy as np  # noqa: E402 -- tinygrad reads the environment when it is imported
-import tinygrad  # noqa: E402
-from launch_folder import Argument, Folder, Launch, Port  # noqa: E402
-from tinygrad import Tensor, TinyJit  # noqa: E402
-from tinygrad.nn.onnx import OnnxRunner  # noqa: E402
-from tinygrad.runtime import ops_null  # noqa: E402
+import numpy as np
+import tinygrad
+from launch_folder import Argument, Folder, Launch, Port
+from tinygrad import Tensor, TinyJit
+from tinygrad.nn.onnx import OnnxRunner
+from tinygrad.runtime import ops_null
 
 LINKERS = ("ld.lld-19", "ld.lld")
 Memory = tuple[np.ndarray, int]  # an allocation and the offset of a view in it

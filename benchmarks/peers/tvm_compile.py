@@ -2,8 +2,8 @@
 
     PYTHON-WITH-TVM benchmarks/peers/tvm_compile.py MODEL.onnx FOLDER [--bitcode FOLDER]
 
-TVM's own ROCm pipeline and dlight's default GPU schedules, nothing tuned. No GPU and no ROCm runtime is needed; README.md says what
-is.
+TVM's own ROCm pipeline and dlight's default GPU schedules, nothing tuned. No GPU and no ROCm runtime is needed; README.md says
+what is.
 """
 
 from __future__ import annotations
