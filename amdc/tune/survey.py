@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from amdc.codegen.choice import Choice, Choices, Lookup
 from amdc.codegen.kernel_source import KernelSource
-from amdc.codegen.lowering import LoweringOptions, lower
+from amdc.codegen.lowering import Lowered, LoweringOptions, lower
 from amdc.program import Buffer, Kernel, Launch, Pointer
 from amdc.target import Target
 
@@ -48,6 +48,18 @@ class Work:
     buffers: Mapping[str, Buffer]
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    @staticmethod
+    def of(lowered: Lowered, problem: str, candidate: str, candidates: Sequence[str], launches: Iterable[int]) -> Work:
+        """Some of a program's launches, by their indices."""
+        program = lowered.program
+        chosen = tuple(program.launches[index] for index in launches)
+        kernels = {launch.kernel: program.kernels[launch.kernel] for launch in chosen}
+        names = {pointer.buffer for launch in chosen for pointer in launch.arguments if isinstance(pointer, Pointer)}
+        sources = {kernel.code: lowered.sources[kernel.code] for kernel in kernels.values()}
+        buffers = {name: program.buffers[name] for name in names}
+        constants = {name: lowered.constants[name] for name in names if name in lowered.constants}
+        return Work(problem, candidate, tuple(candidates), chosen, kernels, sources, buffers, constants)
+
     @property
     def templates(self) -> tuple[str, ...]:
         return tuple(sorted({kernel.template for kernel in self.kernels.values()}))
@@ -73,23 +85,5 @@ def forced_work(graph: Graph, hardware: Target, opt_level: int, forced: Mapping[
     choices: dict[str, Choice] = {}
     options = LoweringOptions(opt_level, Choices(forced, record=lambda choice: choices.setdefault(choice.problem, choice)))
     lowered = lower(graph, hardware, options)
-    program, works = lowered.program, []
-    for problem in forced:
-        if problem not in choices:  # it stood within a candidate that another choice has displaced
-            continue
-        launches = [program.launches[index] for index in choices[problem].launches]
-        kernels = {launch.kernel: program.kernels[launch.kernel] for launch in launches}
-        names = {pointer.buffer for launch in launches for pointer in launch.arguments if isinstance(pointer, Pointer)}
-        works.append(
-            Work(
-                problem,
-                forced[problem],
-                tuple(candidate.name for candidate in choices[problem].candidates),
-                tuple(launches),
-                kernels,
-                {kernel.code: lowered.sources[kernel.code] for kernel in kernels.values()},
-                {name: program.buffers[name] for name in names},
-                {name: lowered.constants[name] for name in names if name in lowered.constants},
-            )
-        )
-    return works
+    met = [choices[problem] for problem in forced if problem in choices]  # others stood within candidates that are displaced now
+    return [Work.of(lowered, c.problem, c.chosen, [other.name for other in c.candidates], c.launches) for c in met]

@@ -13,6 +13,7 @@ from amdc.runtime.device import Device
 from amdc.runtime.hip_device import HipDevice
 from amdc.runtime.kernarg import pack_launch
 from amdc.sim.device import Device as SimulatedGpu
+from amdc.sim.timing import LaunchTiming
 from amdc.target import Target
 from amdc.tune.records import CARD, MODEL
 from amdc.tune.survey import Work
@@ -39,17 +40,20 @@ class ModelTimer:
         self.hardware = hardware
 
     def time(self, work: Work, code: Mapping[str, bytes]) -> float:
+        return sum(timing.total_us for timing in self.timings(work, code))
+
+    def timings(self, work: Work, code: Mapping[str, bytes]) -> list[LaunchTiming]:
+        """Of each launch, in order."""
         gpu = SimulatedGpu(self.hardware.arch, check=False, jobs=1, timing=True, card=self.hardware.card().name)
         modules = dict(zip(code, gpu.load_all(list(code.values())), strict=True))
         addresses = _place(gpu, work)
-        total = 0.0
+        found = []
         for launch in work.launches:
             kernel = work.kernels[launch.kernel]
             module = modules[kernel.code]
             kernarg = pack_launch(launch, module.kernel(kernel.symbol), kernel.block, addresses)
-            timing = module.time_raw(kernel.symbol, launch.grid, kernel.block, kernarg)
-            total += timing.microseconds + timing.launch_us
-        return total
+            found.append(module.time_raw(kernel.symbol, launch.grid, kernel.block, kernarg))
+        return found
 
 
 class CardTimer:
