@@ -16,24 +16,48 @@ MULTIPLY_ADDS = 0.85  # of VALU clocks, below which the rest is worth a look
 QUARTER = 0.15  # of VALU clocks in operations of quarter rate
 WAITING = 0.3  # of the kernel's time at one wait
 BARRIERS = 0.15  # of the kernel's time at barriers
+WAVE, LDS_READ = 64, 128  # lanes; bytes a clock [CLRX]
 MULTIPLY_ADD = ("v_mac_f32", "v_mad_f32", "v_madmk_f32", "v_madak_f32", "v_mac_f16", "v_mad_f16")
 
 
 def instruction_hints(kernel: KernelTotal, longest: LaunchRecord, costs: Sequence[Cost]) -> Iterator[tuple[str, str]]:
     """(figure, advice) pairs; of the kernel's longest launch where they come from its units."""
     if longest.prediction is not None:
-        yield from _conflicts(longest.prediction)
+        yield from _lds(kernel, longest.prediction, costs)
+        yield from _l2(kernel, longest.prediction)
         yield from _scattered(longest.prediction, costs)
     yield from _vector(kernel, costs)
     yield from _waiting(kernel, costs)
 
 
-def _conflicts(longest: Prediction) -> Iterator[tuple[str, str]]:
-    busy = longest.busy["LDS"]
+def _lds(kernel: KernelTotal, longest: Prediction, costs: Sequence[Cost]) -> Iterator[tuple[str, str]]:
+    """Bank conflicts, or else tiles too small for what they read: TM x TN values a lane take 4 (TM + TN) bytes for TM TN
+    multiply-adds."""
+    busy, read = longest.busy["LDS"], _bytes_a_multiply_add(costs)
     if longest.lds_conflict_clocks * busy >= CONFLICTS:
         yield (
             f"LDS is busy {busy:.0%} of the time, {longest.lds_conflict_clocks:.0%} of that with bank conflicts",
             "pad the rows in LDS, or give neighbouring lanes neighbouring words",
+        )
+    elif kernel.bound == "LDS" and read:
+        yield (
+            f"LDS is busy {busy:.0%} of the time, the VALU {longest.busy['VALU']:.0%}: {read:.1f} bytes read for each multiply-add",
+            "a larger tile a lane reads less: 4x4 needs 2 bytes, 8x8 needs 1",
+        )
+
+
+def _bytes_a_multiply_add(costs: Sequence[Cost]) -> float:
+    """Bytes read from LDS, 0 without multiply-adds."""
+    multiply_adds = WAVE * sum(cost.issues for cost in costs if cost.instruction.op.name in MULTIPLY_ADD)
+    reads = [cost.issues * cost.least_clocks * LDS_READ for cost in costs if cost.instruction.op.name.startswith("ds_read")]
+    return sum(reads) / multiply_adds if multiply_adds else 0.0
+
+
+def _l2(kernel: KernelTotal, longest: Prediction) -> Iterator[tuple[str, str]]:
+    if kernel.bound == "L2":
+        yield (
+            f"L2 is busy {longest.busy['L2']:.0%} of the time; {longest.l1_hit_rate:.0%} of the lines are found in L1",
+            "stage what the lanes of a work-group share in LDS, or give each work-group a larger tile",
         )
 
 

@@ -97,6 +97,7 @@ def test_mistakes(
     assert (result.status, result.out) == (status, "") and words in result.err and "Traceback" not in result.err
 
 
+@pytest.mark.slow
 def test_a_loop_is_profiled_as_often_as_it_runs(tmp_path: Path, amdc: Run) -> None:
     """x is halved while its sum exceeds 1: three times for [1, 3]."""
     path = tmp_path / "loop.amdc"

@@ -97,6 +97,7 @@ MACHINE_CODE = {
     "v_exp_f32": "0141007e",  # v0, v1
     "buffer_load_dword": "001050e001000080",  # v0, v1, s[0:3], 0 offen
     "s_waitcnt": "700f8cbf",  # vmcnt(0)
+    "ds_read_b128": "0000fed901000000",  # v[0:3], v1
     "s_barrier": "00008abf",
 }
 

@@ -72,7 +72,21 @@ def test_registers_that_keep_waves_out() -> None:
 def test_bank_conflicts() -> None:
     busy = ONLY | {"LDS": 0.8}
     assert figures(busy=busy, lds_conflict_clocks=0.38) == ["LDS is busy 80% of the time, 38% of that with bank conflicts"]
-    assert figures(busy=busy, lds_conflict_clocks=0.05) == []
+    assert figures(busy=busy, lds_conflict_clocks=0.05) == []  # nor are there multiply-adds that read too much
+
+
+def test_lds_reads_of_a_small_tile() -> None:
+    """A 4x4 tile: for 16 multiply-adds two reads of 16 bytes, which take 8 clocks a wave each."""
+    reads, macs = cost("ds_read_b128", issues=2, busy=16), cost("v_mac_f32", issues=16, busy=64)
+    busy = ONLY | {"LDS": 0.9, "VALU": 0.4}
+    expected = "LDS is busy 90% of the time, the VALU 40%: 2.0 bytes read for each multiply-add"
+    assert figures(costs=[reads, macs], busy=busy) == [expected]
+    assert figures(costs=[reads, macs]) == []  # bound by the VALU
+
+
+def test_l2() -> None:
+    found = figures(busy=ONLY | {"L2": 0.9}, l1_hit_rate=0.25)
+    assert found == ["L2 is busy 90% of the time; 25% of the lines are found in L1"]
 
 
 def test_scattered_access() -> None:
