@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow conformance benchmark validate-timing clean
+.PHONY: demo test test-slow conformance benchmark validate-timing peers clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/amdc demo
@@ -28,6 +28,9 @@ benchmark: $(VENV)/dev.stamp
 
 validate-timing: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/validate_timing.py --record
+
+peers: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/peers/run.py
 
 $(VENV)/demo.stamp: setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
