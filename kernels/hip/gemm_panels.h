@@ -21,6 +21,9 @@
 #define PANEL_DEEP 3
 #define MEMBER __attribute__((device, always_inline))
 #define INLINE __attribute__((always_inline)) // of a lambda in a kernel
+#ifndef PLAIN_DEEP
+#define PLAIN_DEEP 0 // 1: PANEL_DEEP without the exchange, four lanes a bank: as the kernels lie that the timing model is held against
+#endif
 #define BEHIND 0x80000000u // an offset in bytes behind every buffer
 
 // Stores through a pointer to a vector keep its alignment of 16 bytes; clang would take an array element's 4 and split the store.
@@ -164,7 +167,7 @@ template <int TILE, class T> struct Panel<TILE, PANEL_COLUMNS, T> {
 template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
     typedef Spread<TILE_K / 4, TILE> Items; // four k of a column each
     static_assert(Items::period == 1, "a lane keeps its k");
-    static constexpr unsigned turn = TILE_K > 32 ? 4 : 128 / TILE_K, stride = (Items::covered / (TILE_K / 4) + 31) / 32 * 32;
+    static constexpr unsigned turn = PLAIN_DEEP ? 0 : TILE_K > 32 ? 4 : 128 / TILE_K, stride = (Items::covered / (TILE_K / 4) + 31) / 32 * 32;
     static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = stride * TILE_K;
     template <unsigned UNIT = 1> MEMBER static unsigned at(unsigned k, unsigned column, unsigned further = 0) {
         return UNIT * (k * stride + further / 32 * 32) + (column ^ UNIT * (k / 4 * turn % 32 ^ further % 32));
