@@ -23,7 +23,7 @@ from amdc.cli.options import FileOf
     "--card", help="The card to simulate, or whose peaks to compare with [default: the architecture's first, or the one found]."
 )
 @click.option("--input", "files", type=FileOf(), multiple=True, help="An input from a file, or all from one [default: random].")
-@click.option("--random", "seed", type=int, default=0, metavar="SEED", help="Seed of the random inputs.")
+@click.option("--random", "seed", type=int, metavar="SEED", help="Seed of the random inputs [default: 0].")
 @click.option("--program", help="Of several programs, the one to make random inputs for [default: the first].")
 @click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Runs on hip; the median counts.")
 @click.option("--rows", type=click.IntRange(1), default=15, show_default=True, help="Rows of each printed table.")
@@ -34,7 +34,7 @@ def command(
     device: str,
     card: str | None,
     files: tuple[tuple[str, Path], ...],
-    seed: int,
+    seed: int | None,
     program: str | None,
     runs: int,
     rows: int,
@@ -49,10 +49,12 @@ def command(
     from amdc.profile import profile
     from amdc.profile.collect import random_inputs
 
-    if files and program is not None:
-        raise click.UsageError("--program chooses what random inputs are made for; the shapes of --input choose by themselves")
+    if files and (program is not None or seed is not None):
+        raise click.UsageError(
+            "--random and --program are for random inputs; give them, or --input, whose shapes choose a program"
+        )
     opened = Bundle.open(bundle)
-    inputs = read_inputs(files) if files else random_inputs(opened, seed, program)
+    inputs = read_inputs(files) if files else random_inputs(opened, seed or 0, program)
     with progress() as report:
         found = profile(opened, inputs, device, card, runs, lambda done, total, what: report("profile", done, total, what))
     if html is not None:

@@ -41,7 +41,7 @@ def _lds(kernel: KernelTotal, longest: Prediction, costs: Sequence[Cost]) -> Ite
         )
     elif kernel.bound == "LDS" and read:
         yield (
-            f"LDS is busy {busy:.0%} of the time, the VALU {longest.busy['VALU']:.0%}: {read:.1f} bytes read for each multiply-add",
+            f"LDS is busy {busy:.0%} of the time, the VALU {longest.busy['VALU']:.0%}: {read:.1f} bytes read a multiply-add",
             "a larger tile a lane reads less: 4x4 needs 2 bytes, 8x8 needs 1",
         )
 

@@ -26,7 +26,7 @@ def launch_records(samples: Sequence[Sample], programs: Mapping[str, Program], c
 
 
 def _record(index: int, sample: Sample, program: Program, card: Card, start: float, total: float) -> LaunchRecord:
-    launch, prediction = sample.launch, sample.timing and _prediction(sample.timing)
+    launch, prediction = sample.launch, _prediction(sample.timing) if sample.timing else None
     busy_us = prediction.kernel_us if prediction else sample.us
     moved = prediction.dram_bytes if prediction else launch.bytes_moved
     return LaunchRecord(

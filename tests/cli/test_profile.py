@@ -78,7 +78,7 @@ def test_programs_are_chosen_as_a_run_chooses_them(several: Path, amdc: Run, tmp
     [
         (["--card", "RX 999"], 2, "unknown card 'RX 999' for gfx803; known: RX 580"),
         (["--program", "N=5"], 2, "has no program 'N=5'; it has: N=4, N=9"),
-        (["--program", "N=4", "--input", "x=X"], 2, "--program chooses what random inputs are made for"),
+        (["--program", "N=4", "--input", "x=X"], 2, "--random and --program are for random inputs"),
         (["--input", "y=X"], 2, "the model has no input 'y'"),
         (["--device", "host"], 2, "'host' is not one of"),
         (["--device", "hip"], 3, "no HIP runtime"),

@@ -79,7 +79,7 @@ def test_lds_reads_of_a_small_tile() -> None:
     """A 4x4 tile: for 16 multiply-adds two reads of 16 bytes, which take 8 clocks a wave each."""
     reads, macs = cost("ds_read_b128", issues=2, busy=16), cost("v_mac_f32", issues=16, busy=64)
     busy = ONLY | {"LDS": 0.9, "VALU": 0.4}
-    expected = "LDS is busy 90% of the time, the VALU 40%: 2.0 bytes read for each multiply-add"
+    expected = "LDS is busy 90% of the time, the VALU 40%: 2.0 bytes read a multiply-add"
     assert figures(costs=[reads, macs], busy=busy) == [expected]
     assert figures(costs=[reads, macs]) == []  # bound by the VALU
 
