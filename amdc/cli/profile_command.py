@@ -51,7 +51,7 @@ def command(
 
     if files and (program is not None or seed is not None):
         raise click.UsageError(
-            "--random and --program are for random inputs; give them, or --input, whose shapes choose a program"
+            "--random and --program are for random inputs; give those or --input, whose shapes choose a program"
         )
     opened = Bundle.open(bundle)
     inputs = read_inputs(files) if files else random_inputs(opened, seed or 0, program)
