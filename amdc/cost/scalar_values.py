@@ -1,4 +1,4 @@
-"""The arithmetic of instructions on known values that all lanes share, as far as loop counters and their limits need it.
+"""The arithmetic of instructions on known values, as far as loop counters and their limits need it.
 
 Each function takes the sources' patterns and SCC, and gives the result's pattern (before it is cut to its width) and SCC.
 Source: the rows of amdc/sim/isa/, whose C meanings these repeat.
@@ -118,19 +118,32 @@ COMPUTE: dict[str, Compute] = {
 }
 READS_SCC = ("s_addc_u32", "s_subb_u32", "s_cselect_b32", "s_cselect_b64")
 
-# Vector instructions by which compilers keep or divide what lanes share; without carry.
-VECTOR: dict[str, Callable[[int, int], int]] = {
-    "v_mov_b32": lambda a, b: a,
-    "v_readfirstlane_b32": lambda a, b: a,
+
+def _low24(value: int) -> int:
+    return value & 0xFFFFFF
+
+
+# Vector instructions on one lane's integers, as address and loop arithmetic uses them; carries are left out.
+VECTOR: dict[str, Callable[..., int]] = {
+    "v_mov_b32": lambda a: a,
+    "v_readfirstlane_b32": lambda a: a,
     "v_add_u32": operator.add,
     "v_sub_u32": operator.sub,
     "v_subrev_u32": lambda a, b: b - a,
     "v_mul_lo_u32": operator.mul,
     "v_mul_hi_u32": lambda a, b: a * b >> 32,
+    "v_mul_u32_u24": lambda a, b: _low24(a) * _low24(b),
+    "v_mad_u32_u24": lambda a, b, c: _low24(a) * _low24(b) + c,
     "v_lshlrev_b32": lambda a, b: b << (a & 31),
     "v_lshrrev_b32": lambda a, b: b >> (a & 31),
     "v_and_b32": operator.and_,
     "v_or_b32": operator.or_,
+    "v_xor_b32": operator.xor,
+    "v_min_u32": min,
+    "v_max_u32": max,
+    "v_bfe_u32": lambda a, b, c: a >> (b & 31) & (1 << (c & 31)) - 1,
+    "v_mbcnt_lo_u32_b32": lambda a, b: b,  # of the first lane: none below it
+    "v_mbcnt_hi_u32_b32": lambda a, b: b,
 }
 SIGNS = {"eq": "eq", "ne": "lg", "gt": "gt", "ge": "ge", "lt": "lt", "le": "le"}
 VECTOR_COMPARE: dict[str, Compute] = {

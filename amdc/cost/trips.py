@@ -1,16 +1,18 @@
-"""How often a launch runs each basic block, found by following the scalar instructions of one wave.
+"""How often a launch runs each basic block, found by following the integers of one wave.
 
 Compilers keep what a work-group's waves have in common in scalar registers: the kernel's arguments, loop counters and their
-limits, now and then by way of a vector register. What lanes do not share, and memory other than the arguments, is unknown. Where
-a branch hangs on something unknown, all lanes are taken to stay active, and a loop to end.
+limits. Of vector registers, the first lane's values are followed, and its comparisons are taken for all lanes'. Memory other than
+the arguments is unknown. Where a branch hangs on something unknown, lanes are taken to stay active, and a loop to run once.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from amdc.code_object import CodeObject, KernelInfo
+from amdc.cost.loops import find_loops
 from amdc.cost.scalar_values import COMPUTE, READS_SCC, VECTOR, VECTOR_COMPARE
 from amdc.sim.dispatch import initial_state
 from amdc.sim.isa.model import Instruction, Operand
@@ -21,6 +23,7 @@ KERNARG = 1 << 40  # the address at which the arguments are taken to lie
 VCC, EXEC, VCCZ, EXECZ, SCC = 106, 126, 251, 252, 253
 MOST_BLOCKS = 100_000  # executions after which a wave is taken not to end
 VECTORS = 256  # vector register n is number VECTORS + n
+WORK_ITEM_IDS = 3  # vector registers that hold the work-item's x, y and z at the start
 SELECT = "v_cndmask_b32"
 SCALAR = ("SOP1", "SOP2", "SOPK", "SOPC")
 ALL_LANES = (1 << 64) - 1
@@ -39,7 +42,9 @@ class Tracer:
 
     def __init__(self, code: CodeObject, name: str) -> None:
         self.kernel: KernelInfo = code.kernels[name]
-        self.blocks = Explorer(code, self.kernel).explore().blocks
+        flow = Explorer(code, self.kernel).explore()
+        self.blocks = flow.blocks
+        self._loop = {address: loop for loop in find_loops(flow, self.kernel.entry) for address in loop.blocks}  # the innermost
         needed = _needed_vectors([i for block in self.blocks.values() for i in block.instructions])
         self._relevant = {
             address: [i for i in block.instructions if _is_relevant(i, needed)] for address, block in self.blocks.items()
@@ -56,8 +61,28 @@ class Tracer:
             steps += 1
             for instruction in self._relevant[address]:
                 wave.step(instruction)
-            address = wave.following(self.blocks[address])
+            address = self._following(self.blocks[address], wave, found)
         return Counts(dict(found), wave.known and steps < MOST_BLOCKS)
+
+    def _following(self, block: Block, wave: _Wave, found: Mapping[int, int]) -> int:
+        """The address of the block that comes after `block`, -1 behind the last. Of unknown ways, the one out of a loop that has
+        run once; else straight on."""
+        last = block.instructions[-1]
+        word = is_control(last)
+        if word in ("end", "jump", "trap"):
+            return -1
+        if word != "branch":
+            return block.next
+        taken, target = wave.holds(last.op.meaning.partition(" ")[2]), branch_target(last)
+        if taken is not None:
+            return target if taken else block.next
+        loop = self._loop.get(block.address)
+        inside = [address for address in (block.next, target) if loop and address in loop.blocks]
+        if loop is None or len(inside) != 1:
+            return block.next
+        wave.known = False
+        ran = found[loop.head] > 1 or inside[0] == loop.head
+        return inside[0] if not ran else target if inside[0] == block.next else block.next
 
 
 def _is_relevant(instruction: Instruction, needed: set[int]) -> bool:
@@ -99,6 +124,7 @@ class _Wave:
         self.registers = {number: start.sgprs[number] for number in range(start.sgpr_count)}
         self.registers |= {number: size // 2 for number, size in zip(start.group_id, shape.grid, strict=True) if number >= 0}
         self.registers |= {EXEC: ALL_LANES & 0xFFFFFFFF, EXEC + 1: ALL_LANES >> 32}
+        self.registers |= dict.fromkeys(range(VECTORS, VECTORS + WORK_ITEM_IDS), 0)
         self.scc: int | None = None
         self.lanes_known = True  # of EXEC: else all lanes are an assumption
         self.known = True
@@ -117,20 +143,7 @@ class _Wave:
         else:
             self._forget(instruction)
 
-    def following(self, block: Block) -> int:
-        """The address of the block that comes after `block`."""
-        last = block.instructions[-1]
-        word = is_control(last)
-        if word in ("end", "jump", "trap"):
-            return -1
-        if word != "branch":
-            return block.next
-        taken = self._holds(last.op.meaning.partition(" ")[2])
-        if taken is None:
-            self.known = self.known and branch_target(last) > last.address
-        return branch_target(last) if taken else block.next
-
-    def _holds(self, condition: str) -> bool | None:
+    def holds(self, condition: str) -> bool | None:
         """Whether a branch's condition holds; None where that is unknown."""
         if not condition:
             return True
@@ -179,19 +192,19 @@ class _Wave:
             self.scc = scc
 
     def _vector(self, instruction: Instruction) -> None:
-        """A vector instruction on what all lanes share; SDWA and DPP forms take parts or other lanes."""
+        """A vector instruction on the first lane's values; SDWA and DPP forms take parts or other lanes."""
         self._forget(instruction)
         name, sources = instruction.op.name, [self._value(operand) for operand in instruction.src]
         if None in sources[:2] or instruction.encoding in ("SDWA", "DPP"):
             return
-        first, second = (*(int(value or 0) for value in sources), 0)[:2]
+        known = [int(value or 0) for value in sources]
         result: int | None
         if name == SELECT:
-            result = {0: first, ALL_LANES: second}.get(-1 if sources[2] is None else sources[2])
+            result = {0: known[0], ALL_LANES: known[1]}.get(-1 if sources[2] is None else known[2])
         elif name in VECTOR:
-            result = VECTOR[name](first, second)
+            result = None if None in sources else VECTOR[name](*known) & 0xFFFFFFFF
         else:
-            result = ALL_LANES if VECTOR_COMPARE[name](first, second, 0)[1] else 0
+            result = ALL_LANES if VECTOR_COMPARE[name](known[0], known[1], 0)[1] else 0
         self._write(instruction.dst[0], result)
 
     def _save_exec(self, instruction: Instruction) -> None:
