@@ -193,8 +193,8 @@ class _Wave:
 
     def _vector(self, instruction: Instruction) -> None:
         """A vector instruction on the first lane's values; SDWA and DPP forms take parts or other lanes."""
-        self._forget(instruction)
         name, sources = instruction.op.name, [self._value(operand) for operand in instruction.src]
+        self._forget(instruction)
         if None in sources[:2] or instruction.encoding in ("SDWA", "DPP"):
             return
         known = [int(value or 0) for value in sources]
