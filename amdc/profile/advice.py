@@ -15,6 +15,7 @@ LAUNCHES = 0.25  # of the run's time in launches
 AMPLIFIED = 1.5  # DRAM bytes over the least bytes
 AT_THE_LIMIT = 0.95  # of the sustained DRAM rate
 EVEN = 0.8  # of the CUs' time, where work-groups fill them evenly enough
+THIN = 0.75  # of the waves that fit, below which a grid keeps too few in flight
 NAMED = 3  # kernels, the most frequent of the short ones
 MOST = 12  # hints
 
@@ -37,7 +38,7 @@ def hints(
         longest = max(mine, key=lambda record: record.kernel_us)
         nodes = longest.nodes if len(mine) > 1 else ()
         of_all = (*_spills(kernel), *_traffic(kernel, mine, hardware), *_waves(kernel, hardware))
-        of_longest = (*_groups(longest, card), *instruction_hints(kernel, longest, costs.get(kernel.kernel, ())))
+        of_longest = (*_groups(longest, kernel, card), *instruction_hints(kernel, longest, costs.get(kernel.kernel, ())))
         found += [Hint(kernel.kernel, (), figure, advice, gain) for figure, advice in of_all]
         found += [Hint(kernel.kernel, nodes, figure, advice, gain) for figure, advice in of_longest]
     return tuple(sorted(found, key=lambda hint: -hint.us)[:MOST])
@@ -83,8 +84,8 @@ def _traffic(kernel: KernelTotal, records: Sequence[LaunchRecord], hardware: Tar
         )
 
 
-def _groups(longest: LaunchRecord, card: Card) -> Iterator[tuple[str, str]]:
-    """Of work-groups that do not fill the CUs evenly: the last of them run while other CUs are idle."""
+def _groups(longest: LaunchRecord, kernel: KernelTotal, card: Card) -> Iterator[tuple[str, str]]:
+    """Of work-groups that do not fill the CUs evenly (the last of them run while other CUs are idle), or only thinly."""
     rounds = -(-longest.work_groups // card.compute_units)
     used = longest.work_groups / (rounds * card.compute_units)
     if used < EVEN:
@@ -92,7 +93,15 @@ def _groups(longest: LaunchRecord, card: Card) -> Iterator[tuple[str, str]]:
         yield (
             f"{longest.work_groups} work-group{'s' * (longest.work_groups > 1)} on {card.compute_units} CUs{most}: "
             f"{1 - used:.0%} of the card's time is idle",
-            "smaller tiles, or K split among work-groups",
+            "smaller tiles, or long sums split among work-groups",
+        )
+        return
+    found = longest.prediction
+    if kernel.bound == "latency" and found and found.limiter == "grid" and found.waves_in_flight < THIN * found.waves_per_simd:
+        waves = f"{found.waves_in_flight:.1f} of {found.waves_per_simd} waves a SIMD in flight"
+        yield (
+            f"latency bound: {longest.work_groups} work-groups keep {waves}",
+            "more work-groups hide more latency: smaller tiles, or long sums split among them",
         )
 
 

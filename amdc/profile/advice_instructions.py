@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from amdc.profile.instructions import Cost
@@ -14,8 +15,15 @@ SCATTERED = 1.5  # clocks of an access over those of a coalesced one
 SCATTERED_BUSY = 0.3  # of the clocks with address units busy
 MULTIPLY_ADDS = 0.85  # of VALU clocks, below which the rest is worth a look
 QUARTER = 0.15  # of VALU clocks in operations of quarter rate
-WAITING = 0.3  # of the kernel's time at one wait
+WAITING = 0.25  # of the kernel's time at one place
 BARRIERS = 0.15  # of the kernel's time at barriers
+STALLS = {  # what helps where waves wait
+    Kind.WAIT: "issue the loads that it waits for earlier, or more of them at once",
+    Kind.LOAD: "the address unit's queue is full: wider loads, or fewer of them one after another",
+    Kind.STORE: "the address unit's queue is full: wider stores, or fewer of them one after another",
+    Kind.SMEM: "load scalars once, before the loop",
+    Kind.LDS: "the LDS queue is full: wider accesses (b128), or fewer of them one after another",
+}
 WAVE, LDS_READ = 64, 128  # lanes; bytes a clock [CLRX]
 MULTIPLY_ADD = ("v_mac_f32", "v_mad_f32", "v_madmk_f32", "v_madak_f32", "v_mac_f16", "v_mad_f16")
 
@@ -105,15 +113,23 @@ def _waiting(kernel: KernelTotal, costs: Sequence[Cost]) -> Iterator[tuple[str, 
             f"waves spend {barriers / kernel.kernel_us:.0%} of the time at barriers",
             "they wait for the slowest of their group: share its work more evenly, or let a second LDS buffer replace a barrier",
         )
-    waits = [cost for cost in costs if cost.kind == Kind.WAIT]
-    if not waits or kernel.bound != "latency":
+    if kernel.bound == "latency":
+        yield from _longest_wait(kernel, costs)
+
+
+def _longest_wait(kernel: KernelTotal, costs: Sequence[Cost]) -> Iterator[tuple[str, str]]:
+    """The line (without a line table: the instruction) at which waves stall longest, for memory or for its pipe."""
+    stalls: dict[str, list[Cost]] = defaultdict(list)
+    for cost in costs:
+        if cost.kind in STALLS:
+            stalls[cost.where or hex(cost.instruction.address)].append(cost)
+    if not stalls:
         return
-    worst = max(waits, key=lambda cost: cost.us)
-    if worst.us > WAITING * kernel.kernel_us:
-        yield (
-            f"latency bound: waves spend {worst.us / kernel.kernel_us:.0%} of the time at {_at(worst)}",
-            "issue the loads that it waits for earlier, or more of them at once",
-        )
+    worst = max(stalls.values(), key=lambda group: sum(cost.stalled_us for cost in group))
+    stalled = sum(cost.stalled_us for cost in worst) / kernel.kernel_us
+    if stalled > WAITING:
+        longest = max(worst, key=lambda cost: cost.stalled_us)
+        yield f"latency bound: waves wait {stalled:.0%} of the time at {_at(longest)}", STALLS[longest.kind]
 
 
 def _at(cost: Cost) -> str:

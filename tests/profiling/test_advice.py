@@ -62,6 +62,13 @@ def test_uneven_groups(groups: int, figure: str | None) -> None:
     assert figures(launch(groups=groups)) == ([figure] if figure else [])
 
 
+def test_a_grid_that_fills_the_card_thinly() -> None:
+    assert figures(launch(groups=36), busy=ONLY, limiter="grid", waves_in_flight=0.9) == [
+        "latency bound: 36 work-groups keep 0.9 of 4 waves a SIMD in flight"
+    ]
+    assert figures(launch(groups=36), busy=ONLY, limiter="grid", waves_in_flight=3.5) == []
+
+
 def test_registers_that_keep_waves_out() -> None:
     """64 VGPRs allow 4 waves of 256 registers a lane; 5 waves take at most 48."""
     assert figures(busy=ONLY) == ["latency bound with 4 waves a SIMD, limited by VGPR (64)"]
@@ -116,8 +123,8 @@ def test_operations_of_quarter_rate() -> None:
 def test_waiting() -> None:
     wait = cost("s_waitcnt", issues=10, busy=0, us=400.0, stalled=400.0)
     busy = ONLY | {"VALU": 0.3}
-    found = figures(costs=[wait], busy=busy, limiter="grid")
-    assert found == ["latency bound: waves spend 40% of the time at s_waitcnt vmcnt(0) (0x1000)"]
+    found = figures(costs=[wait], busy=busy, limiter="waves")
+    assert found == ["latency bound: waves wait 40% of the time at s_waitcnt vmcnt(0) (0x1000)"]
     assert figures(costs=[wait]) == []  # bound by the VALU: other waves run meanwhile
 
 
