@@ -1,4 +1,4 @@
-"""Descriptors of the matrix-product kernels: kernels/hip/gemm.hip and gemv.hip."""
+"""Descriptors of the matrix-product kernels: kernels/hip/gemm.hip, gemm_sum.hip, gemv.hip and product.hip."""
 
 from __future__ import annotations
 
@@ -37,11 +37,19 @@ GEMM = KernelTemplate(
         Parameter("LAYOUT_B", f"how B lies in memory: {LAYOUTS}", values=(0, 1, 2, 3)),
         VECTOR_C,
         BIAS,
+        Parameter("SPLIT", "1: C is one piece of k for each z, for gemm_sum.hip", values=(0, 1), default=0),
         element_type("TYPE_A", "A", COMPUTED_IN_FLOAT),
         element_type("TYPE_B", "B", COMPUTED_IN_FLOAT),
         element_type("TYPE_C", "C"),
         TYPE_BIAS,
     ),
+)
+
+GEMM_SUM = KernelTemplate(
+    name="gemm_sum",
+    file="gemm_sum.hip",
+    computes="the sum of a matrix product's pieces along k, with bias and epilogue",
+    parameters=(BIAS, element_type("TYPE_C", "C"), TYPE_BIAS),
 )
 
 GEMV = KernelTemplate(

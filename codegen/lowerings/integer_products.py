@@ -19,6 +19,7 @@ from amdc.codegen.lowerings.convolution_kernels import direct
 from amdc.codegen.lowerings.convolution_window import Operands
 from amdc.codegen.lowerings.matmul_kernels import Zeros, launch_any
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product, check_operands
+from amdc.codegen.lowerings.matmul_tiled import Task
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
@@ -83,7 +84,7 @@ def matmul_integer(item: Item, builder: ProgramBuilder) -> None:
         points = [_zero(builder, zero, place.dtype) for zero, place in ((a_zero, left), (b_zero, right))]
         steps = _steps(item, a_zero, m, -2, tuple(batch)), _steps(item, b_zero, n, -1, tuple(batch))
         zeros = Zeros(points[0], points[1], *steps)
-    launch_any(item, builder, product, item.epilogue(-1), zeros)
+    launch_any(Task(item, builder, product, item.prologue(-1), item.epilogue(-1)), zeros)
 
 
 @lowers(torch.ops.amdc.convolution_integer.default)

@@ -1,20 +1,24 @@
-"""Which kernel computes a matrix product, with which tile, and its launch."""
+"""Which kernel computes a matrix product: by tiles (`matmul_tiled`), a matrix times few vectors, or any dtypes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import FLOAT32_MATH, TAGS, sum_type
-from amdc.codegen.expression import FusedExpression, dtype_name
+from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.matmul_cost import vector_us
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product
+from amdc.codegen.lowerings.matmul_tiled import Task, candidates
 from amdc.codegen.magic import magic
 from amdc.errors import InternalError
-from amdc.kernels import gemm, tiles
-from amdc.kernels.template import Value
+from amdc.kernels import gemm
 
 # Rows up to which the GEMV takes a product: its layout 1 reads the rows again for each column of the result.
 MOST_ROWS = {0: gemm.GEMV_ROWS[-1], 1: 4}
@@ -22,17 +26,36 @@ MOST_ROWS = {0: gemm.GEMV_ROWS[-1], 1: 4}
 
 def launch_product(item: Item, builder: ProgramBuilder, product: Product) -> None:
     """`item` has a prologue, on A, and an epilogue. Few rows share one reading of B; with one column, A and B change places."""
-    prologue, epilogue = item.prologue(-1), item.epilogue(-1)
+    task = Task(item, builder, product, item.prologue(-1), item.epilogue(-1))
     if not {product.a.place.dtype, product.b.place.dtype} <= set(FLOAT32_MATH):
-        if prologue:
+        if task.prologue:
             raise InternalError(f"'{item.node.name}' has a prologue on {product.a.place.dtype}; its kernel takes none")
-        launch_any(item, builder, product, epilogue)
-    elif _takes_rows(product.b, product.m):
-        _gemv(item, builder, product, product.b, product.a, prologue, epilogue)
-    elif product.n == 1 and not prologue and _takes_rows(product.a, 1):
-        _gemv(item, builder, product, product.a, product.b, prologue, epilogue)
+        launch_any(task)
+        return
+    ways = sorted((*_vectors(task), *candidates(task)), key=lambda candidate: candidate.cost())
+    builder.choose(_problem(task), ways).build()
+
+
+def _vectors(task: Task) -> Iterator[Candidate]:
+    """gemv.hip, where it takes the product."""
+    product, target = task.product, task.builder.target
+    if _takes_rows(product.b, product.m):
+        w, x = product.b, product.a
+    elif product.n == 1 and not task.prologue and _takes_rows(product.a, 1):
+        w, x = product.a, product.b
     else:
-        _gemm(item, builder, product, prologue, epilogue)
+        return
+    yield Candidate("gemv", partial(vector_us, product, w, target), partial(_gemv, task, w, x))
+
+
+def _problem(task: Task) -> str:
+    """The key of a product: its sizes, types and layouts, without names."""
+    product = task.product
+    operands = zip("ab", task.layouts, (product.a, product.b), strict=True)
+    kinds = [f"{name}={layout}/{matrix.place.dtype}" for name, layout, matrix in operands]
+    bias = f"c={product.c.layout()}/{product.c.place.dtype} bias={int(product.bias is not None)}"
+    fused = f"prologue={int(bool(task.prologue))} epilogue={int(bool(task.epilogue))}"
+    return f"gemm m={product.m} n={product.n} k={product.k} batch={product.batch} {' '.join(kinds)} {bias} {fused}"
 
 
 def _takes_rows(w: Matrix, rows: int) -> bool:
@@ -40,55 +63,9 @@ def _takes_rows(w: Matrix, rows: int) -> bool:
     return (w.column == 1 and rows <= MOST_ROWS[0]) or (w.k == 1 and rows <= MOST_ROWS[1])
 
 
-def _flops(product: Product, epilogue: FusedExpression) -> int:
-    return product.batch * product.m * product.n * (2 * product.k + epilogue.flops + 2 * (product.bias is not None))
-
-
-def _bias_type(product: Product) -> dict[str, Value]:
-    return {"TYPE_BIAS": TAGS[dtype_name(product.bias.node)]} if product.bias else {}
-
-
-def _gemm(item: Item, builder: ProgramBuilder, product: Product, prologue: FusedExpression, epilogue: FusedExpression) -> None:
-    m, n, a, b, c, bias = product.m, product.n, product.a, product.b, product.c, product.bias
-    tile = tiles.choose(m, n, product.k, product.batch, builder.target, tiles.TILES + tiles.SMALL_TILES)
-    parameters = tile.defines() | {
-        "LAYOUT_A": a.layout(),
-        "LAYOUT_B": b.layout(),
-        "VECTOR_C": int(n % 4 == 0 and c.layout() == gemm.VECTORS),
-        "BIAS": int(bias is not None),
-        "TYPE_A": TAGS[a.place.dtype],
-        "TYPE_B": TAGS[b.place.dtype],
-        "TYPE_C": TAGS[c.place.dtype],
-        **_bias_type(product),
-    }
-    batch = (product.inner, *magic(product.inner))
-    strides = (a.column, a.k, a.outer, a.inner, b.column, b.k, b.outer, b.inner, c.k, c.outer, c.inner)
-    added = (bias.node, bias.row, bias.column, bias.alpha, bias.beta) if bias else ()
-    sizes = (m, n, product.k, *batch, *strides, a.nbytes, b.nbytes)
-    builder.launch(
-        gemm.GEMM,
-        parameters,
-        item=item,
-        grid=(-(-n // tile.n), -(-m // tile.m), product.batch),
-        arguments=(a.place, b.place, c.place, *sizes, *added, *prologue.operands, *epilogue.operands),
-        writes=(c.place,),
-        flops=_flops(product, epilogue),
-        prelude=prologue.text + epilogue.text,
-        hint="_".join(filter(None, (tile.name, epilogue.hint))),
-        block=(tile.lanes, 1, 1),
-    )
-
-
-def _gemv(
-    item: Item,
-    builder: ProgramBuilder,
-    product: Product,
-    w: Matrix,
-    x: Matrix,
-    prologue: FusedExpression,
-    epilogue: FusedExpression,
-) -> None:
+def _gemv(task: Task, w: Matrix, x: Matrix) -> None:
     """`w` is the operand that is a matrix, `x` the one that has few rows (B: one column, whose stride by row counts nothing)."""
+    product, prologue, epilogue = task.product, task.prologue, task.epilogue
     c, bias, by_row = product.c, product.bias, w is product.b
     outs, rows = (product.n, product.m) if by_row else (product.m, 1)
     layout = 0 if w.column == 1 else 1
@@ -99,14 +76,14 @@ def _gemv(
     sizes = (outs, rows, product.k, *batch, *strides, w.nbytes, x.nbytes, int(by_row))
     types = {"TYPE_W": TAGS[w.place.dtype], "TYPE_X": TAGS[x.place.dtype], "TYPE_Y": TAGS[c.place.dtype]}
     shared = next(count for count in gemm.GEMV_ROWS if count >= rows)
-    builder.launch(
+    task.builder.launch(
         gemm.GEMV,
-        {"LAYOUT": layout, "BIAS": int(bias is not None), "X_ROWS": shared, **types, **_bias_type(product)},
-        item=item,
+        {"LAYOUT": layout, "BIAS": int(bias is not None), "X_ROWS": shared, **types, **task.bias_types},
+        item=task.item,
         grid=(-(-outs // (64 if layout == 0 else 4)), 1, product.batch),
         arguments=(w.place, x.place, c.place, *sizes, *added, *prologue.operands, *epilogue.operands),
         writes=(c.place,),
-        flops=_flops(product, epilogue),
+        flops=task.flops,
         prelude=prologue.text + epilogue.text,
         hint="_".join(filter(None, (f"{shared}rows" if shared > 1 else "", epilogue.hint))),
     )
@@ -122,33 +99,32 @@ class Zeros:
     b_steps: tuple[int, int, int]
 
 
-def launch_any(
-    item: Item, builder: ProgramBuilder, product: Product, epilogue: FusedExpression, zeros: Zeros | None = None
-) -> None:
-    """product.hip: a product of any dtypes."""
+def launch_any(task: Task, zeros: Zeros | None = None) -> None:
+    """product.hip: a product of any dtypes, without prologue."""
+    product, epilogue = task.product, task.epilogue
     m, n, a, b, c, bias = product.m, product.n, product.a, product.b, product.c, product.bias
-    assert item.anchor is not None
+    assert task.item.anchor is not None
     parameters = {
         "BIAS": int(bias is not None),
         "ZEROS": int(zeros is not None),
-        "SUM": sum_type(dtype_name(item.anchor)),
+        "SUM": sum_type(dtype_name(task.item.anchor)),
         "TYPE_A": TAGS[a.place.dtype],
         "TYPE_B": TAGS[b.place.dtype],
         "TYPE_C": TAGS[c.place.dtype],
-        **_bias_type(product),
+        **task.bias_types,
     }
     batch = (product.inner, *magic(product.inner))
     strides = (a.column, a.k, a.outer, a.inner, b.column, b.k, b.outer, b.inner, c.k, c.column, c.outer, c.inner)
+    sizes = (m, n, product.k, *batch, *strides)
     points = (zeros.a, *zeros.a_steps, zeros.b, *zeros.b_steps) if zeros else ()
-    added = (bias.node, bias.row, bias.column, bias.alpha, bias.beta) if bias else ()
-    builder.launch(
+    task.builder.launch(
         gemm.PRODUCT,
         parameters,
-        item=item,
+        item=task.item,
         grid=(-(-n // 256), m, product.batch),
-        arguments=(a.place, b.place, c.place, m, n, product.k, *batch, *strides, *points, *added, *epilogue.operands),
+        arguments=(a.place, b.place, c.place, *sizes, *points, *task.bias_arguments, *epilogue.operands),
         writes=(c.place,),
-        flops=_flops(product, epilogue),
+        flops=task.flops,
         prelude=epilogue.text,
         hint=epilogue.hint,
     )

@@ -48,12 +48,14 @@ class Matrix:
         """Of one matrix, from its first element to its last."""
         return self.extent * ITEM_SIZES[self.place.dtype]
 
-    def layout(self) -> int:
-        """What gemm_panels.h calls its layout: dwordx4 needs everything in multiples of 4."""
-        if self.column != 1:
-            return gemm.COLUMNS
-        aligned = not any(count % 4 for count in (self.k, self.outer, self.inner, self.extent)) and self.place.offset % 16 == 0
-        return gemm.VECTORS if aligned else gemm.ROWS
+    def layout(self, depth: int = 0) -> int:
+        """What gemm_panels.h calls its layout: dwordx4 needs everything in multiples of 4, also the `depth` values of k where it
+        runs along k. A result has no depth."""
+        far = (self.k,) if self.column == 1 else (self.column, depth)
+        aligned = not any(count % 4 for count in (*far, self.outer, self.inner, self.extent)) and self.place.offset % 16 == 0
+        if self.column == 1:
+            return gemm.VECTORS if aligned else gemm.ROWS
+        return gemm.DEEP if self.k == 1 and depth and aligned else gemm.COLUMNS
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@
 //          its own, so that the heads of a [B, S, H, D] tensor are read and written where they lie; a broadcast one has stride 0.
 //          A[m][k] lies at m * a_column + k * a_k elements, B[k][n] at n * b_column + k * b_k, C[m][n] at m * c_row + n; the batch adds
 //          outer * x_outer + inner * x_inner. What is contiguous picks the layout:
-//          LAYOUT_A, LAYOUT_B: 0 columns (m, n) contiguous, in multiples of 4 with 16-byte alignment; 1 columns contiguous; 2 any strides.
+//          LAYOUT_A, LAYOUT_B: 0 columns (m, n) contiguous, in multiples of 4 with 16-byte alignment; 1 columns contiguous; 2 any strides;
+//          3 k contiguous, K and all strides multiples of 4, 16-byte alignment.
 //          bytes_a, bytes_b: from the matrix's first element to the end of its last, in each batch.
+//          SPLIT 1: grid z counts pieces of k times batches; piece p takes `chunk` values of k (a multiple of TILE_K) from p * chunk on, and
+//          its products go to C[p * batch + z], dense, as they are: gemm_sum.hip adds the pieces and applies bias and epilogue.
 // Fused    AMDC_PROLOGUE(value, k) on A, AMDC_EPILOGUE(value, n, element of C). BIAS 1: alpha * product + beta * bias[m * row + n * column].
 // Types    TYPE_A, TYPE_B, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_C: any; arithmetic in fp32; the sum over k is sequential, with v_mac (multiply and add round each).
-// Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
+// Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) * LOCAL_SPLIT lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
 // Limits   each tensor below 1 GiB; M, N, K, batch at least 1.
 // Static   clang 19, layouts 0 and 0; clang 22 differs by at most 2 registers and 3 instructions. Waves a SIMD as VGPRs and LDS allow:
 //            tile (lane)      lanes  VGPRs  LDS bytes  waves  v_mac of the loop's instructions, of its VALU instructions
@@ -35,6 +38,7 @@
 #define LAYOUT_B 0
 #define VECTOR_C 1
 #define BIAS 0
+#define SPLIT 0
 #define TYPE_A float
 #define TYPE_B float
 #define TYPE_C float
@@ -78,20 +82,29 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
                              unsigned N, unsigned K, unsigned inner, unsigned inner_multiplier, unsigned inner_shift, unsigned a_column,
                              unsigned a_k, unsigned a_outer, unsigned a_inner, unsigned b_column, unsigned b_k, unsigned b_outer,
                              unsigned b_inner, unsigned c_row, unsigned c_outer, unsigned c_inner, unsigned matrix_a, unsigned matrix_b
+#if SPLIT
+                             , unsigned batch_multiplier, unsigned batch_shift, unsigned batch, unsigned chunk
+#endif
 #if BIAS
                              , const void *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_column, float alpha, float beta
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
+    unsigned matrix = z, first_k = 0, values = K;
+#if SPLIT
+    unsigned part = __builtin_amdgcn_readfirstlane(amdc_divide(z, batch_multiplier, batch_shift));
+    matrix = z - part * batch, first_k = part * chunk;
+    values = K - first_k < chunk ? K - first_k : chunk;
+#endif
     Panel<TILE_M, LAYOUT_A, TYPE_A> panel_a;
     Panel<TILE_N, LAYOUT_B, TYPE_B> panel_b;
-    unsigned outer = __builtin_amdgcn_readfirstlane(amdc_divide(z, inner_multiplier, inner_shift)), in = z - outer * inner;
+    unsigned outer = __builtin_amdgcn_readfirstlane(amdc_divide(matrix, inner_multiplier, inner_shift)), in = matrix - outer * inner;
     panel_a.start(amdc_make((const char *)a + amdc_size<TYPE_A> * (outer * a_outer + in * a_inner), matrix_a), first_m, a_k, a_column, K);
     panel_b.start(amdc_make((const char *)b + amdc_size<TYPE_B> * (outer * b_outer + in * b_inner), matrix_b), first_n, b_k, b_column, K);
     auto prologue = [&](float value, unsigned k) INLINE { return AMDC_PROLOGUE(value, k); };
-    Walk<Changed<decltype(prologue)>> walk = {0, K, prologue};
+    Walk<Changed<decltype(prologue)>> walk = {first_k, K, prologue};
     Tile tile;
-    multiply_all(tile, panel_a, panel_b, walk, (K + TILE_K - 1) / TILE_K);
+    multiply_all(tile, panel_a, panel_b, walk, (values + TILE_K - 1) / TILE_K);
 
     unsigned columns[THREAD_N];
     for (int j = 0; j < THREAD_N; ++j) columns[j] = first_n + Tile::column(j) < N ? first_n + Tile::column(j) : NO_COLUMN;
@@ -99,7 +112,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
         unsigned m = first_m + Tile::row(i);
         return m < M ? (z * M + m) * N : NO_ROW;
     };
-    unsigned first_c = outer * c_outer + in * c_inner;
+    unsigned first_c = SPLIT ? z * M * N : outer * c_outer + in * c_inner;
     auto row_place = [&](int i) INLINE {
         unsigned m = first_m + Tile::row(i);
         return m < M ? first_c + m * c_row : NO_ROW;

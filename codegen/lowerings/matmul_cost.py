@@ -1,0 +1,101 @@
+"""Predicted times of matrix products, from what a wave of each kernel asks of a compute unit.
+
+The counts are read off the compiled loops (see kernels/hip/gemm.hip); latencies come from the timing model's table.
+"""
+
+from __future__ import annotations
+
+from amdc.codegen.lowerings.matmul_operands import Matrix, Product
+from amdc.cost import Mix, Shape, estimate
+from amdc.kernels import gemm
+from amdc.kernels.gemm_tiles import GemmTile
+from amdc.program import ITEM_SIZES
+from amdc.sim.timing.machine import machine
+from amdc.target import Target
+
+LDS_GROUPS = 16  # work-groups of a CU at most, where they have a barrier
+# Beside the multiply-adds of a stage: addresses, the loop, and for each lane's value of a panel moving it into LDS.
+STAGE_VALU, VALUE_VALU = 10, {gemm.VECTORS: 0.0, gemm.ROWS: 0.5, gemm.COLUMNS: 1.0, gemm.DEEP: 0.5}
+SLOW_LOADS = {gemm.VECTORS: 1.0, gemm.ROWS: 1.0, gemm.COLUMNS: 2.0, gemm.DEEP: 1.0}  # clocks of L1 over those of whole lines
+
+
+def _read_bytes(matrix: Matrix, columns: int, k: int, product: Product) -> int:
+    """Of an operand, each element once; batches that share it read it together."""
+    outer, inner = product.outer if matrix.outer else 1, product.inner if matrix.inner else 1
+    return columns * k * outer * inner * ITEM_SIZES[matrix.place.dtype]
+
+
+def least_bytes(product: Product) -> int:
+    """What must pass between chip and DRAM."""
+    a = _read_bytes(product.a, product.m, product.k, product)
+    b = _read_bytes(product.b, product.n, product.k, product)
+    return a + b + product.batch * product.m * product.n * ITEM_SIZES[product.c.place.dtype]
+
+
+def _shape(tile: GemmTile, target: Target) -> Shape:
+    waves = -(-tile.lanes // target.wave_size)
+    per_simd = target.vgprs_per_lane // (-(-tile.vgprs // target.vgpr_granule) * target.vgpr_granule)
+    by_registers = per_simd * target.simds_per_cu // waves
+    groups = min(LDS_GROUPS, by_registers, target.lds_per_cu // tile.lds_bytes)
+    return Shape(waves, groups, -(-groups * waves // target.simds_per_cu))
+
+
+def _stage(tile: GemmTile, layouts: tuple[int, int], target: Target) -> Mix:
+    """One stage of one wave."""
+    waves, model = -(-tile.lanes // target.wave_size), machine(target.card())
+    part, panels = tile.k // tile.sets, (tile.m * tile.k, tile.n * tile.k)
+    moved = sum(values / tile.lanes * VALUE_VALU[layout] for values, layout in zip(panels, layouts, strict=True))
+    fetch = sum(values / 16 * SLOW_LOADS[layout] for values, layout in zip(panels, layouts, strict=True)) / waves
+    valu = 4 * (tile.products + STAGE_VALU + moved)
+    reads = 2 * part * (tile.thread_m + tile.thread_n)
+    fragment = max(4 * tile.thread_m * tile.thread_n, model.lds_latency + reads / part)
+    multiply = part * fragment + valu - 4 * tile.products
+    wait = max(0.0, model.dram_latency + fetch * waves - multiply) + model.lds_latency + model.barrier
+    loaded = 4 * sum(panels) / waves
+    return Mix(valu, reads + sum(panels) / 16 / waves, fetch, loaded, alone=multiply + wait, barriers=1)
+
+
+def _ends(tile: GemmTile, target: Target) -> Mix:
+    """Before the first stage and behind the last: addresses, the first loads, joining the sets, storing."""
+    model, values = machine(target.card()), tile.thread_m * tile.thread_n
+    stores = model.start + model.dram_latency + 16 * values / 4
+    joined = (tile.sets - 1) * values
+    valu = 4 * (100 + 4 * values + joined) / (1 if tile.sets == 1 else 2)
+    lds = 8 * joined / tile.sets
+    alone = model.start + 2 * model.dram_latency + valu + stores + 10 * joined
+    return Mix(valu, lds, 16 * values / 4, 0, 256 * values / tile.sets, alone=alone)
+
+
+def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], pieces: int, target: Target) -> float:
+    """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where k is cut in pieces."""
+    chunk = -(-product.k // pieces)
+    wave = _stage(tile, layouts, target) * -(-chunk // tile.k) + _ends(tile, target)
+    groups = tile.groups(product.m, product.n) * product.batch * pieces
+    partial = 4 * product.batch * product.m * product.n * pieces if pieces > 1 else 0
+    us = estimate(wave, _shape(tile, target), groups, least_bytes(product) + partial, target).us
+    return us if pieces == 1 else us + sum_us(product, pieces, target)
+
+
+def sum_us(product: Product, pieces: int, target: Target) -> float:
+    """gemm_sum.hip: streams the pieces."""
+    count = product.m * product.n
+    latency = machine(target.card()).dram_latency
+    wave = Mix(4 * (40 + 2 * pieces), 0, 4 * pieces + 16, 256 * pieces, 256, alone=800 + latency * -(-pieces // 4))
+    groups = -(-count // 256) * product.batch
+    return estimate(wave, Shape(4, 10, 10), groups, 4 * product.batch * count * (pieces + 1), target).us
+
+
+def vector_us(product: Product, w: Matrix, target: Target) -> float:
+    """gemv.hip: each wave reads a quarter of the rows of 64 outputs, or whole outputs one after the other."""
+    model, by_row = machine(target.card()), w is product.b
+    outs, rows = (product.n, product.m) if by_row else (product.m, 1)
+    groups = -(-outs // (64 if w.column == 1 else 4)) * product.batch
+    values = -(-product.k // 4) if w.column == 1 else -(-product.k // 64)  # of W by a lane
+    under_way = 8 if rows > 4 else 16
+    wave = Mix(
+        valu=4 * values * (1 + 2 * rows),
+        vmem=4 * values,
+        load_bytes=256 * values,
+        alone=model.start + 3 * model.dram_latency + values * max(4 + 8 * rows, model.dram_latency / under_way),
+    )
+    return estimate(wave, Shape(4, 6, 6), groups, least_bytes(product), target).us

@@ -1,0 +1,69 @@
+"""The work-group tiles of gemm.hip, and what a wave of each asks of a compute unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amdc.kernels.tiles import round_up
+
+
+@dataclass(frozen=True)
+class GemmTile:
+    """`m` x `n` of C by one work-group, `k` values of k a stage, `thread_m` x `thread_n` a lane; `sets` sets of lanes share the k
+    of a stage (LOCAL_SPLIT). `vgprs`: of the compiled kernel with the widest layouts, see kernels/hip/gemm.hip."""
+
+    m: int
+    n: int
+    k: int
+    thread_m: int
+    thread_n: int
+    sets: int
+    vgprs: int
+
+    @property
+    def lanes(self) -> int:
+        return self.m * self.n // (self.thread_m * self.thread_n) * self.sets
+
+    @property
+    def name(self) -> str:
+        return f"{self.m}x{self.n}x{self.k}" + (f"s{self.sets}" if self.sets > 1 else "")
+
+    @property
+    def lds_bytes(self) -> int:
+        """Two stages of A and B, fp32, or the sums of half of the sets of lanes."""
+        return 4 * max(2 * self.k * (self.m + self.n), self.sets // 2 * self.m * self.n)
+
+    @property
+    def products(self) -> int:
+        """Multiply-adds of a lane in a stage."""
+        return self.thread_m * self.thread_n * self.k // self.sets
+
+    def defines(self) -> dict[str, int | str]:
+        sides = {"TILE_M": self.m, "TILE_N": self.n, "TILE_K": self.k, "THREAD_M": self.thread_m, "THREAD_N": self.thread_n}
+        return sides | {"LOCAL_SPLIT": self.sets}
+
+    def groups(self, m: int, n: int) -> int:
+        """Work-groups of one product."""
+        return round_up(m, self.m) // self.m * (round_up(n, self.n) // self.n)
+
+
+GEMM_TILES = (
+    GemmTile(128, 128, 16, 8, 8, 1, 125),
+    GemmTile(128, 128, 8, 8, 8, 1, 114),
+    GemmTile(128, 96, 16, 8, 6, 1, 108),
+    GemmTile(96, 128, 16, 6, 8, 1, 108),
+    GemmTile(128, 64, 16, 8, 4, 1, 82),
+    GemmTile(64, 128, 16, 4, 8, 1, 82),
+    GemmTile(64, 64, 16, 4, 4, 1, 53),
+    GemmTile(64, 64, 32, 8, 4, 2, 82),
+    GemmTile(64, 32, 16, 4, 4, 1, 56),
+    GemmTile(32, 64, 16, 4, 4, 1, 56),
+    GemmTile(32, 128, 32, 4, 8, 2, 84),
+    GemmTile(32, 64, 32, 4, 4, 2, 56),
+    GemmTile(32, 32, 16, 4, 4, 1, 62),
+    GemmTile(32, 32, 32, 4, 4, 4, 56),
+    GemmTile(16, 64, 16, 4, 4, 1, 66),
+    GemmTile(16, 64, 32, 4, 4, 4, 56),
+    GemmTile(16, 32, 32, 4, 2, 4, 56),
+    GemmTile(8, 32, 64, 2, 2, 4, 56),
+)
