@@ -16,9 +16,10 @@ from amdc.errors import UsageError
 class Card:
     """One product. `clock_ghz` is the boost clock; `dram_gbps` the pin rate in GB/s; `memory_gib` the sizes sold. [AMD]
 
-    `l2_channels`: 256 KB each on Polaris, 128 KB on Fiji [Mesa, ac_gpu_info.c]. `sustained_ghz`: the clock that it keeps under
-    full arithmetic load, where that is known to be lower. `dram_efficiency`: the share of the pin rate that DRAM's channels give,
-    fitted: the timing model's streams then reach those of clpeak (193 of 224 GB/s on an RX 570, 453 of 512 on an R9 Nano).
+    `l2_channels`: 256 KB each on Polaris, 128 KB on Fiji [Mesa, ac_gpu_info.c]. `dram_channels`: 32-bit GDDR5, or 128-bit HBM.
+    `sustained_ghz`: the clock that it keeps under full arithmetic load, where that is known to be lower. `dram_efficiency`: the
+    share of the pin rate that DRAM's channels give, fitted: the timing model's streams then reach those of clpeak (193 of
+    224 GB/s on an RX 570, 453 of 512 on an R9 Nano).
     """
 
     name: str
@@ -27,6 +28,7 @@ class Card:
     dram_gbps: float
     memory_gib: tuple[int, ...]
     l2_channels: int = 8
+    dram_channels: int = 8
     sustained_ghz: float = 0.0
     dram_efficiency: float = 0.875
 
@@ -83,7 +85,7 @@ POLARIS_AND_FIJI = (
     Card("RX 470", 32, 1.206, 211, (4, 8)),
     Card("RX 580 2048SP", 32, 1.284, 224, (4, 8)),
     # clpeak's fp32 reaches 85 to 93 % of 8,192 GFLOP/s, the more registers the less, but its fp64 99 %: the board's power limit.
-    Card("R9 Nano", 64, 1.000, 512, (4,), l2_channels=16, sustained_ghz=0.915, dram_efficiency=0.905),
+    Card("R9 Nano", 64, 1.000, 512, (4,), l2_channels=16, dram_channels=32, sustained_ghz=0.915, dram_efficiency=0.905),
 )
 
 TARGETS = {

@@ -33,7 +33,8 @@ class _Machine(ctypes.Structure):
         (name, ctypes.c_uint32)
         for name in (
             *("cus", "simds", "groups_per_cu", "waves_per_group"),
-            *("l1_sets", "l1_ways", "l2_channels", "l2_sets", "l2_ways", "interleave"),
+            *("l1_sets", "l1_ways", "l2_channels", "l2_sets", "l2_ways"),
+            *("dram_channels", "interleave", "pad"),
         )
     ] + [
         (name, ctypes.c_int64)
@@ -103,9 +104,9 @@ def _native_machine(card: Machine, target: Target, groups_per_cu: int, group_wav
     sizes = (
         *(card.compute_units, target.simds_per_cu, groups_per_cu, group_waves),
         *(target.l1_size // line // card.l1_ways, card.l1_ways),
-        *(card.l2_channels, l2_lines // card.l2_ways, card.l2_ways, card.interleave // line),
+        *(card.l2_channels, l2_lines // card.l2_ways, card.l2_ways, card.dram_channels, card.interleave // line, 0),
     )
-    channel = card.dram_bytes_per_clock / card.l2_channels
+    channel = card.dram_bytes_per_clock / card.dram_channels
     clocks = (
         *(ISSUE, card.lds_latency, card.l1_latency, card.l2_latency, card.dram_latency, card.scalar_latency, card.store_latency),
         *(card.lds_queue, card.address_queue, line / card.port_bytes, line / card.l2_bytes, line / channel),

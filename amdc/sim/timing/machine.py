@@ -33,6 +33,7 @@ class Machine:
     loaded_ghz: float  # with all VALUs busy
     compute_units: int
     l2_channels: int
+    dram_channels: int
     dram_bytes_per_clock: float
     lds_latency: int = 64  # guess; no source for Polaris
     l1_latency: int = 114  # guess
@@ -59,5 +60,6 @@ def machine(card: Card) -> Machine:
         loaded_ghz=card.sustained_ghz or card.clock_ghz,
         compute_units=card.compute_units,
         l2_channels=card.l2_channels,
+        dram_channels=card.dram_channels,
         dram_bytes_per_clock=card.dram_gbps * card.dram_efficiency / card.clock_ghz,
     )

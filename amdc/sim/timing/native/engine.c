@@ -26,7 +26,8 @@ typedef struct {
 typedef struct { u32 first, count; } Block;
 typedef struct {
     u32 cus, simds, groups_per_cu, waves_per_group;
-    u32 l1_sets, l1_ways, l2_channels, l2_sets, l2_ways, interleave; // interleave: lines of a channel that lie together
+    u32 l1_sets, l1_ways, l2_channels, l2_sets, l2_ways, dram_channels, interleave; // interleave: lines of a channel that lie together
+    u32 pad;
     i64 issue, lds_latency, l1_latency, l2_latency, dram_latency, smem_latency, store_latency;
     i64 lds_queue, address_queue; // how far a unit may be behind before waves stall at it
     i64 port_line, l2_line, dram_line; // ticks a 64-byte line: L2 to one CU, one L2 channel, one DRAM channel
@@ -105,12 +106,15 @@ static u32 pop(Engine *E) {
 
 // --- memory ---
 static u32 channel_of(const Machine *m, u32 line) { return line / m->interleave % m->l2_channels; }
-
-static void write_back(Engine *E, u32 channel) {
-    E->dram_free[channel] += E->m->dram_line;
+// DRAM moves a line. Returns when it begins.
+static i64 dram(Engine *E, u32 line, i64 at) {
+    u32 channel = line / E->m->interleave % E->m->dram_channels;
+    i64 start = MAX(at, E->dram_free[channel]);
+    E->dram_free[channel] = start + E->m->dram_line;
     E->dram_busy[channel] += E->m->dram_line;
-    ++E->report->writebacks;
+    return start;
 }
+
 // The line's entry in L2, filled from DRAM where `fetch` and it was not there. Returns when its data is at L2's output.
 static i64 access_l2(Engine *E, u32 line, i64 at, int fetch, int dirty) {
     const Machine *m = E->m;
@@ -129,15 +133,12 @@ static i64 access_l2(Engine *E, u32 line, i64 at, int fetch, int dirty) {
         }
         if (set[w].used < oldest->used) oldest = &set[w];
     }
-    if (oldest->tag != NO_TAG && oldest->dirty) write_back(E, channel);
+    if (oldest->tag != NO_TAG && oldest->dirty) dram(E, oldest->tag, 0), ++E->report->writebacks;
     oldest->tag = line, oldest->used = E->stamp, oldest->dirty = (u32)dirty, oldest->ready = served + m->l2_latency;
     ++E->report->l2_misses;
     if (fetch) {
         ++E->report->dram_reads;
-        i64 from_dram = MAX(served, E->dram_free[channel]);
-        E->dram_free[channel] = from_dram + m->dram_line;
-        E->dram_busy[channel] += m->dram_line;
-        oldest->ready = from_dram + m->dram_latency;
+        oldest->ready = dram(E, line, served) + m->dram_latency;
     }
     return oldest->ready;
 }
@@ -366,13 +367,13 @@ EXPORT int simulate(const Op *ops, u32 op_count, const Block *blocks, const Mach
     E->residents = calloc(slots, sizeof(Resident));
     E->cus = calloc(m->cus, sizeof(Cu));
     E->l2 = calloc(l2, sizeof(Line));
-    E->l2_free = calloc(4ull * m->l2_channels, sizeof(i64));
+    E->l2_free = calloc(2ull * (m->l2_channels + m->dram_channels), sizeof(i64));
     E->heap = calloc((u64)slots * m->waves_per_group + 1, sizeof(Event));
     u32 *tags = calloc(2ull * l1 * m->cus, sizeof(u32));
     i64 *ready = calloc((u64)l1 * m->cus, sizeof(i64));
     int short_of = !E->waves || !E->residents || !E->cus || !E->l2 || !E->l2_free || !E->heap || !tags || !ready;
     if (!short_of) {
-        E->dram_free = E->l2_free + m->l2_channels, E->l2_busy = E->dram_free + m->l2_channels, E->dram_busy = E->l2_busy + m->l2_channels;
+        E->l2_busy = E->l2_free + m->l2_channels, E->dram_free = E->l2_busy + m->l2_channels, E->dram_busy = E->dram_free + m->dram_channels;
         for (u64 i = 0; i < l2; ++i) E->l2[i].tag = NO_TAG;
         for (u32 c = 0; c < m->cus; ++c) {
             E->cus[c].l1_tag = tags + 2ull * l1 * c, E->cus[c].l1_used = E->cus[c].l1_tag + l1, E->cus[c].l1_ready = ready + (u64)l1 * c;
@@ -382,16 +383,11 @@ EXPORT int simulate(const Op *ops, u32 op_count, const Block *blocks, const Mach
             for (u32 c = 0; c < m->cus && E->next_group < group_count; ++c) start_group(E, c, place, 0);
         while (E->heap_count) run_wave(E, pop(E));
         for (u64 i = 0; i < l2; ++i)
-            if (E->l2[i].tag != NO_TAG && E->l2[i].dirty) {
-                u32 channel = channel_of(m, E->l2[i].tag);
-                E->dram_free[channel] += m->dram_line;
-                E->dram_busy[channel] += m->dram_line;
-                ++report->dirty_left;
-            }
+            if (E->l2[i].tag != NO_TAG && E->l2[i].dirty) dram(E, E->l2[i].tag, 0), ++report->dirty_left;
         report->flushed = report->end;
-        for (u32 c = 0; c < m->l2_channels; ++c) {
+        for (u32 c = 0; c < m->l2_channels; ++c) report->most_l2 = MAX(report->most_l2, E->l2_busy[c]);
+        for (u32 c = 0; c < m->dram_channels; ++c) {
             report->flushed = MAX(report->flushed, E->dram_free[c]);
-            report->most_l2 = MAX(report->most_l2, E->l2_busy[c]);
             report->most_dram = MAX(report->most_dram, E->dram_busy[c]);
         }
     }
