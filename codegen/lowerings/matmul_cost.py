@@ -1,6 +1,6 @@
 """Predicted times of matrix products, from what a wave of each kernel asks of a compute unit.
 
-The counts are read off the compiled loops (see kernels/hip/gemm.hip); latencies come from the timing model's table.
+The counts are read off the compiled loops (see kernels/hip/gemm.hip).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from amdc.cost import Mix, Shape, estimate
 from amdc.kernels import gemm
 from amdc.kernels.gemm_tiles import GemmTile
 from amdc.program import ITEM_SIZES
-from amdc.sim.timing.machine import machine
 from amdc.target import Target
 
+# Clocks, as the timing model has them (amdc/sim/timing/machine.py); START: from the dispatch of a wave to its first instruction.
+LDS_LATENCY, DRAM_LATENCY, START, BARRIER = 64, 350, 200, 16
 LDS_GROUPS = 16  # work-groups of a CU at most, where they have a barrier
 # Beside the multiply-adds of a stage: addresses, the loop, and for each lane's value of a panel moving it into LDS.
 STAGE_VALU, VALUE_VALU = 10, {gemm.VECTORS: 0.0, gemm.ROWS: 0.5, gemm.COLUMNS: 1.0, gemm.DEEP: 0.5}
@@ -40,36 +41,36 @@ def _shape(tile: GemmTile, target: Target) -> Shape:
     return Shape(waves, groups, -(-groups * waves // target.simds_per_cu))
 
 
-def _stage(tile: GemmTile, layouts: tuple[int, int], target: Target) -> Mix:
+def _stage(tile: GemmTile, layouts: tuple[int, int], wave_size: int) -> Mix:
     """One stage of one wave."""
-    waves, model = -(-tile.lanes // target.wave_size), machine(target.card())
+    waves = -(-tile.lanes // wave_size)
     part, panels = tile.k // tile.sets, (tile.m * tile.k, tile.n * tile.k)
     moved = sum(values / tile.lanes * VALUE_VALU[layout] for values, layout in zip(panels, layouts, strict=True))
     fetch = sum(values / 16 * SLOW_LOADS[layout] for values, layout in zip(panels, layouts, strict=True)) / waves
     valu = 4 * (tile.products + STAGE_VALU + moved)
     reads = 2 * part * (tile.thread_m + tile.thread_n)
-    fragment = max(4 * tile.thread_m * tile.thread_n, model.lds_latency + reads / part)
+    fragment = max(4 * tile.thread_m * tile.thread_n, LDS_LATENCY + reads / part)
     multiply = part * fragment + valu - 4 * tile.products
-    wait = max(0.0, model.dram_latency + fetch * waves - multiply) + model.lds_latency + model.barrier
+    wait = max(0.0, DRAM_LATENCY + fetch * waves - multiply) + LDS_LATENCY + BARRIER
     loaded = 4 * sum(panels) / waves
     return Mix(valu, reads + sum(panels) / 16 / waves, fetch, loaded, alone=multiply + wait, barriers=1)
 
 
-def _ends(tile: GemmTile, target: Target) -> Mix:
+def _ends(tile: GemmTile) -> Mix:
     """Before the first stage and behind the last: addresses, the first loads, joining the sets, storing."""
-    model, values = machine(target.card()), tile.thread_m * tile.thread_n
-    stores = model.start + model.dram_latency + 16 * values / 4
+    values = tile.thread_m * tile.thread_n
+    stores = START + DRAM_LATENCY + 16 * values / 4
     joined = (tile.sets - 1) * values
     valu = 4 * (100 + 4 * values + joined) / (1 if tile.sets == 1 else 2)
     lds = 8 * joined / tile.sets
-    alone = model.start + 2 * model.dram_latency + valu + stores + 10 * joined
+    alone = START + 2 * DRAM_LATENCY + valu + stores + 10 * joined
     return Mix(valu, lds, 16 * values / 4, 0, 256 * values / tile.sets, alone=alone)
 
 
 def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], pieces: int, target: Target) -> float:
     """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where k is cut in pieces."""
     chunk = -(-product.k // pieces)
-    wave = _stage(tile, layouts, target) * -(-chunk // tile.k) + _ends(tile, target)
+    wave = _stage(tile, layouts, target.wave_size) * -(-chunk // tile.k) + _ends(tile)
     groups = tile.groups(product.m, product.n) * product.batch * pieces
     partial = 4 * product.batch * product.m * product.n * pieces if pieces > 1 else 0
     us = estimate(wave, _shape(tile, target), groups, least_bytes(product) + partial, target).us
@@ -79,15 +80,14 @@ def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], pieces:
 def sum_us(product: Product, pieces: int, target: Target) -> float:
     """gemm_sum.hip: streams the pieces."""
     count = product.m * product.n
-    latency = machine(target.card()).dram_latency
-    wave = Mix(4 * (40 + 2 * pieces), 0, 4 * pieces + 16, 256 * pieces, 256, alone=800 + latency * -(-pieces // 4))
+    wave = Mix(4 * (40 + 2 * pieces), 0, 4 * pieces + 16, 256 * pieces, 256, alone=800 + DRAM_LATENCY * -(-pieces // 4))
     groups = -(-count // 256) * product.batch
     return estimate(wave, Shape(4, 10, 10), groups, 4 * product.batch * count * (pieces + 1), target).us
 
 
 def vector_us(product: Product, w: Matrix, target: Target) -> float:
     """gemv.hip: each wave reads a quarter of the rows of 64 outputs, or whole outputs one after the other."""
-    model, by_row = machine(target.card()), w is product.b
+    by_row = w is product.b
     outs, rows = (product.n, product.m) if by_row else (product.m, 1)
     groups = -(-outs // (64 if w.column == 1 else 4)) * product.batch
     values = -(-product.k // 4) if w.column == 1 else -(-product.k // 64)  # of W by a lane
@@ -96,6 +96,6 @@ def vector_us(product: Product, w: Matrix, target: Target) -> float:
         valu=4 * values * (1 + 2 * rows),
         vmem=4 * values,
         load_bytes=256 * values,
-        alone=model.start + 3 * model.dram_latency + values * max(4 + 8 * rows, model.dram_latency / under_way),
+        alone=START + 3 * DRAM_LATENCY + values * max(4 + 8 * rows, DRAM_LATENCY / under_way),
     )
     return estimate(wave, Shape(4, 6, 6), groups, least_bytes(product), target).us
