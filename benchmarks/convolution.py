@@ -1,6 +1,6 @@
 """Predicted time of each convolution of ResNet-50, MobileNetV2 and EfficientNet-Lite0, and its share of what the card can do.
 
-    python benchmarks/convolution.py [--network NAME] [--batch N] [--layers TEXT] [--all] [--card CARD] [--record]
+    python benchmarks/convolution.py [--network NAME] [--batch N] [--layers TEXT] [--candidates TEXT] [--card CARD] [--record]
 
 Each layer has constant weights, a bias and a rectifier. `us` is predicted by the simulator's timing layer, without the launch,
 and never less than DRAM needs for input, output and the kernel's own weights (the layer takes scalar loads for hits). Shares:
@@ -104,23 +104,25 @@ def launch_times(graph: Any, forced: dict[str, str], card: str) -> tuple[list[An
     return timings, sum(array.nbytes for array in lowered.constants.values())
 
 
-def predicted(layer: Layer, batch: int, card: str, everything: bool) -> Iterator[Row]:
-    """A row for the candidate that the compiler takes, or for each one."""
+def predicted(layer: Layer, batch: int, card: str, wanted: str | None) -> Iterator[Row]:
+    """A row for the candidate that the compiler takes, or for each whose name contains `wanted`."""
     from amdc.target import target
 
     graph = graph_of(layer, batch)
     problem, names, chosen = candidates(graph)
     product = target(ARCH).card(card)
     direct = layer.multiply_adds * batch * 2 / (product.fp32_tflops * 1e6)
-    for name in names if everything else [chosen]:
+    for name in [chosen] if wanted is None else [name for name in names if wanted in name]:
         timings, weights = launch_times(graph, {problem: name} if problem and name else {}, card)
         memory = (4 * layer.elements[0] * batch + weights) / (product.dram_gbps * product.dram_efficiency * 1e3)
         us = max(sum(timing.microseconds for timing in timings), memory)
         spent = direct * next((share for kind, share in PRODUCTS.items() if (name or "").startswith(kind)), 1.0)
         longest = max(timings, key=lambda timing: timing.microseconds)
         busy = {unit: round(share, 3) for unit, share in longest.busy.items()}
-        kernel = f"{name or longest.kernel}{' *' if everything and name == chosen else ''}"
-        yield Row(layer.name, batch, kernel, round(us, 2), round(direct / us, 4), round(max(spent, memory) / us, 4), longest.bound, busy)
+        kernel = f"{name or longest.kernel}{' *' if wanted is not None and name == chosen else ''}"
+        yield Row(
+            layer.name, batch, kernel, round(us, 2), round(direct / us, 4), round(max(spent, memory) / us, 4), longest.bound, busy
+        )
 
 
 def main() -> None:
@@ -128,7 +130,7 @@ def main() -> None:
     parser.add_argument("--network", choices=sorted(NETWORKS))
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--layers", default="", help="only layers whose names contain this")
-    parser.add_argument("--all", action="store_true", help="every candidate, not only the one taken (marked *)")
+    parser.add_argument("--candidates", help="every candidate whose name contains this, not only the one taken (marked *)")
     parser.add_argument("--card", default="RX 580")
     parser.add_argument("--record", action="store_true", help="add to benchmarks/results/convolution.json")
     arguments = parser.parse_args()
@@ -140,7 +142,7 @@ def main() -> None:
         for layer in layers:
             if arguments.layers not in layer.name:
                 continue
-            for row in predicted(layer, arguments.batch, arguments.card, arguments.all):
+            for row in predicted(layer, arguments.batch, arguments.card, arguments.candidates):
                 rows.append(row)
                 busy = " ".join(f"{unit} {share:.0%}" for unit, share in row.busy.items())
                 print(

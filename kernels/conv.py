@@ -57,6 +57,8 @@ class WinogradShape:
         return f"winograd2x2 {self.filters * self.filter_waves}x{self.waves}{split}"
 
 
+MOST_ELEMENTS = 1 << 28  # of a tensor that winograd.hip and conv_sum.hip write
+PARTS = (1, 2, 3, 4, 6, 8)  # into which the input channels are split among work-groups
 WINOGRAD_SHAPES = (
     WinogradShape(8, 4, 1, 1),
     WinogradShape(4, 4, 1, 2),
@@ -75,6 +77,13 @@ WINOGRAD = KernelTemplate(
         BIAS,
         *(of for of in TYPES if of.name != "TYPE_W"),
     ),
+)
+
+CONV_SUM = KernelTemplate(
+    name="conv_sum",
+    file="conv_sum.hip",
+    computes="the sum of a convolution's parts over its input channels, with bias and epilogue",
+    parameters=(BIAS, *(of for of in TYPES if of.name in ("TYPE_Y", "TYPE_BIAS"))),
 )
 
 DEPTHWISE = KernelTemplate(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
 from amdc.codegen.builder import ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
+from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, parts_of, sum_cost, sum_parts, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.lowerings.winograd_filters import POINTS, transformed
 from amdc.codegen.magic import magic
@@ -27,12 +28,21 @@ def takes(window: Window, operands: Operands) -> bool:
 
 
 def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> Iterator[Candidate]:
-    """One for each way to spread tiles, filters and channels over waves; none where Winograd does not apply."""
+    """One for each way to spread tiles, filters and channels over waves and work-groups; none where Winograd does not apply."""
     if not takes(window, operands):
         return
     for shape in conv.WINOGRAD_SHAPES:
-        predicted = partial(_cost, item, builder, window, shape)
-        yield Candidate(shape.name, predicted, partial(_build, item, builder, window, operands, shape))
+        for parts in conv.PARTS:
+            if parts == 1 or _may_split(item, builder, window, shape, parts):
+                predicted = partial(_cost, item, builder, window, shape, parts)
+                name = shape.name + (f" {parts} parts" if parts > 1 else "")
+                yield Candidate(name, predicted, partial(_build, item, builder, window, operands, shape, parts))
+
+
+def _may_split(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradShape, parts: int) -> bool:
+    """Where work-groups are few, a part has two stages or more, and the parts stay within the kernel's limit."""
+    few = math.prod(_grid(window, shape, 1)) < 2 * builder.target.card().compute_units
+    return few and window.in_channels >= 2 * shape.waves * parts and parts * math.prod(item.shape) < conv.MOST_ELEMENTS
 
 
 def _tiles(window: Window) -> tuple[int, int]:
@@ -40,59 +50,48 @@ def _tiles(window: Window) -> tuple[int, int]:
     return -(-window.out[0] // 2), -(-window.out[1] // 2)
 
 
-def _grid(window: Window, shape: WinogradShape) -> tuple[int, int, int]:
+def _grid(window: Window, shape: WinogradShape, parts: int) -> tuple[int, int, int]:
     along_y, along_x = _tiles(window)
     tiles, blocks = window.batch * along_y * along_x, -(-window.out_channels // shape.filters)
-    return -(-tiles // 64), -(-blocks // shape.filter_waves), window.groups
+    return -(-blocks // shape.filter_waves), -(-tiles // 64), window.groups * parts
 
 
-def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradShape) -> float:
+def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradShape, parts: int) -> float:
     """Counted off the compiled loops: see the figures in winograd.hip."""
-    own, stages = shape.filter_waves, -(-window.in_channels // shape.waves)
+    own, stages = shape.filter_waves, -(-window.in_channels // (shape.waves * parts))
     products = POINTS * shape.filters * own
-    valu = 4 * (products + 40)
-    filters = 4 * products
+    valu = 4 * (products + 45)
     stage = Mix(
         valu=valu,
         lds=own * 4 * 8 + 4 * 16,
         vmem=16 * 9,
-        load_bytes=64 * 4 * 5 + filters,  # windows overlap: of 16 values a tile about 5 come from L2
+        load_bytes=64 * 4 * 5 + 4 * products,  # windows overlap: of 16 values a tile about 5 come from L2
         alone=valu + 60 * own + 150,
     )
     end = Mix(valu=4 * 40 * shape.filters, vmem=4 * shape.filters * 16, store_bytes=64 * 16 * shape.filters, alone=3000)
-    grid = _grid(window, shape)
     occupancy = Shape(shape.waves, shape.groups_per_cu, shape.groups_per_cu * shape.waves // 4)
-    weights = 4 * POINTS * window.groups * window.out_channels * window.in_channels
-    nbytes = least_bytes(item, window) + weights
-    return estimate(stage * stages + end, occupancy, grid[0] * grid[1] * grid[2], nbytes, builder.target).us
+    nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
+    groups = math.prod(_grid(window, shape, parts))
+    once = estimate(stage * stages + end, occupancy, groups, nbytes, builder.target).us
+    return once if parts == 1 else once + sum_cost(item, builder, parts)
 
 
-def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WinogradShape) -> None:
-    channels = round_up(window.in_channels, shape.waves)
-    record = POINTS * shape.filters  # of one channel
+def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WinogradShape, parts: int) -> None:
+    channels = round_up(window.in_channels, shape.waves * parts)
+    record = POINTS * shape.filters  # floats of one channel
     filters = transformed(builder, window, operands, shape.filters, channels, tail=shape.waves * record)
+    y, bias = parts_of(item, builder, parts), operands.bias if parts == 1 else None
+    parameters = {"WAVES": shape.waves, "FILTERS": shape.filters, "SPLIT": shape.split, "BIAS": int(bias is not None)}
+    tags = types(item, operands)
+    parameters |= {"TYPE_X": tags["TYPE_X"], "TYPE_Y": tags["TYPE_Y"] if y is None else "float"}
+    parameters |= {} if bias is None else {"TYPE_BIAS": tags["TYPE_BIAS"]}
     along_y, along_x = _tiles(window)
-    tiles = window.batch * along_y * along_x
-    parameters = {
-        "WAVES": shape.waves,
-        "FILTERS": shape.filters,
-        "SPLIT": shape.split,
-        "BIAS": int(operands.bias is not None),
-        **{name: tag for name, tag in types(item, operands).items() if name != "TYPE_W"},
-    }
     blocks = -(-window.out_channels // shape.filters)
-    places = (window.groups, blocks, tiles, *window.size, *window.out, *window.pads, along_x, along_y * along_x)
-    divisions = (*magic(along_x), *magic(along_y * along_x))
-    counts = (channels // shape.waves, window.in_channels, window.out_channels, window.plane)
-    arguments = (operands.x, filters, item.node, *places, *divisions, window.size[0] * window.size[1], *counts)
-    launch(
-        item,
-        builder,
-        conv.WINOGRAD,
-        parameters,
-        _grid(window, shape),
-        (*arguments, *operands.bias_argument),
-        window,
-        shape.name.replace(" ", "_"),
-        64 * shape.waves,
-    )
+    tiles = (along_x, along_y * along_x, *magic(along_x), *magic(along_y * along_x))
+    sizes = (window.batch, window.groups, blocks, window.batch * along_y * along_x, *window.size, *window.out, *window.pads)
+    counts = (parts, *magic(parts), channels // (shape.waves * parts), window.in_channels, window.out_channels, window.plane)
+    arguments = (operands.x, filters, y or item.node, *sizes, *tiles, *counts, *(() if bias is None else (bias,)))
+    hint, grid = shape.name.replace(" ", "_"), _grid(window, shape, parts)
+    launch(item, builder, conv.WINOGRAD, parameters, grid, arguments, window, hint, 64 * shape.waves, parts=y)
+    if y is not None:
+        sum_parts(item, builder, y, operands.bias)

@@ -8,7 +8,9 @@
 //          read them. SPLIT 2: half of the waves multiply the first half of a stage's channels, for the same filters; their sums meet in LDS.
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    TYPE_X, TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic, transforms and u in fp32. The error bound: tests/kernels/winograd_bound.py.
-// Launch   64 * WAVES lanes; grid (ceil(tiles / 64), ceil(M / (FILTERS * WAVES / SPLIT)), groups). Limits: tensors below 2^28 elements.
+// Launch   64 * WAVES lanes; grid (ceil(M / (FILTERS * WAVES / SPLIT)), ceil(tiles / 64), groups * parts): work-groups with the same tiles
+//          run at the same time and find them in L2. Each of `parts` has `stages` stages of its own; with more than one, y is
+//          [parts][batch][...] in fp32, and conv_sum.hip adds them. Limits: tensors below 2^28 elements.
 // Static   clang 19, BIAS 1; LDS 8 KiB a wave. Loop: v_mac of the instructions, of the VALU instructions:
 //            WAVES 8 FILTERS 4   119 VGPRs, 94 SGPRs   0.76  0.94
 //            WAVES 4 FILTERS 4   119 VGPRs, 94 SGPRs   0.68  0.88
@@ -45,6 +47,7 @@
 #define NO_FILTER 0x10000000u // ... this added: 4 * (all) stays below 2^32
 #define FILTER_WAVES (WAVES / SPLIT)
 #define HALVES (2 * WAVES / SPLIT) // half channels that a wave multiplies a stage
+#define LOADS (32 / HALVES)        // of the 16 inputs of the next stage's window, in each half of the first half of a stage
 #define QUAD (64 * 4)              // floats of LDS: four points of all tiles of one channel
 
 typedef const float __attribute__((address_space(4))) *Scalars; // read by the scalar unit
@@ -68,11 +71,9 @@ struct Patch {
                 offset[i][j] = inside ? amdc_size<TYPE_X> * (first + (y + i) * (int)W + x + j) : OUTSIDE;
             }
     }
-    MEMBER void load(amdc_buffer from, unsigned channel_offset) {
+    MEMBER void load(amdc_buffer from, unsigned channel_offset, int first, int last) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i)
-#pragma unroll
-            for (int j = 0; j < 4; ++j) data[i][j] = load_at(from, offset[i][j], channel_offset, data[i][j]);
+        for (int i = first; i < last; ++i) data[i / 4][i % 4] = load_at(from, offset[i / 4][i % 4], channel_offset, data[i / 4][i % 4]);
     }
     template <class Prologue> MEMBER void transform(float *to, Prologue prologue) const {
         float d[4][4], t[4][4];
@@ -136,33 +137,36 @@ AMDC_DEVICE amdc_f4 outputs(const float (&sums)[4][4][FILTERS], int f) {
     return out;
 }
 
-AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, unsigned u_bytes, void *y, unsigned y_bytes, unsigned groups,
+AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, unsigned u_bytes, void *y, unsigned y_bytes, unsigned images, unsigned groups,
                              unsigned blocks, unsigned tiles, unsigned H, unsigned W, unsigned OH, unsigned OW, unsigned pad_h,
                              unsigned pad_w, unsigned tiles_x, unsigned tiles_image, unsigned x_multiplier, unsigned x_shift,
-                             unsigned image_multiplier, unsigned image_shift, unsigned plane, unsigned stages, unsigned channels, unsigned M,
-                             unsigned plane_out
+                             unsigned image_multiplier, unsigned image_shift, unsigned parts, unsigned parts_multiplier,
+                             unsigned parts_shift, unsigned stages, unsigned channels, unsigned M, unsigned plane_out
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * WAVES * 4 * QUAD];
-    unsigned lane = amdc_lane(), wave = amdc_wave(), split = wave / FILTER_WAVES, group = amdc_group_z();
-    unsigned tile = amdc_group_x() * 64 + lane, image = amdc_divide(tile, image_multiplier, image_shift);
+    unsigned lane = amdc_lane(), wave = amdc_wave(), split = wave / FILTER_WAVES, z = amdc_group_z();
+    unsigned group = __builtin_amdgcn_readfirstlane(amdc_divide(z, parts_multiplier, parts_shift)), part = z - group * parts;
+    unsigned tile = amdc_group_y() * 64 + lane, image = amdc_divide(tile, image_multiplier, image_shift);
     unsigned at = tile - image * tiles_image, row = amdc_divide(at, x_multiplier, x_shift), oy = 2 * row, ox = 2 * (at - row * tiles_x);
     bool live = tile < tiles;
-    unsigned place = (image * groups + group) * M * plane_out + oy * OW + ox;
+    unsigned place = ((part * images + image) * groups + group) * M * plane_out + oy * OW + ox;
     unsigned next_row = oy + 1 < OH ? OW : NO_ROW, next_column = ox + 1 < OW ? 1 : NO_COLUMN;
     if (!live) place = NO_ROW, next_row = next_column = 0;
     __asm__ volatile("" : "+v"(place), "+v"(next_row), "+v"(next_column)); // computed here: their arguments would cost the loop 16 SGPRs
-    unsigned first_plane = (image * groups + group) * channels, plane_bytes = amdc_size<TYPE_X> * plane;
+    unsigned plane = H * W, first_plane = (image * groups + group) * channels, plane_bytes = amdc_size<TYPE_X> * plane;
     Patch patch;
     patch.start(live, first_plane * plane, (int)oy - (int)pad_h, (int)ox - (int)pad_w, H, W);
 
-    unsigned block = amdc_group_y() * FILTER_WAVES + wave % FILTER_WAVES;
+    unsigned block = amdc_group_x() * FILTER_WAVES + wave % FILTER_WAVES;
     unsigned from_block = block < blocks ? block : blocks - 1; // a wave without filters works like its neighbour, and stores nothing
-    Scalars filters = (Scalars)(unsigned long)u + (unsigned long)((group * blocks + from_block) * stages * WAVES + split * FILTER_WAVES) * (16 * FILTERS);
-    unsigned channel = wave;
-    auto load = [&]() AMDC_INLINE { patch.load(amdc_make(x, channel < channels ? x_bytes : 0), channel < channels ? channel * plane_bytes : 0); };
+    Scalars filters = (Scalars)(unsigned long)u + (unsigned long)(((group * blocks + from_block) * parts + part) * stages * WAVES + split * FILTER_WAVES) * (16 * FILTERS);
+    unsigned channel = part * stages * WAVES + wave;
+    auto load = [&](int first, int last) AMDC_INLINE {
+        patch.load(amdc_make(x, channel < channels ? x_bytes : 0), channel < channels ? channel * plane_bytes : 0, first, last);
+    };
     auto store = [&](unsigned stage) AMDC_INLINE {
         patch.transform(lds + stage + (wave * 4 * 64 + lane) * 4, [&](float value) AMDC_INLINE { return AMDC_PROLOGUE(value, group * channels + channel); });
     };
@@ -170,13 +174,12 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     unsigned stage = 0;
     const float *inputs = lds + (split * FILTER_WAVES * 4 * 64 + lane) * 4;
     Half half[2];
-    load();
+    load(0, 16);
     store(0);
     amdc_barrier();
     half[0].read_filters(filters);
     for (unsigned left = stages; left; --left) {
         channel += WAVES;
-        load();
         half[0].read_input(inputs + stage);
 #pragma unroll
         for (int h = 0; h < HALVES; ++h) {
@@ -186,6 +189,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
             filters += h + 1 == HALVES ? 8 * FILTERS + (WAVES - FILTER_WAVES) * 16 * FILTERS : 8 * FILTERS;
             half[(h + 1) & 1].read_filters(filters);
             if (h + 1 < HALVES) half[(h + 1) & 1].read_input(inputs + stage + ((h + 1) * 2) * QUAD);
+            if (h < HALVES / 2) load(h * LOADS, (h + 1) * LOADS); // a few at a time: the address unit takes 9 clocks for each
             __builtin_amdgcn_sched_barrier(0);
             half[h & 1].multiply<1, 8>(sums, (h & 1) * 2);
             __builtin_amdgcn_sched_barrier(0);
@@ -199,16 +203,12 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
 #pragma unroll
     for (int f = 0; f < FILTERS; ++f) out[f] = outputs(sums, f);
 #if SPLIT > 1
-    amdc_f4 *parts = (amdc_f4 *)lds + wave % FILTER_WAVES * FILTERS * 64 + lane;
-    for (unsigned part = 1; part < SPLIT; ++part) {
-        if (split == part)
-            for (int f = 0; f < FILTERS; ++f) parts[f * 64] = out[f];
-        amdc_barrier();
-        if (split == 0)
-            for (int f = 0; f < FILTERS; ++f) out[f] += parts[f * 64];
-        amdc_barrier();
-    }
+    amdc_f4 *other = (amdc_f4 *)lds + wave % FILTER_WAVES * FILTERS * 64 + lane;
+    if (split)
+        for (int f = 0; f < FILTERS; ++f) other[f * 64] = out[f];
+    amdc_barrier();
     if (split) return;
+    for (int f = 0; f < FILTERS; ++f) out[f] += other[f * 64];
 #endif
     amdc_buffer to = amdc_make(y, y_bytes);
 #pragma unroll

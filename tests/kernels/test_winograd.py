@@ -35,24 +35,24 @@ CASES = (
 SHAPES = [shape.name for shape in conv.WINOGRAD_SHAPES]
 
 
-def launched(function: Function, x: torch.Tensor, name: str, fuse: bool = False) -> np.ndarray:
-    """What the candidate `name` computes, in one launch."""
+def launched(function: Function, x: torch.Tensor, name: str, fuse: bool = False, launches: int = 1) -> np.ndarray:
+    """What the candidate `name` computes."""
     graph = trace(function, x)
     if fuse:
         make_region(graph, [node for node in graph.graph.nodes if node.op == "call_function"], "fused")
     seen: list[Choice] = []
     choices = Choices(lookup=lambda *_: name, record=seen.append)
     bundle = compile_lowered(lower(graph, target(ARCH), LoweringOptions(choices=choices)))
-    assert [choice.chosen for choice in seen] == [name] and len(bundle.program.launches) == 1
+    assert [choice.chosen for choice in seen] == [name] and len(bundle.program.launches) == launches
     with open_session(bundle, "sim") as session:
         (result,) = session.run({graph.meta["inputs"][0]: x.numpy()}).values()
     return result
 
 
-def check(case: Case, name: str) -> None:
+def check(case: Case, name: str, launches: int = 1) -> None:
     plain, (x, weight, *bias) = case.plain(), case.tensors()
     function, (_, packed, *_) = case.packed()
-    result = launched(lambda x: function(x, packed, *bias), x, name)
+    result = launched(lambda x: function(x, packed, *bias), x, name, launches=launches)
     exact = plain(x.double(), weight.double(), *(b.double() for b in bias)).numpy()
     allowed = largest_errors(x, weight, case.groups, case.pads, TRANSFORMS) + 2 * UNIT * np.abs(exact)
     assert np.all(np.abs(result - exact) <= allowed)
@@ -68,6 +68,15 @@ def test_one_shape(name: str) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_shape(case: Case, name: str) -> None:
     check(case, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [f"{SHAPES[1]} 2 parts", f"{SHAPES[1]} 4 parts", f"{SHAPES[4]} 2 parts"])
+@pytest.mark.parametrize(
+    "case", [Case(2, 36, 20, (9, 7), (3, 3), pads=ONE), Case(1, 64, 8, (6, 6), (3, 3), pads=ONE, groups=2)], ids=str
+)
+def test_channels_in_parts(case: Case, name: str) -> None:
+    check(case, name, launches=2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float16, marks=pytest.mark.slow)], ids=str)
