@@ -30,8 +30,9 @@ def test_waves_on_four_simds_do_not_slow_one_another() -> None:
 
 
 def test_two_waves_of_a_simd_share_its_valu() -> None:
-    """Twice the work in twice the time of the instructions; each hides the other's loop instructions."""
-    assert round_clocks("mac", waves=2 * SIMDS) == pytest.approx(2 * 4 * COUNT, rel=0.05)
+    """Twice the work in twice the time of the instructions; each hides the other's loop instructions, but at the end, when the
+    older wave, which goes first, has left the younger alone."""
+    assert 2 * 4 * COUNT <= round_clocks("mac", waves=2 * SIMDS) <= 1.12 * 2 * 4 * COUNT
 
 
 def test_scalar_instructions_hide_behind_another_waves_vector_instructions() -> None:
@@ -114,7 +115,7 @@ def test_the_last_groups_run_alone() -> None:
     beyond = timed("mac", 60, waves=4, groups=36 * per_cu + 1).clocks
     alone = timed("mac", 60, waves=4, groups=1).clocks
     assert full == pytest.approx(per_cu * 60 * 4 * COUNT, rel=0.1)
-    assert 0.7 * alone <= beyond - full <= 1.1 * alone  # the first CU to be free is so a little before the last
+    assert 0.5 * alone <= beyond - full <= 1.1 * alone  # older waves go first, so some work-groups end well before the last
 
 
 def test_occupancy_and_its_limit() -> None:
