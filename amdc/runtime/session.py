@@ -81,7 +81,7 @@ class Session:
         """
         self._require_open()
         if time and not self.device.has_clock:
-            raise UsageError(f"{self.device.name} has no clock: launches are timed on a card only (--device hip)")
+            raise UsageError(f"{self.device.name} has no clock: time launches on a card, or predict them with amdc profile")
         selection = select(self.bundle, inputs)
         self.executed, self.launch_ms = [], []
         for step in self.bundle.schedule or (Step(selection.key),):
