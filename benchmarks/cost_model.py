@@ -1,8 +1,8 @@
 """Whether the fast cost model (amdc/cost) agrees with the timing layer: GEMM, convolution and memory-bound kernels.
 
-    python benchmarks/cost_model.py [CLASS ...] [--database FILE] [--record]
+    python benchmarks/cost_model.py [CLASS ...] [--candidates N] [--database FILE] [--record]
 
-Every candidate of every problem is compiled and timed by the timing layer of a simulated RX 580 (times stay in the database, so
+Candidates of every problem are compiled and timed by the timing layer of a simulated RX 580 (times stay in the database, so
 that a stopped run goes on); the cost model predicts the same launches from code objects and arguments. Printed: the ratio of both
 (median and 90th percentile of its error), rank correlation, how often the candidate that the model likes best is within 5 % and
 20 % of the timing layer's best, and the CPU time of an estimate. "formula": the lowerings' costs, known before compilation.
@@ -59,8 +59,8 @@ class Row:
     formula: float | None
 
 
-def works(case: str, model: Any) -> list[tuple[Work, float | None]]:
-    """Each candidate's launches with its formula's microseconds; one work of all launches where there is no choice."""
+def works(case: str, model: Any, most: int) -> list[tuple[Work, float | None]]:
+    """At most `most` candidates' launches with their formula's microseconds; all launches where there is no choice."""
     ((_, graph),) = import_model(model, OPTIONS).graphs
     optimise(graph, OPTIONS)
     problems = survey(graph, HARDWARE, OPTIONS.opt_level)
@@ -68,11 +68,18 @@ def works(case: str, model: Any) -> list[tuple[Work, float | None]]:
         lowered = lower(graph, HARDWARE, LoweringOptions(OPTIONS.opt_level))
         return [(Work.of(lowered, case, "-", ["-"], range(len(lowered.program.launches))), None)]
     return [
-        (work, cost)
+        (work, problem.costs[name])
         for key, problem in problems.items()
-        for name, cost in problem.costs.items()
+        for name in spread(problem.ranked, most)
         for work in forced_work(graph, HARDWARE, OPTIONS.opt_level, {key: name})
     ]
+
+
+def spread(names: Sequence[str], most: int) -> list[str]:
+    """At most so many names: the first half of them from the start, the others at even distances behind."""
+    first = list(names[: max(most // 2, 1)])
+    rest, wanted = names[len(first) :], most - len(first)
+    return first + [rest[index * len(rest) // wanted] for index in range(min(wanted, len(rest)))]
 
 
 def timed(work: Work, code: dict[str, bytes], database: Database) -> float:
@@ -100,9 +107,9 @@ def predicted(work: Work, code: dict[str, bytes], predictor: Predictor) -> float
     return total
 
 
-def measure(case: str, kind: str, model: Any, database: Database) -> list[Row]:
+def measure(case: str, kind: str, model: Any, database: Database, most: int) -> list[Row]:
     rows, predictor, toolchain = [], Predictor(HARDWARE), find_toolchain()
-    for work, formula in works(case, model):
+    for work, formula in works(case, model, most):
         code = {key: toolchain.compile_one(source, HARDWARE.arch) for key, source in work.sources.items()}
         row = Row(case, kind, work.candidate, timed(work, code, database), predicted(work, code, predictor), formula)
         rows.append(row)
@@ -161,13 +168,14 @@ def main() -> None:
     kinds = list(dict.fromkeys(kind for kind, _ in AGREEMENT.values()))
     parser.add_argument("classes", nargs="*", default=kinds, help=f"of: {', '.join(kinds)}")
     parser.add_argument("--database", type=Path, default=Path(tempfile.gettempdir()) / "amdc-cost-model.sqlite")
+    parser.add_argument("--candidates", type=int, default=8, help="of a problem, spread over their ranking [8]")
     parser.add_argument("--record", action="store_true", help="write benchmarks/results/cost_model.json")
     arguments = parser.parse_args()
     rows: list[Row] = []
     with Database(arguments.database) as database:
         for case, (kind, model) in AGREEMENT.items():
             if kind in arguments.classes:
-                rows += measure(case, kind, model, database)
+                rows += measure(case, kind, model, database, arguments.candidates)
     result: dict[str, Any] = {"cpu_microseconds_an_estimate": round(estimate_microseconds(), 1)}
     for kind in arguments.classes:
         of_kind = [row for row in rows if row.kind == kind]
