@@ -1,4 +1,4 @@
-"""The work-group tiles of GEMM and convolution, and which one to take for a problem.
+"""The work-group tiles of implicit-GEMM convolution, and which one to take for a problem. (Matrix products: `gemm_tiles`.)
 
 A tile is chosen by a cost that needs no compiled kernel: the work of the busiest compute unit, over what the tile reaches of the
 fp32 peak, over how well its waves fill the SIMDs. Ties go to the earlier tile, so the choice is deterministic.
@@ -52,7 +52,6 @@ TILES = (
     Tile(32, 64, 32, 2, 4, 0.48),
     Tile(16, 64, 16, 4, 4, 0.73),
 )
-SMALL_TILES = (Tile(32, 32, 16, 4, 4, 0.73),)  # too narrow for the convolution's gather, which wants whole waves along N
 
 
 def round_up(value: int, step: int) -> int:

@@ -8,10 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amdc.codegen.magic import magic
-from amdc.kernels import gemm, tiles
+from amdc.kernels import gemm
+from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
 from tests.kernels.harness import assert_close, launch, source
 
-ALL_TILES = tiles.TILES + tiles.SMALL_TILES
+BY_NAME = {tile.name: tile for tile in GEMM_TILES}
+FEW = ("128x128x16", "64x64x16", "32x32x32s4", "8x32x64s4")  # the others are marked slow
+TILES = [pytest.param(tile, id=tile.name, marks=() if tile.name in FEW else pytest.mark.slow) for tile in GEMM_TILES]
 SIZES = ((1, 1, 1), (31, 33, 32), (33, 31, 17), (61, 67, 71), (3, 130, 5), (130, 3, 9), (128, 64, 1))
 
 
@@ -31,14 +34,15 @@ def _operand(values: np.ndarray, layout: int) -> tuple[np.ndarray, int, int, int
 
 
 def check_gemm(
-    tile: tiles.Tile, layout_a: int, layout_b: int, m: int, n: int, k: int, batch: int = 1, bias: bool = False, seed: int = 0
+    tile: GemmTile, layout_a: int, layout_b: int, m: int, n: int, k: int, batch: int = 1, bias: bool = False, seed: int = 0
 ) -> None:
     """One product of random matrices of these sizes."""
     random = np.random.default_rng(seed)
     a, b = (random.standard_normal((batch, size, k), np.float32) for size in (m, n))
     row = random.standard_normal(n, np.float32)
     (in_a, a_column, a_k, a_batch, a_size), (in_b, b_column, b_k, b_batch, b_size) = _operand(a, layout_a), _operand(b, layout_b)
-    parameters = tile.defines() | {"LAYOUT_A": layout_a, "LAYOUT_B": layout_b, "VECTOR_C": int(n % 4 == 0), "BIAS": int(bias)}
+    parameters = tile.defines() | {"LAYOUT_A": layout_a, "LAYOUT_B": layout_b, "BIAS": int(bias)}
+    parameters["VECTOR_C"] = int(n % 4 == 0 and tile.thread_n % 4 == 0)
     arguments = [in_a, in_b, m, n, k, batch, *magic(batch), a_column, a_k, 0, a_batch, b_column, b_k, 0, b_batch]
     arguments += [n, 0, m * n, 4 * a_size, 4 * b_size]
     arguments += [row, 0, 1, 0.5, 2.0] if bias else []
@@ -49,41 +53,49 @@ def check_gemm(
     assert_close(result, scale * exact + added, scale * absolute + np.abs(added), k, extra=2 * bias)
 
 
-@pytest.mark.parametrize("tile", ALL_TILES, ids=lambda tile: tile.name)
-def test_every_tile_on_awkward_sizes(tile: tiles.Tile) -> None:
+@pytest.mark.parametrize("tile", TILES)
+def test_every_tile_on_awkward_sizes(tile: GemmTile) -> None:
     for m, n, k in (*SIZES, (tile.m + 1, tile.n - 1, 2 * tile.k + 1), (tile.m, 2 * tile.n, 3 * tile.k)):
         check_gemm(tile, gemm.VECTORS, gemm.ROWS, m, n, k)
 
 
-@pytest.mark.parametrize("layout_a", (gemm.VECTORS, gemm.ROWS, gemm.COLUMNS))
-@pytest.mark.parametrize("layout_b", (gemm.VECTORS, gemm.ROWS, gemm.COLUMNS))
+@pytest.mark.parametrize("tile", TILES[1:])
+def test_every_tile_on_contiguous_k(tile: GemmTile) -> None:
+    for m, n, k in ((1, 1, 4), (31, 33, 20), (tile.m + 1, tile.n - 1, 2 * tile.k + 4)):
+        check_gemm(tile, gemm.DEEP, gemm.VECTORS, m, n, k, batch=2)
+
+
+LAYOUTS = (gemm.VECTORS, gemm.ROWS, gemm.COLUMNS, gemm.DEEP)
+
+
+@pytest.mark.parametrize("layout_a, layout_b", [(0, 0), (1, 2), (2, 1), (3, 3)])
 def test_every_layout_batched(layout_a: int, layout_b: int) -> None:
-    tile = tiles.TILES[2]
+    unit = 4 if gemm.DEEP in (layout_a, layout_b) else 1
     for m, n, k in ((31, 33, 17), (64, 128, 32), (5, 4, 3)):
-        check_gemm(tile, layout_a, layout_b, m, n, k, batch=3)
+        check_gemm(BY_NAME["64x64x16"], layout_a, layout_b, m, n, unit * k, batch=3)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tile", ALL_TILES, ids=lambda tile: tile.name)
-@pytest.mark.parametrize("layouts", [(a, b) for a in range(3) for b in range(3)])
-def test_every_tile_in_every_layout(tile: tiles.Tile, layouts: tuple[int, int]) -> None:
+@pytest.mark.parametrize("tile", GEMM_TILES, ids=lambda tile: tile.name)
+@pytest.mark.parametrize("layouts", [(a, b) for a in LAYOUTS for b in LAYOUTS])
+def test_every_tile_in_every_layout(tile: GemmTile, layouts: tuple[int, int]) -> None:
     for m, n, k in SIZES:
-        check_gemm(tile, *layouts, m, n, k, batch=2)
+        check_gemm(tile, *layouts, m, n, 4 * k if gemm.DEEP in layouts else k, batch=2)
 
 
 @pytest.mark.parametrize("size", [(1, 1, 1), (33, 31, 17), (64, 64, 64)])
 def test_bias_alpha_and_beta(size: tuple[int, int, int]) -> None:
-    check_gemm(tiles.SMALL_TILES[0], gemm.COLUMNS, gemm.ROWS, *size, bias=True)
+    check_gemm(BY_NAME["32x32x16"], gemm.COLUMNS, gemm.ROWS, *size, bias=True)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(
-    tile=st.sampled_from([ALL_TILES[2], ALL_TILES[-1]]),
+    tile=st.sampled_from([BY_NAME["64x64x16"], BY_NAME["32x32x32s4"]]),
     size=st.tuples(st.integers(1, 140), st.integers(1, 140), st.integers(1, 70)),
     batch=st.integers(1, 3),
     seed=st.integers(0, 1000),
 )
-def test_any_size(tile: tiles.Tile, size: tuple[int, int, int], batch: int, seed: int) -> None:
+def test_any_size(tile: GemmTile, size: tuple[int, int, int], batch: int, seed: int) -> None:
     check_gemm(tile, gemm.COLUMNS, gemm.ROWS, *size, batch=batch, seed=seed)
 
 

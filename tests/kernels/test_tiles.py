@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amdc.kernels import tiles
+from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
 from amdc.target import target
 
 GFX803 = target("gfx803")
@@ -24,8 +25,8 @@ def test_few_channels_take_a_short_stage() -> None:
     assert tiles.choose(4096, 4096, 8, 1, GFX803).k == 8
 
 
-@pytest.mark.parametrize("tile", tiles.TILES + tiles.SMALL_TILES, ids=lambda tile: tile.name)
-def test_each_tile_fits_a_compute_unit(tile: tiles.Tile) -> None:
+@pytest.mark.parametrize("tile", (*tiles.TILES, *GEMM_TILES), ids=lambda tile: tile.name)
+def test_each_tile_fits_a_compute_unit(tile: tiles.Tile | GemmTile) -> None:
     assert tile.lanes % 64 == 0
     assert tile.lds_bytes <= GFX803.lds_per_cu
 
