@@ -5,8 +5,9 @@
 Every figure called predicted comes from the simulated card; every one called measured from a log of a real one. Classes of rows:
 core           the kernel has the row's tile, and neither split k (GSU) nor a mapping of work-groups (WGM) was used; has targets
 mapping > 1    the same tile, but rocBLAS walked the work-groups in another order, and was later found to compute wrong results
-tile not ours  without split k, a tile that the kernel does not have: not predicted
-split k        the sum over k made by several work-groups, with atomics: not predicted, amdc's kernel has no counterpart
+split k        k cut over several work-groups: rocBLAS zeroes C and then adds with atomics, which was later found wrong too; amdc
+               adds the pieces with a second kernel
+tile not ours  a tile or a cut of k that the kernel does not have: not predicted
 The rows' order in the file gives the halves: constants may be fitted on even rows alone, and are checked on the odd ones.
 Exit status: 0 done (whether or not targets are met: the table says it), 2 usage.
 """
@@ -15,9 +16,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,17 +38,29 @@ DATA = ROOT.parent / "shared/data/sgemm_r9nano_measured.csv"
 RESULTS = ROOT / "benchmarks/results"
 
 
+def predict_row(row: SgemmRow) -> Predicted:
+    """In a process of its own."""
+    gflops, timing = sgemm.predict(row)
+    return Predicted(row, classify(row, sgemm.has_tile), gflops, timing.bound)
+
+
+def _work(row: SgemmRow) -> int:
+    """About what a row costs to simulate: the groups that are recorded times k."""
+    groups = -(-row.m // row.tile_m) * -(-row.n // row.tile_n) * row.split_k
+    return min(groups, 512) * row.k // row.split_k * row.tile_m * row.tile_n
+
+
 def predict_rows(rows: Sequence[SgemmRow]) -> list[Predicted]:
-    """Those that the kernel can run."""
+    """Those that the kernel can run, in the file's order; one process a core, the dearest rows first."""
+    wanted = sorted((row for row in rows if sgemm.has_tile(row)), key=_work, reverse=True)
     found = []
-    for row in rows:
-        group = classify(row, sgemm.has_tile)
-        if group in ("core", "mapping > 1"):
-            print(f"\r{row.label:60}", end="", file=sys.stderr, flush=True)
-            gflops, timing = sgemm.predict(row)
-            found.append(Predicted(row, group, gflops, timing.bound))
-    print(f"\r{'':60}\r", end="", file=sys.stderr)
-    return found
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool:
+        for future in as_completed([pool.submit(predict_row, row) for row in wanted]):
+            found.append(future.result())
+            print(f"\r{len(found)} of {len(wanted)} rows: {found[-1].row.label:50}", end="", file=sys.stderr, flush=True)
+    print(f"\r{'':80}\r", end="", file=sys.stderr)
+    return sorted(found, key=lambda predicted: predicted.row.index)
 
 
 def _arguments() -> argparse.Namespace:

@@ -14,8 +14,8 @@ ARCH = "gfx803"
 
 @cache
 def card(name: str) -> amdc.sim.Device:
-    """A timing device of that card. Raises `UsageError` naming those known."""
-    return amdc.sim.Device(ARCH, check=False, timing=True, card=name)
+    """A timing device of that card, on one core: several rows are timed at once. Raises `UsageError` naming those known."""
+    return amdc.sim.Device(ARCH, check=False, jobs=1, timing=True, card=name)
 
 
 class Buffers:

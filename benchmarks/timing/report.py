@@ -14,7 +14,7 @@ from benchmarks.timing.clpeak import Case
 from benchmarks.timing.rows import SgemmRow, neighbours, transposed_pairs
 
 CORE = "core"
-CLASSES = (CORE, "mapping > 1", "tile not ours", "split k")
+CLASSES = (CORE, "mapping > 1", "split k")
 CORE_TARGETS = {"median_error": 0.12, "p90_error": 0.30, "spearman": 0.95}
 CLPEAK_TARGETS = {"compute": 0.05, "bandwidth": 0.10}
 LAUNCH_BOUND_US = 100.0  # rows below it are governed by the launch

@@ -98,10 +98,10 @@ def read_rows(path: Path) -> list[SgemmRow]:
 
 def classify(row: SgemmRow, has_tile: Callable[[SgemmRow], bool]) -> str:
     """The one class of a row that errors are counted by."""
-    if row.split_k > 1:
-        return "split k"
     if not has_tile(row):
         return "tile not ours"
+    if row.split_k > 1:
+        return "split k"
     return "mapping > 1" if row.mapping > 1 else "core"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,17 @@ def test_pairs(rows: list[SgemmRow]) -> None:
 
 def test_the_operands_change_places(rows: list[SgemmRow]) -> None:
     a, b = sgemm.operands(rows[0])
-    assert (a.layout, a.column, a.k, a.floats) == (2, 2048, 1, 3000 * 2048)
+    assert (a.layout, a.column, a.k, a.floats) == (3, 2048, 1, 3000 * 2048)
     assert (b.layout, b.column, b.k, b.floats) == (0, 1, 512, 512 * 2048)
-    assert sgemm.operands(rows[3])[0].layout == 0 and sgemm.operands(rows[2])[1].layout == 2
+    assert sgemm.operands(rows[3])[0].layout == 0 and sgemm.operands(rows[2])[1].layout == 3
+    assert sgemm.operand(10, 33, True).layout == 2 and sgemm.operand(10, 33, False).layout == 1
+
+
+def test_a_cut_of_k_is_whole_stages(rows: list[SgemmRow]) -> None:
+    assert sgemm.chunk(rows[3]) == 512 // 4 and sgemm.has_tile(rows[3])
+    assert sgemm.chunk(replace(rows[3], split_k=5)) == 112  # 7 stages of 16, 35 are wanted for 512 values
+    assert not sgemm.has_tile(replace(rows[3], split_k=31))  # of 32 stages two make a piece: pieces 17 and later would be empty
+    assert not sgemm.has_tile(replace(rows[0], depth=10)) and not sgemm.has_tile(replace(rows[0], lanes=128))
 
 
 def test_ranks_share_the_mean_of_equals() -> None:
