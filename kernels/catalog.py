@@ -53,6 +53,13 @@ ROW_PARAMETERS = (
     Parameter("HELD", "vectors that a lane keeps in registers", 1, 2 * MOST_HELD),
     Parameter("LOOP", "1: rows are longer than what is held", values=(0, 1)),
 )
+COLUMN_LANES = (256, 64, 16, 4, 1)
+COLUMN_PARAMETERS = (
+    Parameter("COLUMN_LANES", "lanes that have different columns", values=COLUMN_LANES),
+    Parameter("VECTOR", "columns that a lane takes at once", values=(1, 2, 4)),
+    Parameter("ALONG", "1: neighbouring lanes share a column", values=(0, 1)),
+)
+MOST_OF_COLUMN = 16  # values that a lane of softmax_columns keeps in registers
 _OPS = ("SUM", "MEAN", "MAX", "MIN", "PROD", "VAR")
 REDUCE_ROWS = KernelTemplate(
     "reduce_rows",
@@ -63,8 +70,9 @@ REDUCE_ROWS = KernelTemplate(
 REDUCE_COLUMNS = KernelTemplate(
     "reduce_columns",
     "reduce_columns.hip",
-    "a reduction along one dimension, one lane a result",
+    "a reduction along one dimension",
     (
+        *COLUMN_PARAMETERS,
         Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in (*_OPS, "ARGMAX", "ARGMIN", "ANY", "ALL"))),
         ANY_TYPE,
         ANY_OUT,
@@ -81,7 +89,17 @@ SOFTMAX_ROWS = KernelTemplate(
     "softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, *ROW_PARAMETERS, INPUT, FLOAT_TYPE, ANY_OUT)
 )
 SOFTMAX_COLUMNS = KernelTemplate(
-    "softmax_columns", "softmax_columns.hip", "softmax over an outer dimension", (LOG, FLOAT_TYPE, ANY_OUT)
+    "softmax_columns",
+    "softmax_columns.hip",
+    "softmax over an outer dimension",
+    (
+        LOG,
+        *COLUMN_PARAMETERS,
+        Parameter("HELD", "elements of a column that a lane keeps in registers", 1, MOST_OF_COLUMN),
+        Parameter("LOOP", "1: columns are longer than what is held", values=(0, 1)),
+        FLOAT_TYPE,
+        ANY_OUT,
+    ),
 )
 NORMALIZE_ROWS = KernelTemplate(
     "normalize_rows",

@@ -15,6 +15,7 @@ from amdc.codegen.elementwise import Source, launch_copy
 from amdc.codegen.expression import FusedExpression, dtype_name
 from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.columns import plan_columns
 from amdc.codegen.lowerings.empty_reduction import reduce_nothing
 from amdc.codegen.lowerings.rows import plan_rows
 from amdc.codegen.magic import magic
@@ -81,15 +82,17 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
         _arg_rows(item, builder, op, found, out)
         return
     columns = found.outer * found.inner
+    plan = plan_columns(builder.target, columns, found.length, found.inner, [builder.place(found.x), out])
     builder.launch(
         REDUCE_COLUMNS,
-        {"OP": f"OP_{op}", "TYPE": TAGS[found.dtype], "OUT": TAGS[out.dtype]},
+        {"OP": f"OP_{op}", **plan.parameters, "TYPE": TAGS[found.dtype], "OUT": TAGS[out.dtype]},
         item=item,
-        grid=(-(-columns // BLOCK), 1, 1),
+        grid=plan.grid(columns),
         arguments=[out, found.x, columns, found.length, found.inner, *magic(found.inner), correction],
         writes=[out],
         flops=cost,
         hint=op.lower(),
+        block=(plan.block, 1, 1),
     )
 
 
