@@ -79,6 +79,26 @@ WINOGRAD = KernelTemplate(
     ),
 )
 
+SCALAR_WAVES = (4, 8)
+CONV_SCALAR = KernelTemplate(
+    name="conv_scalar",
+    file="conv_scalar.hip",
+    computes="2-d convolution of small planes, a lane a filter, inputs in scalar registers, with bias and epilogue",
+    parameters=(
+        *KERNEL,
+        Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12),
+        Parameter("IN_H", "rows of the input", 1, 1 << 20),
+        Parameter("IN_W", "columns of the input", 1, 28),
+        Parameter("OUT_H", "rows of the output", 1, 1 << 20),
+        Parameter("OUT_W", "columns of the output", 1, 28),
+        Parameter("PAD_TOP", "padding above the input", 0, 1 << 12),
+        Parameter("PAD_LEFT", "padding left of the input", 0, 1 << 12),
+        Parameter("OUT_ROWS", "rows of the output of a wave", 1, 64),
+        Parameter("WAVES", "waves of a work-group, which share the input channels", values=SCALAR_WAVES),
+        BIAS,
+        *(of for of in TYPES if of.name != "TYPE_X"),
+    ),
+)
 CONV_SUM = KernelTemplate(
     name="conv_sum",
     file="conv_sum.hip",

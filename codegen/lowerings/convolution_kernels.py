@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import chain
 
 from amdc.codegen.builder import Operand, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import sum_type
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings import convolution_scalar as scalar
 from amdc.codegen.lowerings import convolution_winograd as winograd
 from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, problem, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
@@ -60,7 +62,8 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
         return Candidate(tile.name, predicted, partial(_implicit_gemm, item, builder, window, operands, tile))
 
     by_cost = sorted(map(by_tile, tiles.TILES), key=lambda candidate: candidate.cost())
-    ways = (*by_cost, *winograd.candidates(item, builder, window, operands))
+    others = (way.candidates(item, builder, window, operands) for way in (winograd, scalar))
+    ways = (*by_cost, *chain.from_iterable(others))
     builder.choose(problem(item, window, operands), ways).build()
 
 

@@ -60,7 +60,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradSh
     """Counted off the compiled loops: see the figures in winograd.hip."""
     own, stages = shape.filter_waves, -(-window.in_channels // (shape.waves * parts))
     products = POINTS * shape.filters * own
-    valu = 4 * (products + 45)
+    valu = 4 * (products + 45) + 90 * shape.waves  # the last: what a stage's barrier costs, from the timing layer
     stage = Mix(
         valu=valu,
         lds=own * 4 * 8 + 4 * 16,
