@@ -1,12 +1,15 @@
 """From what one wave asks, how many waves there are, and the card: predicted microseconds, and what bounds them.
 
-The busiest CU works through its work-groups in rounds of as many as it holds at once. A round lasts as long as the unit that is
-asked most of needs, and no less than one wave takes alone: bottleneck analysis (Lazowska et al., "Quantitative System
-Performance", chapter 5), with the last, partial round counted by itself. L2 and DRAM bound all CUs together.
+The busiest CU works through its work-groups in rounds of as many as it holds at once; the last, partial round counts by itself. A
+round lasts no less than one wave takes alone, and no less than its units need: bottleneck analysis (Lazowska et al.,
+"Quantitative System Performance", chapter 5). As waves keep a CU's units busy neither one after the other nor all at once, their
+times are joined like the sides of a right angle: of the exponents from 1.5 to 8, 2 came closest to the timing layer on GEMM and
+convolution (benchmarks/cost_model.py). L2 and DRAM bound all CUs together.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from amdc.cost.facts import KernelFacts, Shape
@@ -35,28 +38,20 @@ def estimate(wave: Mix, shape: Shape, groups: int, nbytes: float, hardware: Targ
     """One launch of `groups` work-groups whose waves ask for `wave`. `nbytes`: bytes that must pass between chip and DRAM; the
     card is by default the target's."""
     model = machine(card or hardware.card())
-    most = -(-groups // model.compute_units)  # of the busiest CU
-    full, rest = divmod(most, max(shape.groups_per_cu, 1))
-    rounds = [(full, min(most, shape.groups_per_cu))] * (full > 0) + [(1, rest)] * (rest > 0)
-    bounds: dict[str, float] = {}
-    for times, resident in rounds:
-        for unit, clocks in _round(wave, shape, resident, hardware.simds_per_cu).items():
-            bounds[unit] = bounds.get(unit, 0) + times * clocks
-    waves = groups * shape.group_waves
-    bounds["L2"] = waves * (wave.load_bytes + wave.store_bytes) / (model.l2_bytes * model.l2_channels)
-    bounds["DRAM"] = nbytes / model.dram_bytes_per_clock
-    us = {unit: clocks / ((model.loaded_ghz if unit == "VALU" else model.clock_ghz) * 1e3) for unit, clocks in bounds.items()}
-    longest = max(us, key=us.__getitem__)
-    return CostEstimate(us[longest] + hardware.launch_us, longest if us[longest] > hardware.launch_us else "launch")
-
-
-def _round(wave: Mix, shape: Shape, resident: int, simds: int) -> dict[str, float]:
-    """Clocks of each bound for `resident` work-groups that start together on one CU."""
-    waves = resident * shape.group_waves
-    on_one_simd = -(-waves // simds)
-    return {
-        "VALU": on_one_simd * wave.valu,
-        "LDS": waves * wave.lds,
-        "VMEM": waves * wave.vmem,
-        "latency": wave.alone,
+    most, held = -(-groups // model.compute_units), max(shape.groups_per_cu, 1)  # of the busiest CU
+    busy, clocks = dict.fromkeys(("VALU", "LDS", "VMEM", "latency"), 0.0), 0.0
+    for times, resident in ((most // held, held), (1, most % held)):
+        waves = resident * shape.group_waves
+        units = (-(-waves // hardware.simds_per_cu) * wave.valu, waves * wave.lds, waves * wave.vmem)
+        alone = wave.alone if resident else 0.0
+        clocks += times * max(math.hypot(*units), alone)
+        for name, value in zip(busy, (*units, alone), strict=True):
+            busy[name] += times * value
+    bounds = {
+        max(busy, key=busy.__getitem__): clocks,
+        "L2": groups * shape.group_waves * (wave.load_bytes + wave.store_bytes) / (model.l2_bytes * model.l2_channels),
+        "DRAM": nbytes / model.dram_bytes_per_clock,
     }
+    longest = max(bounds, key=bounds.__getitem__)
+    us = bounds[longest] / ((model.loaded_ghz if longest == "VALU" else model.clock_ghz) * 1e3)
+    return CostEstimate(us + hardware.launch_us, longest if us > hardware.launch_us else "launch")
