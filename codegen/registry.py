@@ -21,6 +21,7 @@ MODULES = (
     "constants",
     "normalization",
     "row_norms",
+    "norm_product",
     "resize",
     "softmax",
     "reduction",

@@ -19,12 +19,13 @@ from amdc.codegen.indexing import dense_strides
 from amdc.codegen.strided_view import Layout
 from amdc.codegen.view_operators import PARTS, REORDERINGS, RESHAPES, change
 from amdc.ir import graph as ir
+from amdc.ir.ops.norm_linear import norm_linear
 from amdc.ir.ops.packed import linear_packed
 from amdc.ir.pointwise import aten
 from amdc.ir.regions import anchor, is_region
 
 SPLITS = (aten.split_with_sizes.default, aten.split.Tensor)
-PRODUCTS = (linear_packed, aten.mm.default)  # their kernels evaluate the epilogue once an element
+PRODUCTS = (linear_packed, norm_linear, aten.mm.default)  # their kernels evaluate the epilogue once an element
 
 
 @dataclass(frozen=True)

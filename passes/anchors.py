@@ -8,6 +8,7 @@ import torch
 from torch.fx import Node
 
 from amdc.ir.graph import is_op, shape
+from amdc.ir.ops.norm_linear import norm_linear
 from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
 from amdc.ir.pointwise import is_pointwise
 from amdc.ir.rows import reads_rows
@@ -20,6 +21,7 @@ TILED: dict[Any, str] = {  # and the kind of region that each heads
     convolution_packed: "convolution",
     aten.mm.default: "linear",
     linear_packed: "linear",
+    norm_linear: "linear",
     aten.bmm.default: "matmul",
     aten.avg_pool2d.default: "pool",
 }

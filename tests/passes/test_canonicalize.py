@@ -57,6 +57,7 @@ CANONICAL: list[Case] = [
     ("two permutes", lambda x: keep(x).permute(0, 2, 3, 1).permute(0, 3, 1, 2), keep, IMAGE),
     ("permute of ones", lambda x: x.view(3, 1, 5).permute(1, 0, 2).exp(), lambda x: x.view(1, 3, 5).exp(), ROWS),
     ("select of the only", lambda x: keep(x).view(3, 1, 5)[:, 0], keep, ROWS),
+    ("index of the only", lambda x: keep(x).view(3, 1, 5)[:, (x[0, :1] > 9).long()], lambda x: keep(x).view(3, 1, 5), ROWS),
     ("full slice", lambda x: keep(x)[:, 0:5], keep, ROWS),
     ("empty padding", lambda x: aten.constant_pad_nd.default(keep(x), [0, 0], 1.0), keep, ROWS),
     ("single cat", lambda x: torch.cat([keep(x)]), keep, ROWS),
