@@ -1,0 +1,86 @@
+"""Whether the kernel search finds in 60 seconds what an exhaustive search finds, on shapes that no kernel was tuned on.
+
+    python benchmarks/search.py [CASE ...] [--seconds 60] [--record]
+
+For each case: the search with a new database, an empty cache and its usual limits, stopped after the given seconds; then every
+other candidate that the lowering offers is timed too. Both by the timing layer of a simulated RX 580. Target: at most 5 % above the best of all.
+`--record` adds the cases to benchmarks/results/search.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from amdc.compiler.driver import import_model, optimise  # noqa: E402
+from amdc.compiler.options import CompileOptions  # noqa: E402
+from amdc.target import target  # noqa: E402
+from amdc.tune import Database, ModelTimer, Search  # noqa: E402
+from benchmarks.kernel_cases import UNSEEN  # noqa: E402
+from benchmarks.machine import description  # noqa: E402
+
+RESULTS = ROOT / "benchmarks" / "results" / "search.json"
+TARGET = 0.05  # above the exhaustive search's best
+
+
+def compare(case: str, seconds: float, folder: Path) -> dict[str, Any]:
+    """One case with its own cache and database in `folder`."""
+    os.environ["AMDC_CACHE_DIR"] = str(folder)
+    hardware, options = target("gfx803"), CompileOptions()
+    ((_, graph),) = import_model(UNSEEN[case], options).graphs
+    optimise(graph, options)
+    with Database(folder / "search.sqlite") as database:
+        started = time.monotonic()
+        timer = ModelTimer(hardware)
+        (found,) = Search(hardware, timer, database, deadline=started + seconds).run(graph)
+        took = time.monotonic() - started
+        everything = len(found.problem.costs)
+        (best,) = Search(hardware, timer, database, few=everything, factor=float("inf")).run(graph)
+    assert found.us is not None and best.us is not None and best.timed == everything
+    return {
+        "found": found.candidate,
+        "found_us": round(found.us, 2),
+        "timed": found.timed,
+        "seconds": round(took, 1),
+        "best": best.candidate,
+        "best_us": round(best.us, 2),
+        "candidates": everything,
+        "least_cost": found.problem.default,
+        "least_cost_us": round(best.default_us or 0, 2),
+        "excess": round(found.us / best.us - 1, 4),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", help="all, if none is named")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--record", action="store_true")
+    arguments = parser.parse_args()
+    found: dict[str, Any] = {}
+    for case in arguments.cases or UNSEEN:
+        with tempfile.TemporaryDirectory() as folder:
+            found[case] = row = compare(case, arguments.seconds, Path(folder))
+        print(f"{row['excess']:6.1%} above the best (target {TARGET:.0%})  {case}: {row['found']}, {row['found_us']} us")
+        print(
+            f"        {row['timed']} timed in {row['seconds']} s; best of {row['candidates']}: {row['best']}, {row['best_us']} us;"
+        )
+        print(f"        of least cost: {row['least_cost']}, {row['least_cost_us']} us", flush=True)
+    if arguments.record:
+        kept = json.loads(RESULTS.read_text())["cases"] if RESULTS.exists() else {}
+        cases = {case: (kept | found)[case] for case in UNSEEN if case in kept | found}
+        head = description("python benchmarks/search.py") | {"card": "RX 580, simulated"}
+        RESULTS.write_text(json.dumps(head | {"target_excess": TARGET, "cases": cases}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
