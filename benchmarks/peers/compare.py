@@ -122,8 +122,18 @@ def _side(compiler: str, error: float | None, compile_s: float, timed: list[tupl
 
 
 def described(side: Side | Refused) -> dict[str, Any]:
-    """For the file of results."""
+    """For the file of results; `restored` reads it back."""
     if isinstance(side, Refused):
-        return vars(side)
-    error = None if side.error is None else f"{side.error:.1e}"
-    return {**vars(side), "error": error, "right": side.right, "total_us": round(side.total_us, 2), "slowest": dict(side.slowest)}
+        return dict(vars(side))
+    error = None if side.error is None else f"{side.error:.1e}"  # a string: JSON has no infinity
+    more = {"error": error, "slowest": dict(side.slowest), "total_us": round(side.total_us, 2), "right": side.right}
+    return {**vars(side), **more}
+
+
+def restored(entry: Mapping[str, Any]) -> Side | Refused:
+    """What `described` wrote."""
+    if "reason" in entry:
+        return Refused(**entry)
+    error = None if entry["error"] is None else float(entry["error"])
+    fields = {key: value for key, value in entry.items() if key not in ("total_us", "right")}
+    return Side(**fields | {"error": error, "slowest": tuple(entry["slowest"].items())})

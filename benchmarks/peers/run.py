@@ -16,7 +16,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import geometric_mean
-from typing import Any
 
 import onnx
 
@@ -24,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine import description  # noqa: E402
-from benchmarks.peers.compare import Refused, Side, amdc_side, described, peer_side, reference  # noqa: E402
+from benchmarks.peers.compare import Refused, Side, amdc_side, described, peer_side, reference, restored  # noqa: E402
 from benchmarks.peers.networks import LAYERS, MODELS, NETWORKS, random_feed  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
@@ -71,18 +70,25 @@ def compare(name: str, pythons: Mapping[str, Path], card: str, check: bool) -> S
     return sides
 
 
-def ratio(sides: Sides, peer: str) -> float | None:
-    """How many times as long the peer takes; None where it gave no code or wrong outputs."""
+def ratio(sides: Sides, peer: str, launches: bool = True) -> float | None:
+    """How many times as long the peer takes, with or without launches; None where it gave no code or wrong outputs."""
     ours, theirs = sides["amdc"], sides.get(peer)
     if isinstance(ours, Side) and isinstance(theirs, Side) and ours.right and theirs.right:
-        return theirs.total_us / ours.total_us
+        return theirs.total_us / ours.total_us if launches else theirs.kernels_us / ours.kernels_us
     return None
 
 
-def means(table: Mapping[str, Sides], names: Iterable[str], peer: str) -> tuple[float, int] | None:
-    """The geometric mean of the ratios and how many there are."""
-    found = [value for name in names if name in table and (value := ratio(table[name], peer)) is not None]
-    return (geometric_mean(found), len(found)) if found else None
+def means(table: Mapping[str, Sides], names: Iterable[str], peer: str) -> dict[str, float] | None:
+    """The geometric means of the ratios and how many there are."""
+    chosen = [table[name] for name in names if name in table and ratio(table[name], peer) is not None]
+    if not chosen:
+        return None
+    whole, kernels = ([ratio(sides, peer, launches) or 0.0 for sides in chosen] for launches in (True, False))
+    return {
+        "geometric_mean": round(geometric_mean(whole), 3),
+        "of_kernels_alone": round(geometric_mean(kernels), 3),
+        "networks": len(chosen),
+    }
 
 
 def print_network(name: str, sides: Sides) -> None:
@@ -100,15 +106,23 @@ def print_network(name: str, sides: Sides) -> None:
         )
 
 
-def summary(table: Mapping[str, Sides]) -> dict[str, Any]:
-    """Geometric means by peer, over networks and over layers."""
-    found: dict[str, Any] = {}
+def summary(table: Mapping[str, Sides]) -> dict[str, dict[str, float]]:
+    """Geometric means by peer, over models and over layers."""
+    found = {}
     for peer in PEERS:
         for group, names in (("models", MODELS), ("layers", LAYERS)):
-            mean = means(table, names, peer)
-            if mean:
-                found[f"{peer}, {group}"] = {"geometric_mean": round(mean[0], 3), "of": mean[1]}
+            if mean := means(table, names, peer):
+                found[f"{peer}, {group}"] = mean
     return found
+
+
+def print_summary(table: Mapping[str, Sides]) -> None:
+    for key, mean in summary(table).items():
+        aimed = f" (target {TARGET}, aim {AIM})" if key == "tvm, models" else ""
+        print(
+            f"amdc against {key}: predicted {mean['geometric_mean']:.2f} times as fast{aimed}, "
+            f"{mean['of_kernels_alone']:.2f} times without launches; geometric means of {mean['networks']}"
+        )
 
 
 def main() -> int:
@@ -131,21 +145,22 @@ def main() -> int:
     for name in arguments.networks:
         table[name] = compare(name, pythons, arguments.card, not arguments.no_check)
         print_network(name, table[name])
-    means_found = summary(table)
-    for key, mean in means_found.items():
-        aimed = f" (target {TARGET}, aim {AIM})" if key == "tvm, models" else ""
-        print(f"amdc against {key}: {mean['geometric_mean']:.2f} times as fast, geometric mean of {mean['of']}{aimed}")
-    if arguments.record:
-        record(table, arguments.card)
+        if arguments.record:
+            record(name, table[name], arguments.card)
+    print_summary(table)
     return 0 if len(pythons) == len(PEERS) else MISSING
 
 
-def record(table: Mapping[str, Sides], card: str) -> None:
-    """Write the rows, whole."""
-    rows = {name: {compiler: described(side) for compiler, side in sides.items()} for name, sides in table.items()}
+def record(name: str, sides: Sides, card: str) -> None:
+    """Write a network's row at once, keeping those of other networks that are on file for the card; each says its date."""
     head = description("python benchmarks/peers/run.py")
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    rows = before.get("rows", {}) if before.get("card") == card else {}
+    rows[name] = {"date": head["date"], "sides": {compiler: described(side) for compiler, side in sides.items()}}
+    table = {key: {peer: restored(entry) for peer, entry in row["sides"].items()} for key, row in rows.items()}
     note = "every time is predicted by the simulator's timing layer; none was measured on a card"
-    RESULTS.write_text(json.dumps(head | {"card": card, "note": note, "means": summary(table), "rows": rows}, indent=2) + "\n")
+    ordered = {key: rows[key] for key in NETWORKS if key in rows}
+    RESULTS.write_text(json.dumps(head | {"card": card, "note": note, "means": summary(table), "rows": ordered}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
