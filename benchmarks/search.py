@@ -3,7 +3,8 @@
     python benchmarks/search.py [CASE ...] [--seconds 60] [--record]
 
 For each case: the search with a new database, an empty cache and its usual limits, stopped after the given seconds; then every
-other candidate that the lowering offers is timed too. Both by the timing layer of a simulated RX 580. Target: at most 5 % above the best of all.
+other candidate that the lowering offers is timed too. Both by the timing layer of a simulated RX 580. Target: at most 5 % above
+the best of all.
 `--record` adds the cases to benchmarks/results/search.json.
 """
 
@@ -72,7 +73,7 @@ def main() -> None:
             found[case] = row = compare(case, arguments.seconds, Path(folder))
         print(f"{row['excess']:6.1%} above the best (target {TARGET:.0%})  {case}: {row['found']}, {row['found_us']} us")
         print(
-            f"        {row['timed']} timed in {row['seconds']} s; best of {row['candidates']}: {row['best']}, {row['best_us']} us;"
+            f"        {row['timed']} timed in {row['seconds']} s; best of {row['candidates']}: {row['best']}, {row['best_us']} us"
         )
         print(f"        of least cost: {row['least_cost']}, {row['least_cost_us']} us", flush=True)
     if arguments.record:
