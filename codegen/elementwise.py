@@ -18,6 +18,7 @@ from amdc.codegen.expression import load, store
 from amdc.codegen.indexing import Shape, collapse, dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.magic import magic
+from amdc.codegen.transpose import launch_transpose
 from amdc.kernels.catalog import ELEMENTWISE
 from amdc.program import ITEM_SIZES, Scalar
 
@@ -257,6 +258,10 @@ def launch_copy(
     raw = RAW[ITEM_SIZES[source.dtype]]
     moved = replace(source, dtype=raw)
     place = Place(out.buffer, raw, out.shape, out.offset)
+    if not source.window and not source.gathered and math.prod(domain):
+        dims, strides, _ = collapse(domain, [source.strides, out_strides or dense_strides(domain)])
+        if launch_transpose(builder, item, dims, *strides, source.value, place, (source.offset, out_offset), hint):
+            return
     launch_map(
         builder,
         item,

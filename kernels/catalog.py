@@ -14,6 +14,15 @@ ELEMENTWISE = KernelTemplate(
     "elementwise.hip",
     "a point-wise expression, or a copy through strides, of any inputs",
 )
+TRANSPOSE = KernelTemplate(
+    "transpose",
+    "transpose.hip",
+    "a copy that turns the contiguous dimension into another one",
+    (
+        Parameter("BYTES", "size of an element", values=(1, 2, 4, 8)),
+        Parameter("TILE", "elements of a tile's side", values=(32, 64)),
+    ),
+)
 CONCAT = KernelTemplate(
     "concat",
     "concat.hip",
@@ -59,7 +68,10 @@ COLUMN_PARAMETERS = (
     Parameter("VECTOR", "columns that a lane takes at once", values=(1, 2, 4)),
     Parameter("ALONG", "1: neighbouring lanes share a column", values=(0, 1)),
 )
-MOST_OF_COLUMN = 16  # values that a lane of softmax_columns keeps in registers
+MOST_OF_COLUMN, MOST_OF_COLUMNS = (
+    16,
+    32,
+)  # values of one column, and of all its columns, that a lane of softmax_columns keeps in registers
 _OPS = ("SUM", "MEAN", "MAX", "MIN", "PROD", "VAR")
 REDUCE_ROWS = KernelTemplate(
     "reduce_rows",

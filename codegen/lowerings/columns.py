@@ -38,22 +38,22 @@ class ColumnPlan:
         return (-(-columns // (self.lanes * self.vector)), 1, 1)
 
 
-def plan_columns(
-    target: Target, columns: int, length: int, inner: int, places: Sequence[Place], blocks: Sequence[int] = BLOCKS
-) -> ColumnPlan:
+def plan_columns(target: Target, columns: int, length: int, inner: int, places: Sequence[Place], held: int = 0) -> ColumnPlan:
     """`places`: what is read, and what is written a vector at a time. As many lanes as there are columns for, and no more than
-    leave every compute unit work-groups; but what neighbours read stays a cache line."""
+    leave every compute unit work-groups; but what neighbours read stays a cache line. `held`: values that a lane may keep in
+    registers; where some plan does with them, such a one is chosen."""
     vector = 1 if inner == 1 else _vector(places, inner)
     size = ITEM_SIZES[places[0].dtype]
     units = target.card().compute_units
     plans = [
         ColumnPlan(lanes, vector, block, inner == 1)
-        for block in blocks
+        for block in (BLOCKS[:1] if held else BLOCKS)
         for lanes in COLUMN_LANES
         if block // lanes <= max(1, length) and (inner == 1 or lanes * vector * size >= min(LEAST_LINE, inner * size))
     ]
     if inner == 1:  # as many lanes along a row as have something to do
         return min(plans, key=lambda plan: (plan.lanes, plan.block if length < LONG else -plan.block))
+    plans = [plan for plan in plans if -(-length // plan.teams) * vector <= held] or plans
     filling = [plan for plan in plans if plan.grid(columns)[0] >= 2 * units]
     return filling[0] if filling else max(plans, key=lambda plan: (plan.grid(columns)[0], plan.block))
 

@@ -8,7 +8,7 @@ from amdc.codegen.builder import ProgramBuilder
 from amdc.codegen.dtypes import TAGS
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.columns import BLOCKS, plan_columns
+from amdc.codegen.lowerings.columns import plan_columns
 from amdc.codegen.lowerings.rows import plan_rows
 from amdc.codegen.magic import magic
 from amdc.codegen.operators import TRANSCENDENTAL
@@ -16,7 +16,7 @@ from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
-from amdc.kernels.catalog import MOST_OF_COLUMN, SOFTMAX_COLUMNS, SOFTMAX_ROWS
+from amdc.kernels.catalog import MOST_OF_COLUMN, MOST_OF_COLUMNS, SOFTMAX_COLUMNS, SOFTMAX_ROWS
 from amdc.kernels.template import Value
 
 
@@ -50,9 +50,9 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
     if item.before or item.after:
         raise ModelError(f"'{item.user_name}': only a softmax over the innermost dimension takes a prologue or an epilogue")
     columns = y.numel // length
-    columned = plan_columns(builder.target, columns, length, inner, [builder.place(x), y], BLOCKS[:1])
+    columned = plan_columns(builder.target, columns, length, inner, [builder.place(x), y], MOST_OF_COLUMNS)
     each = -(-length // columned.teams)  # elements of a column for each lane
-    most = MOST_OF_COLUMN // columned.vector * (2 if columned.vector > 1 else 1)
+    most = min(MOST_OF_COLUMNS // columned.vector, MOST_OF_COLUMN)
     held = {"HELD": min(each, most), "LOOP": int(each > most)}
     builder.launch(
         SOFTMAX_COLUMNS,
