@@ -41,7 +41,8 @@ class Verification:
     deviation: Deviation | None
     checked_launches: int
     expected: dict[str, np.ndarray] = field(repr=False)  # the reference's outputs by name
-    reference: str = Oracle.reference  # what gave them
+    actual: dict[str, np.ndarray] = field(repr=False)  # the session's
+    reference: str = Oracle.reference  # what gave `expected`
 
     @property
     def passed(self) -> bool:
@@ -82,16 +83,16 @@ def verify(
         for port in program.outputs
     )
     if all(output.passed for output in outputs) or isinstance(session, HostSession):
-        return Verification(outputs, None, 0, expected, oracle.reference)
+        return Verification(outputs, None, 0, expected, actual, oracle.reference)
     session.reset()
     deviation, checked = _first_deviation(program.launches, oracle, session, selection.arrays, bound, floor)
-    return Verification(outputs, deviation, checked, expected, oracle.reference)
+    return Verification(outputs, deviation, checked, expected, actual, oracle.reference)
 
 
 def _verify_stages(
     bundle: Bundle,
     executed: Sequence[str],
-    actual: Mapping[str, np.ndarray],
+    actual: dict[str, np.ndarray],
     expected: dict[str, np.ndarray],
     rtol: float | None,
     atol: float | None,
@@ -104,7 +105,7 @@ def _verify_stages(
     outputs = tuple(
         compare(port.name, actual[port.name], np.asarray(expected[port.name]), relative, floor) for port in bundle.outputs
     )
-    return Verification(outputs, None, 0, expected)
+    return Verification(outputs, None, 0, expected, actual)
 
 
 def _first_deviation(

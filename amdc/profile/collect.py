@@ -61,7 +61,12 @@ def _predicted(session: Session, device: SimDevice, inputs: Mapping[str, Any], p
     device.gpu.timings.clear()
     session.reset()
     session.run(inputs, taps=tap)
-    pairs = zip(_executed(session), device.gpu.timings, strict=True)
+    return predicted_samples(session, device.gpu.timings)
+
+
+def predicted_samples(session: Session, timings: list[LaunchTiming]) -> list[Sample]:
+    """The samples of a session's last run from what its simulated device noted of it."""
+    pairs = zip(_executed(session), timings, strict=True)
     return [Sample(program, launch, timing.microseconds + timing.launch_us, timing) for (program, launch), timing in pairs]
 
 
