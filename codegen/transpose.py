@@ -26,9 +26,9 @@ def launch_transpose(
     offsets: tuple[int, int],
     hint: str,
 ) -> bool:
-    """Copy out[coordinates] = source[coordinates] over the collapsed domain `dims`, by tiles; `offsets` are the
-    source's and the result's, in elements. False, and nothing is done, where source and result are contiguous along the same dimension, or
-    hardly along any."""
+    """Copy out[coordinates] = source[coordinates] over the collapsed domain `dims`, by tiles. `offsets`, in elements: the
+    source's and the result's. False, and nothing is done, where both are contiguous along the same dimension, or hardly along
+    any."""
     last = len(dims) - 1
     turned = next((dim for dim in range(last) if strides[dim] == 1), None)
     rest = [dim for dim in range(last) if dim != turned]

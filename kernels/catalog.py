@@ -90,12 +90,6 @@ REDUCE_COLUMNS = KernelTemplate(
         ANY_OUT,
     ),
 )
-ARG_ROWS = KernelTemplate(
-    "arg_rows",
-    "arg_rows.hip",
-    "where the extreme value of each contiguous row stands, a work-group a row",
-    (Parameter("MINIMUM", "1: the smallest instead of the largest", values=(0, 1)), ANY_TYPE, ANY_OUT),
-)
 LOG = Parameter("LOG", "1: the logarithm of softmax", values=(0, 1))
 SOFTMAX_ROWS = KernelTemplate(
     "softmax_rows", "softmax_rows.hip", "softmax of contiguous rows", (LOG, *ROW_PARAMETERS, INPUT, FLOAT_TYPE, ANY_OUT)

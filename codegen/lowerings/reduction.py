@@ -23,11 +23,9 @@ from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
-from amdc.kernels.catalog import ARG_ROWS, REDUCE_COLUMNS, REDUCE_ROWS
+from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS
 from amdc.program import ITEM_SIZES
 
-BLOCK = 256
-LONG_ROW = 64  # elements from which on a work-group looks for a row's extreme value; one lane is quicker for less
 MOST_SPANS = 512  # of a row that two launches reduce
 LEAST_SPAN = 16384  # bytes
 SPAN_UNIT = 16  # elements: spans start where vectors do
@@ -78,9 +76,6 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
         return
     if item.before or item.after:
         raise ModelError(f"'{item.user_name}': only a reduction of innermost dimensions takes a prologue or an epilogue")
-    if found.inner == 1 and op in ("ARGMAX", "ARGMIN") and found.length >= LONG_ROW:
-        _arg_rows(item, builder, op, found, out)
-        return
     columns = found.outer * found.inner
     plan = plan_columns(builder.target, columns, found.length, found.inner, [builder.place(found.x), out])
     builder.launch(
@@ -93,21 +88,6 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
         flops=cost,
         hint=op.lower(),
         block=(plan.block, 1, 1),
-    )
-
-
-def _arg_rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: Place) -> None:
-    """A work-group a row, as large as the row fills."""
-    builder.launch(
-        ARG_ROWS,
-        {"MINIMUM": int(op == "ARGMIN"), "TYPE": TAGS[found.dtype], "OUT": TAGS[out.dtype]},
-        item=item,
-        grid=(found.outer, 1, 1),
-        arguments=[out, found.x, found.length],
-        writes=[out],
-        flops=found.outer * found.length,
-        hint=op.lower(),
-        block=(1024 if found.length > 4 * BLOCK else BLOCK, 1, 1),
     )
 
 
