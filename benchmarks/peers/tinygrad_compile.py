@@ -11,9 +11,6 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import os
-import shutil
-import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -26,11 +23,11 @@ os.environ["PARALLEL"] = "0"
 import numpy as np
 import tinygrad
 from launch_folder import Argument, Folder, Launch, Port
+from linker import link
 from tinygrad import Tensor, TinyJit
 from tinygrad.nn.onnx import OnnxRunner
 from tinygrad.runtime import ops_null
 
-LINKERS = ("ld.lld-19", "ld.lld")
 Memory = tuple[np.ndarray, int]  # an allocation and the offset of a view in it
 
 
@@ -79,7 +76,7 @@ class RecordingAllocator(ops_null.NullAllocator):
 
     def _copyout(self, dest: memoryview, src: Memory) -> None:
         array, offset = src
-        dest.cast("B")[:] = memoryview(array[offset : offset + dest.nbytes]).cast("B")
+        dest.cast("B")[:] = array[offset : offset + dest.nbytes].data
 
 
 class RecordingProgram(ops_null.NullProgram):
@@ -94,18 +91,6 @@ class RecordingProgram(ops_null.NullProgram):
     ) -> float:
         RECORDER.launch(self.name, self.relocatable, bufs, global_size, local_size, vals)
         return 1e-3
-
-
-def linked(relocatable: bytes) -> bytes:
-    """The code object of one kernel."""
-    lld = next(filter(None, map(shutil.which, LINKERS)), None)
-    if lld is None:
-        raise SystemExit(f"none of {', '.join(LINKERS)} is on the path: install LLVM's lld")
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "kernel.o", Path(folder) / "kernel.hsaco"
-        source.write_bytes(relocatable)
-        subprocess.run([lld, "--no-undefined", "-shared", source, "-o", target], check=True)
-        return target.read_bytes()
 
 
 def record(path: Path) -> Folder:
@@ -128,7 +113,7 @@ def record(path: Path) -> Folder:
     ]
     given = {port.buffer for port in ports[0]}
     weights = {number: RECORDER.allocations[number] for number in RECORDER.written - given}
-    code = tuple(linked(relocatable) for relocatable in RECORDER.code)
+    code = tuple(link(relocatable) for relocatable in RECORDER.code)
     sizes = tuple(array.nbytes for array in RECORDER.allocations)
     producer = f"tinygrad {importlib.metadata.version('tinygrad')}"
     return Folder(producer, code, tuple(RECORDER.launches), sizes, weights, *ports, round(compile_s, 2))

@@ -8,17 +8,14 @@ with the very pointers and extents of the launch. Tensors lie in host memory, so
 from __future__ import annotations
 
 import ctypes
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tvm
 from launch_folder import Argument, Extents, Folder, Launch, Port
+from linker import link
 
-LINKERS = ("ld.lld-22", "ld.lld-19", "ld.lld")
 # The order in which TVM's own callback names them; of the pairs on/off the first that defines a symbol wins.
 LIBRARIES = (
     "oclc_daz_opt_on",
@@ -57,14 +54,7 @@ class Recorder:
             tvm.register_global_func(name, hook, override=True)
 
     def _link(self, relocatable: bytes) -> bytearray:
-        lld = next(filter(None, map(shutil.which, LINKERS)), None)
-        if lld is None:
-            raise SystemExit(f"none of {', '.join(LINKERS)} is on the path: install LLVM's lld")
-        with tempfile.TemporaryDirectory() as folder:
-            source, linked = Path(folder) / "kernels.o", Path(folder) / "kernels.hsaco"
-            source.write_bytes(bytes(relocatable))
-            subprocess.run([lld, "--no-undefined", "-shared", source, "-o", linked], check=True)
-            self.code.append(linked.read_bytes())
+        self.code.append(link(bytes(relocatable)))
         return bytearray(self.code[-1])
 
     def _libraries(self) -> list[str]:
