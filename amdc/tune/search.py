@@ -130,5 +130,6 @@ class Search:
     def _result(self, problem: Problem) -> Result:
         known = self._known(problem)
         times = {timing.candidate: timing.us for timing in known}
-        best = known[0] if known else None
-        return Result(problem, best and best.candidate, best and best.us, times.get(problem.default), len(known))
+        if not known:
+            return Result(problem, None, None, None, 0)
+        return Result(problem, known[0].candidate, known[0].us, times.get(problem.default), len(known))

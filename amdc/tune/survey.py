@@ -83,7 +83,10 @@ def survey(graph: Graph, hardware: Target, opt_level: int, lookup: Lookup | None
 def forced_work(graph: Graph, hardware: Target, opt_level: int, forced: Mapping[str, str]) -> list[Work]:
     """Lower with these candidates (problem -> name); each problem's work, as its first operator in the graph has it."""
     choices: dict[str, Choice] = {}
-    options = LoweringOptions(opt_level, Choices(forced, record=lambda choice: choices.setdefault(choice.problem, choice)))
-    lowered = lower(graph, hardware, options)
+
+    def record(choice: Choice) -> None:
+        choices.setdefault(choice.problem, choice)
+
+    lowered = lower(graph, hardware, LoweringOptions(opt_level, Choices(forced, record=record)))
     met = [choices[problem] for problem in forced if problem in choices]  # others stood within candidates that are displaced now
     return [Work.of(lowered, c.problem, c.chosen, [other.name for other in c.candidates], c.launches) for c in met]
