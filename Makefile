@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow conformance benchmark validate-timing peers clean
+.PHONY: demo test test-slow conformance benchmark validate-timing peers tuned-database clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/amdc demo
@@ -31,6 +31,10 @@ validate-timing: $(VENV)/dev.stamp
 
 peers: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/peers/run.py
+
+# The kernel search over the benchmark models' operators, for the database that ships with amdc: hours of a core.
+tuned-database: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/tuned_database.py
 
 $(VENV)/demo.stamp: setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

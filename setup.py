@@ -21,6 +21,7 @@ setup(
         "amdc.sim": ["**/*.h", "**/*.c"],
         "amdc.cli": ["templates/*.html", "templates/*.js"],
         "amdc.onnx_backend": ["*.toml"],
+        "amdc.tune": ["data/*.csv"],
         "amdc": ["py.typed"],
     },
 )

@@ -25,11 +25,11 @@ CONTEXT = 256  # tokens that GPT-2's cache holds
 
 @dataclass(frozen=True)
 class Workload:
-    """`compile(level)` gives the bundle whose program `key` is meant; `reference` what `verify` holds it against: an ONNX file's
-    path or a torch module with example inputs, None where generation is compared token by token."""
+    """`compile(level, ...)` gives the bundle whose program `key` is meant; `reference` what `verify` holds it against: an ONNX
+    file's path or a torch module with example inputs, None where generation is compared token by token."""
 
     name: str
-    compile: Callable[[int], Any]
+    compile: Callable[..., Any]  # (level, options of amdc.compile)
     key: str = ""
     reference: Callable[[], Any] | None = None
 
@@ -108,21 +108,21 @@ def gpt2() -> Any:
 
 
 @functools.cache
-def _compiled(name: str, level: int) -> Any:
+def _compiled(name: str, level: int, **options: Any) -> Any:
     import amdc
 
     if name.startswith("resnet50"):
-        return amdc.compile(resnet50(int(name.rsplit("-b", 1)[1])), opt_level=level)
+        return amdc.compile(resnet50(int(name.rsplit("-b", 1)[1])), opt_level=level, **options)
     if name == "efficientnet":
-        return amdc.compile(efficientnet_lite0(), opt_level=level)
+        return amdc.compile(efficientnet_lite0(), opt_level=level, **options)
     if name == "gpt2":
-        return amdc.compile_causal(gpt2(), CONTEXT, (TOKENS,), opt_level=level)
+        return amdc.compile_causal(gpt2(), CONTEXT, (TOKENS,), opt_level=level, **options)
     model, inputs = encoder(name)
-    return amdc.compile(model, opt_level=level, example_inputs=inputs)
+    return amdc.compile(model, opt_level=level, example_inputs=inputs, **options)
 
 
-def _of(name: str) -> Callable[[int], Any]:
-    return lambda level: _compiled(name, level)
+def _of(name: str) -> Callable[..., Any]:
+    return lambda level, **options: _compiled(name, level, **options)
 
 
 WORKLOADS = {

@@ -54,6 +54,12 @@ class Database:
         more = (" ".join(timing.templates), timing.version)
         self._connection.execute(f"INSERT OR REPLACE INTO timings ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values + more)
 
+    def remove(self, timing: Timing) -> None:
+        """Forget a timing."""
+        key = (timing.problem, timing.arch, timing.card, timing.candidate, timing.how)
+        where = "problem = ? AND arch = ? AND card = ? AND candidate = ? AND how = ?"
+        self._connection.execute(f"DELETE FROM timings WHERE {where}", key)
+
     def timings(self, problem: str, arch: str, card: str) -> Sequence[Timing]:
         """All timings of a problem, the fastest first."""
         where = "WHERE problem = ? AND arch = ? AND card = ? ORDER BY us, candidate"

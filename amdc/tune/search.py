@@ -76,6 +76,8 @@ class Search:
         """Tune the problems of an optimised graph; those that matter most come first. Raises what compiling and timing raise;
         what was timed before that stays in the database."""
         problems = survey(graph, self.hardware, self.opt_level)
+        for problem in problems.values():
+            self._forget_stale(problem)
         pending = {key: names for key, problem in problems.items() if (names := self._untimed(problem))}
         done, total = 0, sum(map(len, pending.values()))
         while pending and time.monotonic() < self.deadline:
@@ -88,15 +90,21 @@ class Search:
             pending = {key: names for key, names in pending.items() if names}
         return [self._result(problem) for problem in problems.values()]
 
+    def _forget_stale(self, problem: Problem) -> None:
+        """Remove the timings of other kernels, or of a choice among other candidates."""
+        for timing in self.database.timings(problem.key, self.hardware.arch, self.hardware.card().name):
+            if not is_current(timing, list(problem.costs)):
+                self.database.remove(timing)
+
     def _few(self, problem: Problem) -> list[str]:
         ranked = problem.ranked
         limit = self.factor * problem.costs[ranked[0]]
         return [name for name in ranked if problem.costs[name] <= limit][: self.few]
 
     def _known(self, problem: Problem) -> list[Timing]:
-        """The timings of today's code that were obtained in the way of this search, the fastest first."""
+        """The timings that were obtained in the way of this search, the fastest first."""
         found = self.database.timings(problem.key, self.hardware.arch, self.hardware.card().name)
-        return [timing for timing in found if timing.how == self.timer.how and is_current(timing, list(problem.costs))]
+        return [timing for timing in found if timing.how == self.timer.how]
 
     def _untimed(self, problem: Problem) -> list[str]:
         known = {timing.candidate for timing in self._known(problem)}

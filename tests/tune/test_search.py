@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def test_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert len(second.timed) == 4
     assert not set(first.timed) & set(second.timed)
     assert third.timed == []
+
+
+def test_timings_of_other_code_are_removed(tmp_path: Path) -> None:
+    timer = CountingTimer()
+    with Database(tmp_path / "t.sqlite") as database:
+        search = Search(GFX803, timer, database, few=1)
+        search.run(graph())
+        for timing in database.all():
+            database.add(replace(timing, version="older", candidate="gone"))
+            database.add(replace(timing, version="older"))
+        assert len(database.all()) == 4
+        search.run(graph())
+        assert [timing.candidate for timing in database.all()] == ["thrice", "thrice"]
+    assert len(timer.timed) == 4
 
 
 def test_no_time_no_timings(tmp_path: Path) -> None:
