@@ -32,7 +32,7 @@ validate-timing: $(VENV)/dev.stamp
 peers: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/peers/run.py
 
-# The kernel search over the benchmark models' operators, for the database that ships with amdc: hours of a core.
+# The kernel search over the benchmark models' operators, for the database that ships with amdc: up to an hour.
 tuned-database: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/tuned_database.py
 
