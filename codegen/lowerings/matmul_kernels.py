@@ -20,6 +20,7 @@ from amdc.codegen.magic import magic
 from amdc.errors import InternalError
 from amdc.kernels import gemm
 
+FEW_GROUPS = 2  # a compute unit: below, more waves share the outputs of a work-group
 # Rows up to which the GEMV takes a product: its layout 1 reads the rows again for each column of the result.
 MOST_ROWS = {0: gemm.GEMV_ROWS[-1], 1: 4}
 
@@ -76,16 +77,20 @@ def _gemv(task: Task, w: Matrix, x: Matrix) -> None:
     sizes = (outs, rows, product.k, *batch, *strides, w.nbytes, x.nbytes, int(by_row))
     types = {"TYPE_W": TAGS[w.place.dtype], "TYPE_X": TAGS[x.place.dtype], "TYPE_Y": TAGS[c.place.dtype]}
     shared = next(count for count in gemm.GEMV_ROWS if count >= rows)
+    groups = -(-outs // (64 if layout == 0 else 4))
+    few = layout == 0 and groups * product.batch < FEW_GROUPS * task.builder.target.card().compute_units
+    waves = max(4, min(16, -(-product.k // 64), 64 // shared)) if few else 4
     task.builder.launch(
         gemm.GEMV,
         {"LAYOUT": layout, "BIAS": int(bias is not None), "X_ROWS": shared, **types, **task.bias_types},
         item=task.item,
-        grid=(-(-outs // (64 if layout == 0 else 4)), 1, product.batch),
+        grid=(groups, 1, product.batch),
         arguments=(w.place, x.place, c.place, *sizes, *added, *prologue.operands, *epilogue.operands),
         writes=(c.place,),
         flops=task.flops,
         prelude=prologue.text + epilogue.text,
         hint="_".join(filter(None, (f"{shared}rows" if shared > 1 else "", epilogue.hint))),
+        block=(64 * waves, 1, 1),
     )
 
 
