@@ -11,12 +11,13 @@ from torch.fx import Node
 from amdc.ir.graph import Graph, dtype, replace, shape
 from amdc.pass_manager import Pass, PassContext, PassResult
 from amdc.passes.rules_arithmetic import ARITHMETIC_RULES
+from amdc.passes.rules_indexing import INDEXING_RULES
 from amdc.passes.rules_shape import SHAPE_RULES
 from amdc.passes.rules_spelling import SPELLING_RULES
 
 Rule = Callable[[Graph, Node], Node | None]
 RULES: dict[Any, tuple[Rule, ...]] = {}
-for _table in (ARITHMETIC_RULES, SHAPE_RULES, SPELLING_RULES):
+for _table in (ARITHMETIC_RULES, INDEXING_RULES, SHAPE_RULES, SPELLING_RULES):
     for _target, _rules in _table.items():
         RULES[_target] = RULES.get(_target, ()) + _rules
 
@@ -25,7 +26,7 @@ MAX_ROUNDS = 10  # a rule's result may be another rule's input; chains in real m
 
 @dataclass(frozen=True)
 class Canonicalize(Pass):
-    """Apply the rules of rules_arithmetic, rules_shape and rules_spelling until none fires.
+    """Apply the rules of rules_arithmetic, rules_indexing, rules_shape and rules_spelling until none fires.
 
     before: y = addmm(b, x.view(x.shape), w) - 0.0    before: y = batch_norm(x, s, b, m, v)
     after:  y = x @ w + b                             after:  y = x * scale + shift

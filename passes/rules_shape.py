@@ -55,17 +55,6 @@ def select_the_only(graph: Graph, node: Node) -> Node | None:
     return add_call(graph, node, aten.view.default, (_data(node), list(shape(node))))
 
 
-def index_the_only(graph: Graph, node: Node) -> Node | None:
-    """x[:, index] along an axis of extent 1, for an index of one element -> view: no other index than that element's is valid"""
-    indices: Any = node.args[1]
-    used = [(axis, index) for axis, index in enumerate(indices) if index is not None]
-    if len(used) != 1 or shape(_data(node))[used[0][0]] != 1 or elements(node) != elements(_data(node)):
-        return None
-    if dtype(used[0][1]) in (torch.bool, torch.uint8) or not _is_dense(_data(node)):
-        return None
-    return add_call(graph, node, aten.view.default, (_data(node), list(shape(node))))
-
-
 def _axes(node: Node) -> list[int]:
     rank = len(shape(node))
     return [int(axis) % rank for axis in node.args[1]]  # type: ignore[union-attr, arg-type]
@@ -181,7 +170,6 @@ SHAPE_RULES: dict[Any, tuple[Any, ...]] = {
     aten.expand.default: (drop_same_shape,),
     aten.slice.Tensor: (drop_same_shape,),
     aten.select.int: (select_the_only,),
-    aten.index.Tensor: (index_the_only,),
     aten.constant_pad_nd.default: (drop_empty_padding,),
     aten.squeeze.dims: (spelled_view,),
     aten.squeeze.dim: (spelled_view,),

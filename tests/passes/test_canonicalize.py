@@ -18,6 +18,8 @@ IMAGE = torch.randn(2, 4, 6, 6)
 ROWS = torch.randn(3, 5)
 MATRIX, ONE, TWO = torch.randn(5, 7), torch.tensor(1.0), torch.tensor([2.0])
 ZERO, WHOLE = torch.tensor(0.0), torch.randn(3, 5)
+TABLE, ONES = torch.randn(2, 400), torch.full((100,), 1)
+SWAPPED = torch.tensor([1, 0])
 VECTOR, VARIANCE = torch.randn(4), torch.rand(4) + 0.5
 CHANNEL = VECTOR.reshape(4, 1, 1)
 REPEATED, TWICE = torch.randn(1, 5).repeat(3, 1), torch.full((3, 5), 2.0)
@@ -58,6 +60,9 @@ CANONICAL: list[Case] = [
     ("permute of ones", lambda x: x.view(3, 1, 5).permute(1, 0, 2).exp(), lambda x: x.view(1, 3, 5).exp(), ROWS),
     ("select of the only", lambda x: keep(x).view(3, 1, 5)[:, 0], keep, ROWS),
     ("index of the only", lambda x: keep(x).view(3, 1, 5)[:, (x[0, :1] > 9).long()], lambda x: keep(x).view(3, 1, 5), ROWS),
+    ("index in order", lambda x: keep(x)[torch.arange(3).view(3, 1), torch.arange(5)], keep, ROWS),
+    ("embedding of one", lambda x: x + aten.embedding.default(TABLE, ONES), lambda x: x + TABLE[0], torch.randn(100, 400)),
+    ("mask of all", lambda x: (x > 0) & torch.ones(3, 1, dtype=torch.bool), lambda x: x > 0, ROWS),
     ("full slice", lambda x: keep(x)[:, 0:5], keep, ROWS),
     ("empty padding", lambda x: aten.constant_pad_nd.default(keep(x), [0, 0], 1.0), keep, ROWS),
     ("single cat", lambda x: torch.cat([keep(x)]), keep, ROWS),
@@ -94,6 +99,7 @@ def test_canonical_forms(name: str, before: Callable[..., Any], after: Callable[
     [
         lambda x: x.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format).view(2, 144),  # the clone densifies
         lambda x: x[:, 0:3],
+        lambda x: x[SWAPPED],  # all, in another order
         lambda x: x / ZERO,
         lambda x: F.avg_pool2d(x, 6, padding=3),
         lambda x: torch.clamp(x, 0.5, 2.0),
