@@ -49,17 +49,19 @@ def _read(file: Iterable[str], arch: str, path: Path) -> Iterable[Timing]:
 
 
 def write(timings: Iterable[Timing], arch: str, folder: Path = FOLDER) -> Path:
-    """Make the file of an architecture: of each problem and card the fastest timing, in the order of the problems."""
-    best: dict[tuple[str, str], Timing] = {}
+    """Make the file of an architecture: of each problem and card the fastest timing, in the order of the problems. A problem of
+    which one candidate alone was timed tells nothing, and is left out."""
+    found: dict[tuple[str, str], list[Timing]] = {}
     for timing in timings:
-        key = timing.problem, timing.card
-        if timing.arch == arch and (key not in best or timing.us < best[key].us):
-            best[key] = timing
+        if timing.arch == arch:
+            found.setdefault((timing.problem, timing.card), []).append(timing)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{arch}.csv"
     with path.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(FIELDS)
-        for _, t in sorted(best.items()):
-            rows.writerow((t.problem, t.card, t.candidate, f"{t.us:.1f}", t.how, " ".join(t.templates), t.version))
+        for _, known in sorted(found.items()):
+            if len(known) > 1:
+                t = min(known, key=lambda timing: (timing.us, timing.candidate))
+                rows.writerow((t.problem, t.card, t.candidate, f"{t.us:.1f}", t.how, " ".join(t.templates), t.version))
     return path

@@ -47,10 +47,11 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
 
 def test_shipped_holds_the_best(tmp_path: Path) -> None:
     assert Shipped("gfx803", tmp_path).timings("p", "gfx803", "RX 580") == ()
-    write([B, A, replace(A, problem="q", us=1.5)], "gfx803", tmp_path)
+    write([B, A, replace(B, card="R9 Nano", us=1.5), replace(A, card="R9 Nano"), replace(A, problem="q")], "gfx803", tmp_path)
     shipped = Shipped("gfx803", tmp_path)
     assert shipped.timings("p", "gfx803", "RX 580") == [A]
-    assert shipped.timings("q", "gfx803", "RX 580") == [replace(A, problem="q", us=1.5)]
+    assert shipped.timings("p", "gfx803", "R9 Nano") == [replace(B, card="R9 Nano", us=1.5)]
+    assert shipped.timings("q", "gfx803", "RX 580") == ()  # nothing to choose from was timed
 
 
 def test_damaged_shipped_file_is_a_bug(tmp_path: Path) -> None:
