@@ -65,20 +65,24 @@ def reference(path: Path, feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     return [np.asarray(value) for value in session.run(None, dict(feed))]
 
 
-def amdc_side(path: Path, card: str, expected: list[np.ndarray] | None) -> Side:
+def amdc_side(path: Path, card: str, expected: list[np.ndarray] | None) -> Side | Refused:
     """The network through `amdc.compile` at -O3."""
     import amdc
+    from amdc.errors import AmdcError
     from benchmarks.predicted_models import rates, simulated_times
 
     started = time.perf_counter()
-    bundle = amdc.compile(path, opt_level=3)
+    try:
+        bundle = amdc.compile(path, opt_level=3)
+    except AmdcError as error:
+        return Refused("amdc", str(error).splitlines()[0])
     compile_s = time.perf_counter() - started
-    error = None
+    difference_found = None
     if expected is not None:
         with amdc.load(bundle, "sim", check=False) as session:
-            error = difference(session.run(random_feed(onnx.load(path))).values(), expected)
+            difference_found = difference(session.run(random_feed(onnx.load(path))).values(), expected)
     timed = simulated_times(bundle, bundle.program, rates(card), card)
-    return _side(f"amdc {amdc.__version__}", error, compile_s, [(launch.kernel, launch.us) for launch in timed])
+    return _side(f"amdc {amdc.__version__}", difference_found, compile_s, [(launch.kernel, launch.us) for launch in timed])
 
 
 def peer_side(peer: str, python: Path, path: Path, folder: Path, card: str, expected: list[np.ndarray] | None) -> Side | Refused:

@@ -29,7 +29,7 @@ from benchmarks.peers.networks import LAYERS, MODELS, NETWORKS, random_feed  # n
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
 WORK = ROOT / "out" / "peers"
 PEERS = {"tvm": ("tvm", "apache-tvm==0.27.* onnx"), "tinygrad": ("tinygrad", "tinygrad==0.14.* onnx numpy")}
-MISSING = 3  # exit status: something that is to be installed
+FAILED, MISSING = 1, 3  # exit status: amdc gave no code or wrong outputs; something is to be installed
 TARGET, AIM = 3.0, 5.0  # times TVM's speed, geometric mean over the models
 Sides = dict[str, Side | Refused]
 
@@ -148,6 +148,8 @@ def main() -> int:
         if arguments.record:
             record(name, table[name], arguments.card)
     print_summary(table)
+    if any(not isinstance(sides["amdc"], Side) or not sides["amdc"].right for sides in table.values()):
+        return FAILED
     return 0 if len(pythons) == len(PEERS) else MISSING
 
 
