@@ -112,7 +112,12 @@ class Search:
 
     def _timed(self, works: Sequence[Work]) -> Iterator[tuple[Work, float]]:
         """Each work with its time, as they are done; none is started after the deadline."""
-        jobs = (self.jobs or len(os.sched_getaffinity(0))) if self.timer.parallel else 1
+        if not self.timer.parallel:  # in this thread: HIP's current device is one a thread
+            for work in works:
+                if time.monotonic() < self.deadline:
+                    yield work, self._time(work)
+            return
+        jobs = self.jobs or len(os.sched_getaffinity(0))
         waiting, running = list(reversed(works)), dict[Future[float], Work]()
         with ThreadPoolExecutor(jobs) as pool:
             while waiting or running:

@@ -118,7 +118,7 @@ int hipModuleLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
     if (strcmp(function, "scale") == 0) {
         struct scale *a = extra[1];
         for (unsigned i = 0; i < a->n; i++) a->t[i] = a->a * a->x[i] + a->w[i];
-    } else {
+    } else if (strcmp(function, "square") == 0) {
         struct square *a = extra[1];
         for (unsigned i = 0; i < a->n; i++) a->y[i] = a->t[i] * a->t[i];
     }
