@@ -50,11 +50,14 @@ def as_rows(window: Window) -> Window:
 
 
 def takes(item: Item, window: Window, operands: Operands) -> bool:
-    """Packed weights, float32 input without a prologue, a small filter without dilation, rows that fit."""
+    """Packed weights, float32 input without a prologue, a small filter without dilation, rows that fit and are used whole."""
     plain = operands.packed and not item.before and dtype_name(operands.x) == "float32" and not window.transposed
     small = window.taps <= MOST_TAPS and window.size[1] <= MOST_WIDTH and window.out[1] <= MOST_WIDTH
     even = window.stride[0] == window.stride[1] and set(window.dilation) == {1} and min(window.pad) >= 0
-    return plain and small and even and window.in_channels >= LEAST_CHANNELS
+    # clang 19 narrows a scalar load of which some elements are unused to a width that it cannot emit.
+    last = (window.out[1] - 1) * window.stride[1] + window.kernel[1] - window.pad[1]
+    whole = window.stride[1] <= window.kernel[1] and last >= window.size[1]
+    return plain and small and even and whole and window.in_channels >= LEAST_CHANNELS
 
 
 def candidates(item: Item, builder: ProgramBuilder, whole: Window, operands: Operands) -> Iterator[Candidate]:
