@@ -34,8 +34,7 @@ class FuseAttention(Pass):
     def run(self, graph: Graph, context: PassContext) -> PassResult:
         made, notes = 0, []
         for node in list(graph.graph.nodes):
-            if _masked_causally(graph, node):
-                replace(node, add_call(graph, node, attention, (*node.args[:3], None, node.args[4], True, *node.args[6:])))
+            if is_op(node, attention) and _simplified(graph, node):
                 made += 1
             if not is_op(node, aten.bmm.default) or dtype(node) not in STORED:
                 continue
@@ -53,10 +52,26 @@ class FuseAttention(Pass):
 
 def _masked_causally(graph: Graph, node: Node) -> bool:
     """Whether an attention's mask is the lower triangle: then no mask needs to be read, and half of the keys not either."""
-    if not is_op(node, attention) or not isinstance(node.args[3], Node):
+    if not isinstance(node.args[3], Node):
         return False
     level = (*shape(node)[:3], shape(node.args[1])[2])  # type: ignore[arg-type]
     return is_causal(graph, Mask(node.args[3], level))
+
+
+def _simplified(graph: Graph, node: Node) -> bool:
+    """Let an attention without a mask that is the lower triangle, and on keys and values as they were before they were repeated
+    for groups of heads, stand for one; whether there was anything to change."""
+    q, k, v, mask, scale, causal, *rest = node.args
+    masked = _masked_causally(graph, node)
+    keys, values = _ungrouped(k), _ungrouped(v)
+    repeated = keys is not None and values is not None and keys[1][1] == values[1][1]
+    if not masked and not repeated:
+        return False
+    if repeated:
+        k, v = (add_call(graph, node, aten.view.default, found) for found in (keys, values))
+    parts = (q, k, v, None if masked else mask, scale, masked or causal, *rest)
+    replace(node, add_call(graph, node, attention, parts, dict(node.kwargs)))
+    return True
 
 
 def _softmax(graph: Graph, product: Node) -> tuple[Node | None, frozenset[Node]]:
@@ -178,7 +193,13 @@ def _transposed(graph: Graph, before: Node, node: Node) -> Node:
 
 def _grouped(graph: Graph, before: Node, node: Node) -> Node | None:
     """[B,G,N,D] of which [B,H,N,D] is made by repeating each group for H / G heads; None where it is not made so."""
-    if not is_op(node, aten.view.default, aten.clone.default):
+    found = _ungrouped(node)
+    return None if found is None else add_call(graph, before, aten.view.default, found)
+
+
+def _ungrouped(node: Any) -> tuple[Node, list[int]] | None:
+    """What a repetition for H / G heads repeats, [B,G,1,N,D], and its shape [B,G,N,D]; None where a node is no such thing."""
+    if not is_op(node, aten.view.default, aten.clone.default) or len(shape(node)) != 4:
         return None
     origin: Any = node
     while is_op(origin, aten.view.default, aten.clone.default):
@@ -190,4 +211,4 @@ def _grouped(graph: Graph, before: Node, node: Node) -> Node | None:
     if shape(origin) != (batch, groups, repeats, n, d) or shape(origin.args[0]) != (batch, groups, 1, n, d):
         return None
     assert groups * repeats == heads
-    return add_call(graph, before, aten.view.default, (origin.args[0], [batch, groups, n, d]))
+    return origin.args[0], [batch, groups, n, d]

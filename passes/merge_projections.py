@@ -65,8 +65,8 @@ class MergeProjections(Pass):
         return Projection(node, end, constant(graph, weight), bias)
 
     def attends(self, node: Node, depth: int) -> bool:
-        """Whether all that comes of a value goes into attention, through operators that read views in place."""
-        if is_op(node, attention):
+        """Whether all that comes of a value goes into attention or its cache, through operators that read views in place."""
+        if is_op(node, attention, aten.index_put.default):
             return True
         if depth == 0 or not node.users or not (is_op(node, *MOVES) or is_pointwise(node)):
             return False

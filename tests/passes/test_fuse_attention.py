@@ -206,3 +206,15 @@ def test_any_spelling_keeps_its_result(data: st.DataObject) -> None:
     # A row that sees nothing has no result to compare: a softmax of lowest numbers averages what their rounding leaves.
     padding = padding | (torch.arange(n) == 0)
     fused(function, q, k, v, padding)
+
+
+def test_keys_repeated_for_groups_of_heads_before_attention() -> None:
+    def repeated(x: torch.Tensor) -> torch.Tensor:
+        return x[:, :, None].expand(2, 2, 3, 5, 4).reshape(2, 6, 5, 4)
+
+    q, k, v = torch.randn(2, 6, 3, 4), torch.randn(2, 2, 5, 4), torch.randn(2, 2, 5, 4)
+    graph = trace(lambda q, k, v: attention(q, repeated(k), repeated(v), None, 0.5, False), q, k, v)
+    expected = run(graph, q, k, v)
+    after_passes(graph, [Canonicalize(), FuseAttention(), Canonicalize()])
+    assert calls(graph, aten.expand.default) == 0
+    torch.testing.assert_close(run(graph, q, k, v), expected)

@@ -50,6 +50,20 @@ def test_rotated_queries_and_keys() -> None:
     torch.testing.assert_close(run(graph, X), expected)
 
 
+def test_keys_and_values_of_a_cache() -> None:
+    """New keys and values are put into caches, which attention reads and the model gives back."""
+    place = torch.arange(5) + 1
+
+    def function(x: torch.Tensor, cache: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        q, k, v = (heads(torch.mm(x, weight)) for weight in (A, B, C))
+        keys, values = (aten.index_put.default(cache, [None, None, place], new) for new in (k, v))
+        return attention(q, keys, values, None, 0.5, False), keys, values
+
+    graph = trace(function, X, torch.zeros(2, 2, 7, 4))
+    after_passes(graph, [MergeProjections()])
+    assert calls(graph, aten.mm.default) == 1
+
+
 def test_memory_of_another_input() -> None:
     """Cross attention: keys and values are of one input, queries of another."""
     graph = trace(lambda x, y: joined(torch.mm(x, A), torch.mm(y, B), torch.mm(y, C)), X, X + 1.0)
