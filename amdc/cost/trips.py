@@ -13,20 +13,14 @@ from dataclasses import dataclass
 
 from amdc.code_object import CodeObject, KernelInfo
 from amdc.cost.loops import find_loops
-from amdc.cost.scalar_values import COMPUTE, READS_SCC, VECTOR, VECTOR_COMPARE
-from amdc.sim.dispatch import initial_state
-from amdc.sim.isa.model import Instruction, Operand
+from amdc.cost.scalar_values import VECTOR, VECTOR_COMPARE
+from amdc.cost.wave import SELECT, Wave, numbers
+from amdc.sim.isa.model import Instruction
 from amdc.sim.kernarg import LaunchShape
 from amdc.sim.translate.blocks import Block, Explorer, branch_target, is_control
 
-KERNARG = 1 << 40  # the address at which the arguments are taken to lie
-VCC, EXEC, VCCZ, EXECZ, SCC = 106, 126, 251, 252, 253
 MOST_BLOCKS = 100_000  # executions after which a wave is taken not to end
-VECTORS = 256  # vector register n is number VECTORS + n
-WORK_ITEM_IDS = 3  # vector registers that hold the work-item's x, y and z at the start
-SELECT = "v_cndmask_b32"
-SCALAR = ("SOP1", "SOP2", "SOPK", "SOPC")
-ALL_LANES = (1 << 64) - 1
+SCALAR = ("SOP1", "SOP2", "SOPK", "SOPC", "SMEM")
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class Tracer:
     def count(self, kernarg: bytes, shape: LaunchShape) -> Counts:
         """The blocks that the first wave of the work-group in the middle of the grid runs; `kernarg` is the packed argument
         segment."""
-        wave = _Wave(self.kernel, kernarg, shape)
+        wave = Wave(self.kernel, kernarg, shape)
         found: Counter[int] = Counter()
         address, steps = self.kernel.entry, 0
         while address in self.blocks and steps < MOST_BLOCKS:
@@ -64,7 +58,7 @@ class Tracer:
             address = self._following(self.blocks[address], wave, found)
         return Counts(dict(found), wave.known and steps < MOST_BLOCKS)
 
-    def _following(self, block: Block, wave: _Wave, found: Mapping[int, int]) -> int:
+    def _following(self, block: Block, wave: Wave, found: Mapping[int, int]) -> int:
         """The address of the block that comes after `block`, -1 behind the last. Of unknown ways, the one out of a loop that has
         run once; else straight on."""
         last = block.instructions[-1]
@@ -81,159 +75,30 @@ class Tracer:
         if loop is None or len(inside) != 1:
             return block.next
         wave.known = False
-        ran = found[loop.head] > 1 or inside[0] == loop.head
-        return inside[0] if not ran else target if inside[0] == block.next else block.next
+        (stay,) = inside
+        leave = target if stay == block.next else block.next
+        return leave if found[loop.head] > 1 or stay == loop.head else stay
 
 
 def _is_relevant(instruction: Instruction, needed: set[int]) -> bool:
-    if instruction.op.format in (*SCALAR, "SMEM"):
+    if instruction.op.format in SCALAR:
         return True
-    return any(dst.kind != "vgpr" or not needed.isdisjoint(_numbers(dst)) for dst in instruction.dst)
-
-
-def _numbers(operand: Operand) -> range:
-    """The registers of an operand as `_Wave.registers` counts them."""
-    first = operand.index + (VECTORS if operand.kind == "vgpr" else 0)
-    return range(first, first + operand.count)
+    return any(dst.kind != "vgpr" or not needed.isdisjoint(numbers(dst)) for dst in instruction.dst)
 
 
 def _needed_vectors(instructions: list[Instruction]) -> set[int]:
-    """The vector registers from which scalar ones are computed, by instructions that `_Wave` follows."""
+    """The vector registers from which scalar ones are computed, by instructions that `Wave` follows."""
     followed = [i for i in instructions if i.op.name in (*VECTOR, *VECTOR_COMPARE, SELECT)]
     needed: set[int] = set()
     while True:
         found = {
             number
             for i in followed
-            if any(dst.kind != "vgpr" or not needed.isdisjoint(_numbers(dst)) for dst in i.dst[:1])
+            if any(dst.kind != "vgpr" or not needed.isdisjoint(numbers(dst)) for dst in i.dst[:1])
             for src in i.src
             if src.kind == "vgpr"
-            for number in _numbers(src)
+            for number in numbers(src)
         }
         if found <= needed:
             return needed
         needed |= found
-
-
-class _Wave:
-    """Scalar registers by their encoded number; what is not in `registers` is unknown."""
-
-    def __init__(self, kernel: KernelInfo, arguments: bytes, shape: LaunchShape) -> None:
-        start = initial_state(kernel, shape, 0, {"kernarg_segment_ptr": KERNARG} | dict.fromkeys(_POINTERS, 0))
-        self.arguments = arguments
-        self.registers = {number: start.sgprs[number] for number in range(start.sgpr_count)}
-        self.registers |= {number: size // 2 for number, size in zip(start.group_id, shape.grid, strict=True) if number >= 0}
-        self.registers |= {EXEC: ALL_LANES & 0xFFFFFFFF, EXEC + 1: ALL_LANES >> 32}
-        self.registers |= dict.fromkeys(range(VECTORS, VECTORS + WORK_ITEM_IDS), 0)
-        self.scc: int | None = None
-        self.lanes_known = True  # of EXEC: else all lanes are an assumption
-        self.known = True
-
-    def step(self, instruction: Instruction) -> None:
-        """Follow one instruction: what it writes becomes known or unknown."""
-        op = instruction.op
-        if op.format == "SMEM":
-            self._load(instruction)
-        elif "_saveexec_" in op.name:
-            self._save_exec(instruction)
-        elif op.name in COMPUTE:
-            self._compute(instruction)
-        elif op.name in VECTOR or op.name in VECTOR_COMPARE or op.name == SELECT:
-            self._vector(instruction)
-        else:
-            self._forget(instruction)
-
-    def holds(self, condition: str) -> bool | None:
-        """Whether a branch's condition holds; None where that is unknown."""
-        if not condition:
-            return True
-        if condition.startswith("exec"):
-            value = self._wide(EXEC) if self.lanes_known else None
-        else:
-            value = self.scc if condition.startswith("scc") else self._wide(VCC)
-        return None if value is None else (value != 0) == (condition in ("scc1", "vccnz", "execnz"))
-
-    def _wide(self, number: int) -> int | None:
-        low, high = self.registers.get(number), self.registers.get(number + 1)
-        return None if low is None or high is None else low | high << 32
-
-    def _value(self, operand: Operand) -> int | None:
-        if operand.kind in ("inline", "literal", "imm"):
-            return operand.value
-        if operand.index == SCC:
-            return self.scc
-        number = _numbers(operand).start
-        return self._wide(number) if operand.count == 2 else self.registers.get(number)
-
-    def _write(self, operand: Operand, value: int | None) -> None:
-        """An unknown mask of lanes that reaches EXEC is taken for all lanes."""
-        if operand.index == EXEC and operand.kind == "special":
-            self.lanes_known = value is not None
-            value = ALL_LANES if value is None else value
-        for part, number in enumerate(_numbers(operand)):
-            if value is None:
-                self.registers.pop(number, None)
-            else:
-                self.registers[number] = value >> 32 * part & 0xFFFFFFFF
-
-    def _compute(self, instruction: Instruction) -> None:
-        op, sources = instruction.op, [self._value(operand) for operand in instruction.src]
-        if op.accumulates:
-            sources.insert(0, self._value(instruction.dst[0]))
-        known = None not in sources and not (op.name in READS_SCC and self.scc is None)
-        result, scc = None, None
-        if known:
-            bits = 64 if op.name.endswith("64") else 32
-            first, second = (*(int(value or 0) & (1 << bits) - 1 for value in sources), 0)[:2]
-            result, scc = COMPUTE[op.name](first, second, self.scc or 0)
-        if instruction.dst:
-            self._write(instruction.dst[0], result)
-        if "scc" in op.writes:
-            self.scc = scc
-
-    def _vector(self, instruction: Instruction) -> None:
-        """A vector instruction on the first lane's values; SDWA and DPP forms take parts or other lanes."""
-        name, sources = instruction.op.name, [self._value(operand) for operand in instruction.src]
-        self._forget(instruction)
-        if None in sources[:2] or instruction.encoding in ("SDWA", "DPP"):
-            return
-        known = [int(value or 0) for value in sources]
-        result: int | None
-        if name == SELECT:
-            result = {0: known[0], ALL_LANES: known[1]}.get(-1 if sources[2] is None else known[2])
-        elif name in VECTOR:
-            result = None if None in sources else VECTOR[name](*known) & 0xFFFFFFFF
-        else:
-            result = ALL_LANES if VECTOR_COMPARE[name](known[0], known[1], 0)[1] else 0
-        self._write(instruction.dst[0], result)
-
-    def _save_exec(self, instruction: Instruction) -> None:
-        source, exec_mask = self._value(instruction.src[0]), self._wide(EXEC)
-        name = instruction.op.name.replace("_saveexec", "")
-        result = None if source is None or exec_mask is None else COMPUTE[name](source, exec_mask, 0)[0]
-        self._write(instruction.dst[0], exec_mask)
-        self._write(Operand("special", EXEC, 2), result)
-        self.scc = None if result is None else int(result != 0)
-
-    def _load(self, instruction: Instruction) -> None:
-        """A scalar load gives what lies among the arguments."""
-        if not instruction.dst or len(instruction.src) < 2:
-            return self._forget(instruction)
-        base, offset, target = self._wide(instruction.src[-2].index), self._value(instruction.src[-1]), instruction.dst[0]
-        start = None if base is None or offset is None else base + offset - KERNARG
-        if start is None or not 0 <= start <= len(self.arguments) - 4 * target.count or "buffer" in instruction.op.name:
-            return self._forget(instruction)
-        for part in range(target.count):
-            word = self.arguments[start + 4 * part : start + 4 * part + 4]
-            self.registers[target.index + part] = int.from_bytes(word, "little")
-
-    def _forget(self, instruction: Instruction) -> None:
-        for operand in instruction.dst:
-            self._write(operand, None)
-        if "scc" in instruction.op.writes:
-            self.scc = None
-        if "exec" in instruction.op.writes:
-            self._write(Operand("special", EXEC, 2), None)
-
-
-_POINTERS = ("dispatch_ptr", "queue_ptr", "scratch")
