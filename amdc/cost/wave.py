@@ -1,4 +1,4 @@
-"""The integers of one wave, as far as its code and its arguments tell them: scalar registers, and vector ones of the first lane."""
+"""The integers of one wave, as far as its code and its arguments tell: scalar registers, and vector ones of the first lane."""
 
 from __future__ import annotations
 
