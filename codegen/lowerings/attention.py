@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import TAGS
 from amdc.codegen.expression import dtype_name
+from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.attention_decode import DecodeWay, Sizes, decode_ways
 from amdc.codegen.lowerings.views import place_result
 from amdc.codegen.magic import magic
 from amdc.codegen.operators import TRANSCENDENTAL
@@ -44,24 +48,6 @@ class Operand:
         return self.place.dtype == "float32" and aligned
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """q [batch, groups * heads, m, d], k [batch, groups, n, d], v [batch, groups, n, e]."""
-
-    batch: int
-    groups: int
-    heads: int
-    m: int
-    n: int
-    d: int
-    e: int
-
-    @property
-    def rows(self) -> int:
-        """Of all heads that share keys."""
-        return self.heads * self.m
-
-
 @lowers(attention)
 def lower_attention(item: Item, builder: ProgramBuilder) -> None:
     """(q, k, v, mask, scale, causal, softcap): results of more columns than a kernel holds take several launches."""
@@ -74,10 +60,11 @@ def lower_attention(item: Item, builder: ProgramBuilder) -> None:
     masked = None if mask is None else _mask(builder, mask, (batch, heads, m, n))
     result = place_result(item, builder, _is_accessible)
     out = Operand(result.base, _strides(result.layout) or ())
+    scale, softcap = float(given["scale"]), float(given["softcap"])
     for first in range(0, e, kernels.MOST_COLUMNS):
         columns = min(e - first, kernels.MOST_COLUMNS)
         parts = [*tensors[:2], *(_columns(tensor, first) for tensor in (tensors[2], out))]
-        _launch(item, builder, replace(sizes, e=columns), parts, masked, given)
+        _Task(item, builder, replace(sizes, e=columns), parts, masked, scale, softcap, bool(given["causal"])).build()
 
 
 def _check(item: Item, operands: list[Node], mask: Node | None) -> None:
@@ -140,38 +127,99 @@ def _columns(tensor: Operand, first: int) -> Operand:
     return replace(tensor, place=moved) if first else tensor
 
 
-def _launch(
-    item: Item, builder: ProgramBuilder, sizes: Sizes, parts: list[Operand], mask: Operand | None, given: dict[str, object]
-) -> None:
-    """`parts`: q, k, v and the result, with as many columns of the last two as `sizes` says."""
-    scale, softcap, causal = float(given["scale"]), float(given["softcap"]), bool(given["causal"])  # type: ignore[arg-type]
-    parameters: dict[str, int | str] = {
-        "TYPE": TAGS[parts[0].place.dtype],
-        "MASK_TYPE": TAGS[mask.place.dtype] if mask else "float",
-        "CAUSAL": int(causal),
-        "MASK": _mask_kind(mask, sizes),
-        "SOFTCAP": int(softcap > 0),
-        "VECTORS": int(all(part.in_fours for part in parts) and sizes.d % 4 == 0 and sizes.e % 4 == 0),
-        "WIDTH": sizes.d,
-        "V_WIDTH": sizes.e,
-    }
-    template, choice, grid, lanes = _choose(builder, sizes)
-    strides = [stride for part in parts for stride in part.strides[:3]]
-    masked: tuple[Place | int, ...] = (mask.place, *mask.strides) if mask else ()
-    numbers = (sizes.m, sizes.n, sizes.heads, *magic(sizes.m), *strides, scale / softcap if softcap > 0 else scale, softcap)
-    products = sizes.batch * sizes.groups * sizes.rows * sizes.n
-    builder.launch(
-        template,
-        parameters | choice,
-        item=item,
-        grid=grid,
-        arguments=(*(part.place for part in parts), *numbers, *masked),
-        writes=(parts[3].place,),
-        flops=products * (2 * (sizes.d + sizes.e) + TRANSCENDENTAL),
-        bytes_moved=_bytes(sizes, parts, mask),
-        hint="causal" if causal else "",
-        block=(lanes, 1, 1),
-    )
+@dataclass(frozen=True)
+class _Task:
+    """One attention to lay out. `parts`: q, k, v and the result, with as many columns of the last two as `sizes` says."""
+
+    item: Item
+    builder: ProgramBuilder
+    sizes: Sizes
+    parts: list[Operand]
+    mask: Operand | None
+    scale: float
+    softcap: float
+    causal: bool
+
+    @property
+    def parameters(self) -> dict[str, int | str]:
+        parts, sizes = self.parts, self.sizes
+        return {
+            "TYPE": TAGS[parts[0].place.dtype],
+            "MASK_TYPE": TAGS[self.mask.place.dtype] if self.mask else "float",
+            "CAUSAL": int(self.causal),
+            "MASK": _mask_kind(self.mask, sizes),
+            "SOFTCAP": int(self.softcap > 0),
+            "VECTORS": int(all(part.in_fours for part in parts) and sizes.d % 4 == 0 and sizes.e % 4 == 0),
+            "WIDTH": sizes.d,
+            "V_WIDTH": sizes.e,
+        }
+
+    def build(self) -> None:
+        """The launches: attention_decode.hip for few rows, in one of several ways, and attention.hip for more."""
+        kind = f"{self.parts[0].place.dtype} mask={self.parameters['MASK']} causal={int(self.causal)}"
+        ways = decode_ways(self.builder.target, self.sizes, ITEM_SIZES[self.parts[0].place.dtype])
+        candidates = [Candidate(way.name, partial(way.us, self.builder.target), partial(self.decode, way)) for way in ways]
+        if candidates:
+            self.builder.choose(f"attention {self.sizes} {kind}", candidates).build()
+        else:
+            self.tiles()
+
+    def tiles(self) -> None:
+        rows = _group_rows(self.builder, self.sizes)
+        grid = (-(-self.sizes.rows // rows), self.sizes.groups, self.sizes.batch)
+        self._launch(kernels.ATTENTION, {"GROUP_ROWS": rows}, grid, self.parts[3], (), 4 * rows)
+
+    def decode(self, way: DecodeWay) -> None:
+        sizes, out = self.sizes, self.parts[3]
+        if way.splits > 1:
+            shape = (sizes.batch, sizes.groups * sizes.heads, sizes.m, way.splits, sizes.e + 2)
+            parts = self.builder.activation(f"{self.item.node.name}.parts", "float32", shape)
+            out = Operand(parts, dense_strides(shape))
+        held: dict[str, int | str] = {"HELD": way.held, "SPLIT": int(way.splits > 1)}
+        grid = (way.splits, sizes.groups, sizes.batch)
+        self._launch(kernels.ATTENTION_DECODE, held, grid, out, (way.span,), 256)
+        if way.splits > 1:
+            self._merge(out.place, way.splits)
+
+    def _launch(
+        self,
+        template: KernelTemplate,
+        choice: dict[str, int | str],
+        grid: tuple[int, int, int],
+        out: Operand,
+        further: tuple[int, ...],
+        lanes: int,
+    ) -> None:
+        sizes, parts, mask = self.sizes, [*self.parts[:3], out], self.mask
+        strides = [stride for part in parts for stride in part.strides[:3]]
+        scale = self.scale / self.softcap if self.softcap > 0 else self.scale
+        masked: tuple[Place | int, ...] = (mask.place, *mask.strides) if mask else ()
+        numbers = (sizes.m, sizes.n, sizes.heads, *magic(sizes.m), *strides, *further, scale, self.softcap)
+        products = sizes.batch * sizes.groups * sizes.rows * sizes.n
+        self.builder.launch(
+            template,
+            self.parameters | choice,
+            item=self.item,
+            grid=grid,
+            arguments=(*(part.place for part in parts), *numbers, *masked),
+            writes=(out.place,),
+            flops=products * (2 * (sizes.d + sizes.e) + TRANSCENDENTAL),
+            bytes_moved=_bytes(sizes, self.parts, mask),
+            hint="causal" if self.causal else "",
+            block=(lanes, 1, 1),
+        )
+
+    def _merge(self, parts: Place, splits: int) -> None:
+        out, heads = self.parts[3], self.sizes.groups * self.sizes.heads
+        self.builder.launch(
+            kernels.ATTENTION_MERGE,
+            {name: self.parameters[name] for name in ("TYPE", "WIDTH", "V_WIDTH")},
+            item=self.item,
+            grid=(self.sizes.m, heads, self.sizes.batch),
+            arguments=(parts, out.place, self.sizes.m, heads, splits, *out.strides[:3]),
+            writes=(out.place,),
+            flops=2 * parts.numel,
+        )
 
 
 def _mask_kind(mask: Operand | None, sizes: Sizes) -> int:
@@ -182,19 +230,15 @@ def _mask_kind(mask: Operand | None, sizes: Sizes) -> int:
     return 1 if row == 0 and (head == 0 or sizes.heads == 1) else 2
 
 
-def _choose(builder: ProgramBuilder, sizes: Sizes) -> tuple[KernelTemplate, dict[str, int | str], tuple[int, int, int], int]:
-    """The template, its parameter of rows, its grid and its lanes."""
-    held = next((rows for rows in kernels.HELD_ROWS if rows >= sizes.rows), 0)
-    if held and held * -(-max(sizes.d, sizes.e) // 64) <= kernels.DECODE_QUADS:
-        return kernels.ATTENTION_DECODE, {"HELD": held}, (1, sizes.groups, sizes.batch), 256
+def _group_rows(builder: ProgramBuilder, sizes: Sizes) -> int:
+    """Rows of a work-group of attention.hip."""
     units = builder.target.card().compute_units
 
     def cost(rows: int) -> float:
         busiest = -(-(-(-sizes.rows // rows) * sizes.groups * sizes.batch) // units)
         return busiest * rows * OVERHEAD[rows]
 
-    rows = min(kernels.GROUP_ROWS, key=cost)
-    return kernels.ATTENTION, {"GROUP_ROWS": rows}, (-(-sizes.rows // rows), sizes.groups, sizes.batch), 4 * rows
+    return min(kernels.GROUP_ROWS, key=cost)
 
 
 def _bytes(sizes: Sizes, parts: list[Operand], mask: Operand | None) -> int:

@@ -3,11 +3,14 @@
 // Shapes   As attention.hip's: the rows of all heads that share keys are one list of heads * M <= HELD rows, which a work-group computes.
 // Method   16 lanes take a key: each multiplies 4 neighbouring values of d in 64, DPP adds them up. The 16 such teams of a work-group walk
 //          the keys in turns, each with an online softmax and a result of its own; at the end they are combined in LDS.
+//          SPLIT 1: work-group x walks keys x * span .. alone, as in Flash-Decoding (Dao et al. 2023); its V_WIDTH results (fp32), the
+//          maximum and the sum of weights go to o [B,H,M,splits,V_WIDTH + 2], and attention_merge.hip combines them.
 // Options  As attention.hip's; HELD 1, 2, 4 or 8 rows.
-// Launch   256 lanes; grid (1, G, B).
+// Launch   256 lanes; grid (splits, G, B).
 // Limits   tensors below 1 GiB; HELD * ceil(WIDTH / 64) at most 8, for the registers.
-// Versions Tiles of 16 rows in attention.hip: 15 of 16 multiply-adds are for rows that are not there, and a wave alone walks the keys. Split
-//          keys over work-groups with a second kernel that reduces: another launch costs what 1,500 keys of 64 values take one CU.
+// Versions Tiles of 16 rows in attention.hip: 15 of 16 multiply-adds are for rows that are not there, and a wave alone walks the keys.
+//          Predicted (RX 580): one head of 16,384 keys of 128 values takes 245 us by one work-group, 78 us by 16 and 5 to
+//          combine; with the loads left to clang's order, which waits for each before the next, 1,273 us. 512 lanes: not faster.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_math.h"
@@ -21,9 +24,15 @@
 #define MASK 0
 #define SOFTCAP 0
 #define VECTORS 1
+#define SPLIT 0
 #endif
 #include "attention_parts.h"
-#define TEAMS 16
+#define TEAMS (AMDC_BLOCK / 16)
+#if SPLIT
+typedef float Stored;
+#else
+typedef TYPE Stored;
+#endif
 #define QUADS ((WIDTH + 63) / 64)
 #define V_QUADS ((V_WIDTH + 63) / 64)
 #define AHEAD (HELD * (QUADS + V_QUADS) > 8 ? 2 : 4) // keys of a team whose loads are under way; registers allow no more
@@ -32,12 +41,13 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
                              unsigned o_bytes, unsigned M, unsigned N, unsigned heads, unsigned m_multiplier, unsigned m_shift,
                              unsigned q_batch, unsigned q_head, unsigned q_row, unsigned k_batch, unsigned k_head, unsigned k_row,
                              unsigned v_batch, unsigned v_head, unsigned v_row, unsigned o_batch, unsigned o_head, unsigned o_row,
-                             float scale, float cap MASK_PARAMS) {
+                             unsigned span, float scale, float cap MASK_PARAMS) {
     AMDC_SHARED static float maxima[TEAMS], totals[TEAMS];
     AMDC_SHARED static __attribute__((aligned(16))) float results[TEAMS][64 * V_QUADS];
     const unsigned g = amdc_group_y(), b = amdc_group_z(), c = amdc_thread() % 16, team = amdc_thread() / 16;
     amdc_buffer from_q = amdc_make(q, q_bytes), from_k = amdc_make(k, k_bytes), from_v = amdc_make(v, v_bytes), to = amdc_make(o, o_bytes);
     const unsigned k_base = SIZE * (b * k_batch + g * k_head), v_base = SIZE * (b * v_batch + g * v_head);
+    const unsigned begin = amdc_group_x() * span, end = begin + span < N ? begin + span : N;
     Place place[HELD];
     amdc_f4 query[HELD][QUADS], result[HELD][V_QUADS] = {};
     float maximum[HELD], total[HELD] = {};
@@ -49,18 +59,19 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
         for (unsigned i = 0; i < QUADS; ++i) query[r][i] = load_four(from_q, row, i * 64 + c * 4, WIDTH);
         maximum[r] = -__builtin_inff();
     }
-    for (unsigned first = 0; first < N; first += TEAMS * AHEAD) {
+    for (unsigned first = begin; first < end; first += TEAMS * AHEAD) {
         amdc_f4 key[AHEAD][QUADS], value[AHEAD][V_QUADS];
         float score[HELD][AHEAD];
 #pragma unroll
         for (unsigned u = 0; u < AHEAD; ++u) {
             unsigned n = first + u * TEAMS + team;
 #pragma unroll
-            for (unsigned i = 0; i < QUADS; ++i) key[u][i] = load_four(from_k, n < N ? k_base + SIZE * n * k_row : BEHIND, i * 64 + c * 4, WIDTH);
+            for (unsigned i = 0; i < QUADS; ++i) key[u][i] = load_four(from_k, n < end ? k_base + SIZE * n * k_row : BEHIND, i * 64 + c * 4, WIDTH);
 #pragma unroll
             for (unsigned i = 0; i < V_QUADS; ++i)
-                value[u][i] = load_four(from_v, n < N ? v_base + SIZE * n * v_row : BEHIND, i * 64 + c * 4, V_WIDTH);
+                value[u][i] = load_four(from_v, n < end ? v_base + SIZE * n * v_row : BEHIND, i * 64 + c * 4, V_WIDTH);
         }
+        __builtin_amdgcn_sched_barrier(0); // all loads are issued before the first is waited for: half the time, predicted
 #pragma unroll
         for (unsigned u = 0; u < AHEAD; ++u)
 #pragma unroll
@@ -73,7 +84,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
                 unsigned n = first + u * TEAMS + team;
                 sum = row_sum(sum) * scale;
                 sum = masked(SOFTCAP ? cap * amdc_tanh(sum) : sum MASK_PASSED(b, place[r], n));
-                score[r][u] = n < N && (!CAUSAL || (int)n <= (int)(place[r].m + N - M)) ? sum : -__builtin_inff();
+                score[r][u] = n < end && (!CAUSAL || (int)n <= (int)(place[r].m + N - M)) ? sum : -__builtin_inff();
             }
 #pragma unroll
         for (unsigned r = 0; r < HELD; ++r) {
@@ -104,12 +115,13 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
 #pragma unroll
         for (unsigned i = 0; i < V_QUADS; ++i) *(amdc_f4 *)&results[team][i * 64 + c * 4] = result[r][i] * factor;
         amdc_barrier();
-        unsigned at = SIZE * (b * o_batch + place[r].head * o_head + place[r].m * o_row);
+        unsigned at = amdc_size<Stored> * (b * o_batch + place[r].head * o_head + place[r].m * o_row + amdc_group_x() * (V_WIDTH + 2));
         for (unsigned e = amdc_thread(); e < V_WIDTH && place[r].inside; e += AMDC_BLOCK) {
             float combined = 0.0f;
             for (unsigned t = 0; t < TEAMS; ++t) combined += results[t][e];
-            amdc_store<TYPE>(to, at + SIZE * e, combined);
+            amdc_store<Stored>(to, at + amdc_size<Stored> * e, combined);
         }
+        if (SPLIT && amdc_thread() < 2 && place[r].inside) amdc_store_f32(to, at + 4 * (V_WIDTH + amdc_thread()), amdc_thread() ? sum : highest);
         amdc_barrier();
     }
 }
