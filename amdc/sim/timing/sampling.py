@@ -1,7 +1,7 @@
 """Which work-groups of a launch are simulated in time, and how the whole is extrapolated from them.
 
 A card holds `resident` work-groups at once; each further such set is a round. A few rounds are simulated, and the remainder that
-makes the tail; what lies between is taken at the rate of the last simulated round.
+makes the tail; what lies between is taken at the mean rate of the simulated rounds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def extrapolate(end: float, finishes: numpy.ndarray, sample: Sample) -> float:
     """The clocks of the whole launch from the `end` of the simulated part and the times at which its work-groups finished."""
     if sample.complete:
         return end
-    ordered, whole = numpy.sort(finishes), sample.rounds * sample.resident
-    first = max(0, whole - sample.resident - 1)
-    period = (ordered[whole - 1] - ordered[first]) if sample.rounds > 1 else ordered[whole - 1]
+    ordered = numpy.sort(finishes)[: sample.rounds * sample.resident]
+    period = ordered[-1]
+    if sample.rounds > 1:  # between the mean finishes of the rounds: that of the last work-group of each is up to chance
+        period = (ordered[-sample.resident :].mean() - ordered[: sample.resident].mean()) / (sample.rounds - 1)
     return end + float(period) * (sample.all_rounds - sample.rounds)
