@@ -63,13 +63,15 @@ def command(
         timer = CardTimer(hardware) if device == "hip" else ModelTimer(hardware)
         search = Search(hardware, timer, opened, level, jobs, deadline, progress=report)
         results = tune_model(model, options, search)
-    click.echo(json.dumps([result.as_json() for result in results], indent=1) if as_json else "\n".join(table(results)))
+    how = "measured" if device == "hip" else "predicted"
+    found = [result.as_json() | {"how": how} for result in results]
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(table(results, how)))
     click.echo(f"{sum(result.us is not None for result in results)} of {len(results)} problems tuned, in {opened.path}", err=True)
 
 
-def table(results: Iterable[Result]) -> Iterable[str]:
-    """A line a problem: microseconds with the best candidate and with the one of least cost, uses in the model, both names."""
-    yield f"{'us':>9} {'untuned':>9} {'uses':>4}  problem: best candidate"
+def table(results: Iterable[Result], how: str) -> Iterable[str]:
+    """A line a problem: microseconds with the best candidate and with the one of least cost, uses in the model, the names."""
+    yield f"{'us':>9} {'untuned':>9} {'uses':>4}  problem: best candidate, {how} microseconds with launches"
     for result in results:
         times = [f"{us:9.1f}" if us is not None else f"{'-':>9}" for us in (result.us, result.default_us)]
         yield f"{times[0]} {times[1]} {result.problem.uses:4}  {result.problem.key}: {result.candidate or 'not timed'}"
