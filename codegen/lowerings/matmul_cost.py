@@ -17,6 +17,7 @@ LDS_LATENCY, DRAM_LATENCY, START, BARRIER = 64, 350, 200, 16
 LDS_GROUPS = 16  # work-groups of a CU at most, where they have a barrier
 # Beside the multiply-adds of a stage: addresses, the loop, and for each lane's value of a panel moving it into LDS.
 STAGE_VALU, VALUE_VALU = 10, {gemm.VECTORS: 0.0, gemm.ROWS: 0.5, gemm.COLUMNS: 1.0, gemm.DEEP: 0.5}
+STAGE_OTHERS = 30  # scalar instructions, loads and writes to LDS of a stage
 SLOW_LOADS = {gemm.VECTORS: 1.0, gemm.ROWS: 1.0, gemm.COLUMNS: 2.0, gemm.DEEP: 1.0}  # clocks of L1 over those of whole lines
 
 
@@ -45,14 +46,16 @@ def _stage(tile: GemmTile, layouts: tuple[int, int], wave_size: int) -> Mix:
     """One stage of one wave."""
     waves = -(-tile.lanes // wave_size)
     part, panels = tile.k // tile.sets, (tile.m * tile.k, tile.n * tile.k)
-    moved = sum(values / tile.lanes * VALUE_VALU[layout] for values, layout in zip(panels, layouts, strict=True))
-    fetch = sum(values / 16 * SLOW_LOADS[layout] for values, layout in zip(panels, layouts, strict=True)) / waves
+    each = list(zip(panels, layouts, strict=True))
+    moved = sum(values / tile.lanes * VALUE_VALU[layout] for values, layout in each)
+    fetch = sum(values / 16 * SLOW_LOADS[layout] for values, layout in each) / waves
     valu = 4 * (tile.products + STAGE_VALU + moved)
     reads = 2 * part * (tile.thread_m + tile.thread_n)
+    others = STAGE_OTHERS + part * (-(-tile.thread_m // 4) - (-tile.thread_n // 4) + 1)  # reads of LDS, and a wait a k
     fragment = max(4 * tile.thread_m * tile.thread_n, LDS_LATENCY + reads / part)
-    multiply = part * fragment + valu - 4 * tile.products
+    multiply = part * fragment + valu - 4 * tile.products + 4 * others
     wait = max(0.0, DRAM_LATENCY + fetch * waves - multiply) + LDS_LATENCY + BARRIER
-    loaded = 4 * sum(panels) / waves
+    loaded = 4 * sum(values * (2 if layout == gemm.DEEP and tile.k == 8 else 1) for values, layout in each) / waves
     return Mix(valu, reads + sum(panels) / 16 / waves, fetch, loaded, alone=multiply + wait, barriers=1)
 
 

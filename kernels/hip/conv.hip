@@ -118,11 +118,13 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     bool taps = MODE == TAPS;
     unsigned per_k = taps ? KHW : 1, size = MODE == LINEAR ? channels * KHW : channels;
 
-    Panel<TILE_M, LAYOUT_A, TYPE_W> a;
-    a.start(amdc_make((const char *)w + amdc_size<TYPE_W> * group * w_group, amdc_size<TYPE_W> * w_group), first_m, per_k * w_k, w_column, size);
+    Matrix weights((const char *)w + amdc_size<TYPE_W> * group * w_group, amdc_size<TYPE_W> * w_group);
+    Panel<TILE_M, LAYOUT_A, TYPE_W> a(weights);
+    a.start(first_m, per_k * w_k, w_column, size);
 #if MODE == POINTWISE
-    Panel<TILE_N, PANEL_VECTORS, TYPE_X> b;
-    b.start(amdc_make((const char *)x + before, amdc_size<TYPE_X> * channels * plane_out), first_n, plane_out, 1, channels);
+    Matrix input((const char *)x + before, amdc_size<TYPE_X> * channels * plane_out);
+    Panel<TILE_N, PANEL_VECTORS, TYPE_X> b(input);
+    b.start(first_n, plane_out, 1, channels);
 #else
     Gather b;
     b.start(amdc_make((const char *)x + before, x_bytes - before), first_n + amdc_thread() % TILE_N, N, g);

@@ -96,11 +96,13 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
     matrix = z - part * batch, first_k = part * chunk;
     values = K - first_k < chunk ? K - first_k : chunk;
 #endif
-    Panel<TILE_M, LAYOUT_A, TYPE_A> panel_a;
-    Panel<TILE_N, LAYOUT_B, TYPE_B> panel_b;
     unsigned outer = __builtin_amdgcn_readfirstlane(amdc_divide(matrix, inner_multiplier, inner_shift)), in = matrix - outer * inner;
-    panel_a.start(amdc_make((const char *)a + amdc_size<TYPE_A> * (outer * a_outer + in * a_inner), matrix_a), first_m, a_k, a_column, K);
-    panel_b.start(amdc_make((const char *)b + amdc_size<TYPE_B> * (outer * b_outer + in * b_inner), matrix_b), first_n, b_k, b_column, K);
+    Matrix matrix_of_a((const char *)a + amdc_size<TYPE_A> * (outer * a_outer + in * a_inner), matrix_a);
+    Matrix matrix_of_b((const char *)b + amdc_size<TYPE_B> * (outer * b_outer + in * b_inner), matrix_b);
+    Panel<TILE_M, LAYOUT_A, TYPE_A> panel_a(matrix_of_a);
+    Panel<TILE_N, LAYOUT_B, TYPE_B> panel_b(matrix_of_b);
+    panel_a.start(first_m, a_k, a_column, K);
+    panel_b.start(first_n, b_k, b_column, K);
     auto prologue = [&](float value, unsigned k) INLINE { return AMDC_PROLOGUE(value, k); };
     Walk<Changed<decltype(prologue)>> walk = {first_k, K, prologue};
     Tile tile;

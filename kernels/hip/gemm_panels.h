@@ -57,7 +57,21 @@ template <unsigned WIDTH, unsigned ROWS> struct Spread {
     template <class Place> MEMBER static void fill(unsigned (&offset)[starts], Place place) {
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p)
-            if (p < period || own(p)) offset[start(p)] = p * AMDC_BLOCK + amdc_thread() < count ? place(row(p), column(p)) : BEHIND;
+            if (p < period || own(p)) offset[start(p)] = !own(p) || p * AMDC_BLOCK + amdc_thread() < count ? place(row(p), column(p)) : BEHIND;
+    }
+};
+
+// A matrix in memory. `from(at)`: its resource from byte `at` on (of no bytes behind its end): what all lanes move on by costs the scalar
+// ALU a few instructions so, and the vector ALU none.
+struct Matrix {
+    const char *base;
+    unsigned bytes;
+
+    MEMBER Matrix(const void *start, unsigned size) : base((const char *)start), bytes(size) {}
+    // (As a signed maximum: clang has a saturating subtraction in vector registers only, and would loop over a resource made by one.)
+    MEMBER amdc_buffer from(unsigned at) const {
+        int left = (int)bytes - (int)at;
+        return amdc_make(base + at, left > 0 ? left : 0);
     }
 };
 
@@ -70,19 +84,20 @@ template <int TILE, class T> struct Panel<TILE, PANEL_VECTORS, T> {
         return UNIT * (k * TILE + further) + column;
     }
     amdc_four<T> data[passes];
-    amdc_buffer buffer;
+    const Matrix &matrix;
     unsigned offset[Items::starts], k_bytes;
 
+    MEMBER Panel(const Matrix &of) : matrix(of) {}
+
     // `first`: the panel's first column; strides in elements.
-    MEMBER void start(amdc_buffer from, unsigned first, unsigned k_stride, unsigned, unsigned) {
-        buffer = from;
+    MEMBER void start(unsigned first, unsigned k_stride, unsigned, unsigned) {
         k_bytes = size * k_stride;
         Items::fill(offset, [&](unsigned row, unsigned column) INLINE { return row * k_bytes + size * (first + 4 * column); });
     }
     MEMBER void load(unsigned k, unsigned shift = 0) {
+        amdc_buffer buffer = matrix.from(k * k_bytes + shift);
 #pragma unroll
-        for (unsigned p = 0; p < passes; ++p)
-            data[p].load(buffer, offset[Items::start(p)] + ((k + Items::rest(p)) * k_bytes + shift));
+        for (unsigned p = 0; p < passes; ++p) data[p].load(buffer, offset[Items::start(p)] + Items::rest(p) * k_bytes);
     }
     template <class Prologue> MEMBER void store(float *lds, unsigned k, unsigned limit, Prologue prologue) {
 #pragma unroll
@@ -103,18 +118,20 @@ template <int TILE, class T> struct Panel<TILE, PANEL_ROWS, T> {
         return UNIT * (k * TILE + further) + column;
     }
     typename amdc_type<T>::bits data[passes];
-    amdc_buffer buffer;
+    const Matrix &matrix;
     unsigned offset[Items::starts], k_bytes;
 
-    MEMBER void start(amdc_buffer from, unsigned first, unsigned k_stride, unsigned, unsigned) {
-        buffer = from;
+    MEMBER Panel(const Matrix &of) : matrix(of) {}
+
+    MEMBER void start(unsigned first, unsigned k_stride, unsigned, unsigned) {
         k_bytes = size * k_stride;
         Items::fill(offset, [&](unsigned row, unsigned column) INLINE { return row * k_bytes + size * (first + column); });
     }
     MEMBER void load(unsigned k, unsigned shift = 0) {
+        amdc_buffer buffer = matrix.from(k * k_bytes + shift);
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p)
-            data[p] = amdc_bits<size>::load(buffer, offset[Items::start(p)] + ((k + Items::rest(p)) * k_bytes + shift));
+            data[p] = amdc_bits<size>::load(buffer, offset[Items::start(p)] + Items::rest(p) * k_bytes);
     }
     template <class Prologue> MEMBER void store(float *lds, unsigned k, unsigned limit, Prologue prologue) {
 #pragma unroll
@@ -135,12 +152,13 @@ template <int TILE, class T> struct Panel<TILE, PANEL_COLUMNS, T> {
         return UNIT * (k * stride + further) + column;
     }
     typename amdc_type<T>::bits data[passes];
-    amdc_buffer buffer;
+    const Matrix &matrix;
     unsigned offset[Items::starts], k_bytes, column_bytes, row, limit;
 
+    MEMBER Panel(const Matrix &of) : matrix(of) {}
+
     // `count`: k values there are.
-    MEMBER void start(amdc_buffer from, unsigned first, unsigned k_stride, unsigned column_stride, unsigned count) {
-        buffer = from;
+    MEMBER void start(unsigned first, unsigned k_stride, unsigned column_stride, unsigned count) {
         row = Items::column(0);
         k_bytes = size * k_stride;
         column_bytes = size * column_stride;
@@ -148,9 +166,10 @@ template <int TILE, class T> struct Panel<TILE, PANEL_COLUMNS, T> {
         Items::fill(offset, [&](unsigned column, unsigned k) INLINE { return k * k_bytes + (first + column) * column_bytes; });
     }
     MEMBER void load(unsigned k, unsigned shift = 0) {
+        amdc_buffer buffer = matrix.from(k * k_bytes + shift);
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p) {
-            unsigned first = k + row < limit ? offset[Items::start(p)] + (k * k_bytes + shift) : BEHIND;
+            unsigned first = (int)row < (int)(limit - k) ? offset[Items::start(p)] : BEHIND;
             data[p] = amdc_bits<size>::load(buffer, first + Items::rest(p) * column_bytes);
         }
     }
@@ -173,20 +192,23 @@ template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
         return UNIT * (k * stride + further / 32 * 32) + (column ^ UNIT * (k / 4 * turn % 32 ^ further % 32));
     }
     amdc_four<T> data[passes];
-    amdc_buffer buffer;
-    unsigned offset[Items::starts], column_bytes, row, limit;
+    const Matrix &matrix;
+    unsigned offset[Items::starts], column_bytes, row, limit, written; // `written`: where in LDS the lane's first value goes
 
-    MEMBER void start(amdc_buffer from, unsigned first, unsigned, unsigned column_stride, unsigned count) {
-        buffer = from;
+    MEMBER Panel(const Matrix &of) : matrix(of) {}
+
+    MEMBER void start(unsigned first, unsigned, unsigned column_stride, unsigned count) {
         row = 4 * Items::column(0);
+        written = at(row, Items::row(0));
         column_bytes = size * column_stride;
         limit = count;
         Items::fill(offset, [&](unsigned column, unsigned k) INLINE { return size * 4 * k + (first + column) * column_bytes; });
     }
     MEMBER void load(unsigned k, unsigned shift = 0) {
+        amdc_buffer buffer = matrix.from(k * size + shift);
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p) {
-            unsigned first = k + row < limit ? offset[Items::start(p)] + (k * size + shift) : BEHIND;
+            unsigned first = (int)row < (int)(limit - k) ? offset[Items::start(p)] : BEHIND;
             data[p].load(buffer, first + Items::rest(p) * column_bytes);
         }
     }
@@ -197,7 +219,7 @@ template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
             for (unsigned i = 0; i < 4; ++i) {
                 float value = data[p].get(i);
                 if (!Prologue::identity) value = k + row < limit ? prologue(value, k + row + i) : 0.0f;
-                lds[at(row, Items::row(0) + Items::below(p)) + i * stride] = value;
+                lds[at(i, written, Items::below(p))] = value;
             }
     }
 };

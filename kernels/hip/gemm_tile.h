@@ -22,6 +22,7 @@
 static_assert(LANES * LOCAL_SPLIT == AMDC_BLOCK, "each lane has one thread tile");
 static_assert(LANES_M * THREAD_M == TILE_M && LANES_N * THREAD_N == TILE_N, "thread tiles fill the tile");
 static_assert(PART_K * LOCAL_SPLIT == TILE_K && (LOCAL_SPLIT == 1 || PART_K % 4 == 0), "panels' rows repeat every four k");
+static_assert(PART_K % 2 == 0, "the last k of a stage is in the second fragment");
 
 template <int WIDTH> struct Group { typedef float type __attribute__((ext_vector_type(WIDTH))); };
 
@@ -61,15 +62,14 @@ struct Tile {
 #pragma unroll
             for (int j = 0; j < THREAD_N; ++j) c[i][j] += f.a[i] * f.b[j];
     }
-    // One stage. `row`, `column`: where this lane's begin, in bytes from the stage's panels. They are hidden from clang, which would keep a
-    // register for each exchange of columns otherwise (131 instead of 124 for 128x128x16 of two PANEL_DEEP).
-    template <class A, class B> MEMBER void multiply(const void *lds, unsigned row, unsigned column) {
+    // One stage but for its last k, whose fragments are then in f[1]; f[0] holds the first k's. `row`, `column`: where this lane's begin, in
+    // bytes from the stage's panels. They are hidden from clang, which would keep a register for each exchange of columns otherwise
+    // (131 instead of 124 for 128x128x16 of two PANEL_DEEP).
+    template <class A, class B> MEMBER void multiply(Fragment (&f)[2], const void *lds, unsigned &row, unsigned &column) {
         asm volatile("" : "+v"(row), "+v"(column));
-        Fragment f[2];
-        f[0].read<A, B>(lds, 0, row, column);
 #pragma unroll
-        for (int k = 0; k < PART_K; ++k) {
-            if (k + 1 < PART_K) f[(k + 1) & 1].read<A, B>(lds, k + 1, row, column);
+        for (int k = 0; k + 1 < PART_K; ++k) {
+            f[(k + 1) & 1].read<A, B>(lds, k + 1, row, column);
             __builtin_amdgcn_sched_barrier(0);
             multiply(f[k & 1]);
             __builtin_amdgcn_sched_barrier(0);
@@ -77,6 +77,7 @@ struct Tile {
     }
     // The sums of the first set of lanes become those of all: halves of the sets add the other halves', through `lds`.
     MEMBER void join(float *lds) {
+        amdc_barrier(); // the other waves' first fragments of the stage behind the last one
 #pragma unroll
         for (unsigned half = LOCAL_SPLIT / 2; half; half /= 2) {
             float *mine = lds + (part() % half * LANES + lane());
@@ -120,19 +121,26 @@ struct Tile {
 template <class A, class B, class Walk> AMDC_DEVICE void multiply_all(Tile &tile, A &a, B &b, Walk &walk, unsigned stages) {
     constexpr unsigned SIZE_A = A::floats, STAGE = SIZE_A + B::floats, JOIN = LOCAL_SPLIT / 2 * TILE_M * TILE_N;
     AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * STAGE > JOIN ? 2 * STAGE : JOIN];
-    const unsigned first = Tile::part() * PART_K, row = 4 * A::at(first, Tile::lane_row()), column = 4 * B::at(first, Tile::lane_column());
-    unsigned stage = 0;
+    const unsigned first = Tile::part() * PART_K;
+    unsigned row = 4 * A::at(first, Tile::lane_row()), column = 4 * B::at(first, Tile::lane_column()), stage = 0;
     stages = __builtin_amdgcn_readfirstlane(stages); // a count in a VGPR would cost the loop VALU instructions
     walk.load(a, b);
     walk.store(a, b, lds, lds + SIZE_A);
     amdc_barrier();
-    do {
+    Fragment f[2];
+    f[0].read<A, B>(lds, 0, row, column);
+    do { // the last k of a stage is multiplied behind the barrier, while the first fragments of the next stage come from LDS
         walk.advance();
         walk.load(a, b);
-        tile.template multiply<A, B>(lds, row + 4 * stage, column + 4 * stage);
-        stage ^= STAGE;
+        tile.template multiply<A, B>(f, lds, row, column);
+        unsigned other = stage ? -4 * STAGE : 4 * STAGE;
+        stage ^= STAGE, row += other, column += other;
         walk.store(a, b, lds + stage, lds + SIZE_A + stage);
         amdc_barrier();
+        f[0].read<A, B>(lds, 0, row, column);
+        __builtin_amdgcn_sched_barrier(0);
+        tile.multiply(f[1]);
+        __builtin_amdgcn_sched_barrier(0);
     } while (--stages);
     if (LOCAL_SPLIT > 1) tile.join(lds);
 }
