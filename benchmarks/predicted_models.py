@@ -132,6 +132,7 @@ def measure(workload: Workload, level: int, card: str | None, timer: Callable[..
     return {
         "model": workload.name,
         "opt_level": level,
+        "card": target("gfx803").card(card).name,
         "launches": len(launches),
         "kernels_ms": round(kernels / 1e3, 4),
         "launches_ms": round(starts / 1e3, 4),
@@ -166,10 +167,16 @@ def print_model(row: dict[str, Any], top: int) -> None:
         )
 
 
-def recorded(row: dict[str, Any], top: int) -> dict[str, Any]:
-    """The row with its slowest launches alone."""
+def record(row: dict[str, Any], top: int) -> None:
+    """Put a model's row, with its slowest launches, in the place of its older one; other models' rows stay."""
     slowest = sorted(row["by_launch"], key=lambda launch: -launch.us)[:top]
-    return {**row, "by_launch": None, "slowest": [vars(launch) for launch in slowest]}
+    figures = {key: value for key, value in row.items() if key != "by_launch"}
+    head = description("python benchmarks/predicted_models.py")
+    made = figures | {"date": head["date"], "slowest": [vars(launch) for launch in slowest]}
+    held = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    kept = {(old["model"], old["opt_level"], old["card"]): old for old in held}
+    kept[row["model"], row["opt_level"], row["card"]] = made
+    RESULTS.write_text(json.dumps(head | {"rows": list(kept.values())}, indent=2) + "\n")
 
 
 def main() -> None:
@@ -183,14 +190,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.models) - set(WORKLOADS):
         parser.error(f"no such model: {', '.join(sorted(unknown))}")
-    rows = []
     for name in arguments.models:
         timer = static_times if arguments.static else simulated_times
-        rows.append(measure(WORKLOADS[name], arguments.level, arguments.card, timer))
-        print_model(rows[-1], arguments.top)
-    if arguments.record:
-        head = description("python benchmarks/predicted_models.py")
-        RESULTS.write_text(json.dumps(head | {"rows": [recorded(row, arguments.top) for row in rows]}, indent=2) + "\n")
+        row = measure(WORKLOADS[name], arguments.level, arguments.card, timer)
+        print_model(row, arguments.top)
+        if arguments.record:
+            record(row, arguments.top)
 
 
 if __name__ == "__main__":
