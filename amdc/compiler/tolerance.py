@@ -67,7 +67,9 @@ def relative_bounds(program: Program) -> dict[str, float]:
     """The relative rounding bound of every buffer, by name; variances are summed along the longest path."""
     variances = dict.fromkeys(program.buffers, 0.0)
     for launch in program.launches:
-        elements = sum(math.prod(program.buffers[name].shape) for name in launch.writes)
+        # A product that stores a few rows into a state besides its result is no product as large as the state.
+        results = [name for name in launch.writes if program.buffers[name].kind != "state"] or launch.writes
+        elements = sum(math.prod(program.buffers[name].shape) for name in results)
         terms = max(1.0, launch.flops / (2 * max(1, elements)))
         reached = max((variances[name] for name in launch.reads), default=0.0)
         for name in launch.writes:
