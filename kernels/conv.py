@@ -16,7 +16,7 @@ TYPES = (
     TYPE_BIAS,
 )
 KERNEL = (Parameter("KH", "height of the filter", 1, 1 << 12), Parameter("KW", "width of the filter", 1, 1 << 12))
-DEPTHWISE_ROWS = 4  # outputs of a lane, ROWS in kernels/hip/depthwise.hip
+DEPTHWISE_ROWS = (4, 7, 14)  # outputs of a lane
 LINEAR_K_LIMIT, LINEAR_TAPS_LIMIT = 8192, 128  # within which conv_gather.h's division is exact
 
 CONV = KernelTemplate(
@@ -58,7 +58,7 @@ class WinogradShape:
 
 
 MOST_ELEMENTS = 1 << 28  # of a tensor that winograd.hip and conv_sum.hip write
-PARTS = (1, 2, 3, 4, 6, 8)  # into which the input channels are split among work-groups
+PARTS = (1, 2, 4, 8)  # into which the input channels are split among work-groups
 WINOGRAD_SHAPES = (
     WinogradShape(8, 4, 1, 1),
     WinogradShape(4, 4, 1, 2),
@@ -110,7 +110,13 @@ DEPTHWISE = KernelTemplate(
     name="depthwise",
     file="depthwise.hip",
     computes="2-d convolution where each output reads one input channel, with bias, prologue and epilogue",
-    parameters=(*KERNEL, Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12), BIAS, *TYPES),
+    parameters=(
+        *KERNEL,
+        Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12),
+        Parameter("OUT_ROWS", "outputs of a lane, one below the other", values=DEPTHWISE_ROWS),
+        BIAS,
+        *TYPES,
+    ),
 )
 
 CONV_DIRECT = KernelTemplate(

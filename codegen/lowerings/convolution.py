@@ -11,7 +11,8 @@ from amdc.codegen.builder import ProgramBuilder
 from amdc.codegen.dtypes import FLOAT32_MATH
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.convolution_kernels import depthwise, direct, implicit_gemm, is_vector, matrix_vector
+from amdc.codegen.lowerings.convolution_depthwise import depthwise
+from amdc.codegen.lowerings.convolution_kernels import direct, implicit_gemm, is_vector, matrix_vector
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.lowerings.matmul_operands import check_operands
 from amdc.codegen.registry import lowers

@@ -99,25 +99,6 @@ def _implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands
     launch(item, builder, conv.CONV, parameters, grid, arguments, window, tile.name, tile.lanes)
 
 
-def depthwise(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
-    """depthwise.hip: one input channel a group, no dilation, the same stride both ways."""
-    channels, outs, weights = window.groups, window.out_channels, operands.strides(window)
-    strips = -(-window.out[0] // conv.DEPTHWISE_ROWS)
-    planes = window.batch * channels * outs
-    parameters = {
-        "KH": window.kernel[0],
-        "KW": window.kernel[1],
-        "STRIDE": window.stride[0],
-        "BIAS": int(operands.bias is not None),
-        **types(item, operands),
-    }
-    sizes = (channels, outs, *magic(outs), *magic(channels), weights.group, weights.out, weights.tap, *window.size, *window.out)
-    counted = (planes, strips, *magic(strips), *magic(window.out[1]))
-    arguments = (*operands.tensors(item.node), *sizes, *counted, *window.pads, *operands.bias_argument)
-    grid = (-(-planes * strips * window.out[1] // 256), 1, 1)
-    launch(item, builder, conv.DEPTHWISE, parameters, grid, arguments, window, f"s{window.stride[0]}")
-
-
 def direct(
     item: Item, builder: ProgramBuilder, window: Window, operands: Operands, zeros: tuple[Operand, ...] | None = None
 ) -> None:

@@ -4,9 +4,15 @@
 //          c * w_group + m * w_m + t * w_t elements, whatever its layout.
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    TYPE_X, TYPE_W, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_Y: any; arithmetic in fp32 with v_mac; the sum runs over the taps row by row.
-// Launch   256 lanes, each ROWS outputs of one column, counted through (plane, strip of rows, column): full waves for planes of any size.
-//          grid (ceil(batch * C * M * strips * OW / 256), 1, 1). Limits: tensors below 1 GiB.
-// Static   clang 19: 3x3 stride 1 36 VGPRs, 7 waves a SIMD; 5x5 72 (stride 1) and 89 (stride 2) VGPRs, 3 and 2 waves. No LDS.
+// Launch   64 lanes, each OUT_ROWS outputs of one column, counted through (plane, strip of rows, column): full waves for planes of any size.
+//          grid (ceil(batch * C * M * strips * OW / 64), 1, 1). Limits: tensors below 1 GiB.
+// Static   clang 19, OUT_ROWS 4, 7, 14: 3x3 stride 1 34, 50, 64 VGPRs; 5x5 stride 1 72, 89, 123. No LDS.
+// Predicted on an RX 580, batch 1, microseconds without the launch, OUT_ROWS 4, 7, 14; and those of DRAM for input and output:
+//          3x3 144 x 56x56       20.1  18.8  17.1  (16.1)      5x5 240 x 28x28   16.1  13.5  10.6  (6.8)
+//          5x5/2 144 x 56x56     13.5  11.2  11.8  (10.2)      5x5 480 x 14x14    9.0   7.0   7.0  (3.6)
+//          3x3 960 x 7x7          4.0   3.4    -    (1.9)      5x5 1152 x 7x7     7.2   5.3    -   (2.5)
+//          Long strips load the weights and the rows between strips less often; below 4 us the start of the waves is what counts.
+//          Work-groups of 256 lanes instead of 64: 12.7 for 10.6 and 8.2 for 7.0, because few of them spread unevenly.
 // Versions A lane with 4 outputs along x would load with a stride of 4 lanes, 4 cache lines for 1; along y all loads are contiguous and an
 //          input value is used for up to KH outputs. The kernel is bound by memory, so LDS would only save L1 reads.
 #include "amdc.h"
@@ -15,13 +21,13 @@
 #define KH 3
 #define KW 3
 #define STRIDE 1
+#define OUT_ROWS 4
 #define BIAS 0
 #define TYPE_X float
 #define TYPE_W float
 #define TYPE_Y float
 #define TYPE_BIAS float
 #endif
-#define ROWS 4
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
 #define AMDC_EPILOGUE(value, channel, offset) (value)
@@ -34,7 +40,7 @@
 #define AMDC_PROLOGUE(value, channel) (value)
 #endif
 #define OUTSIDE 0x80000000u
-#define INPUT_ROWS ((ROWS - 1) * STRIDE + KH)
+#define INPUT_ROWS ((OUT_ROWS - 1) * STRIDE + KH)
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned C,
                              unsigned M, unsigned M_multiplier, unsigned M_shift, unsigned C_multiplier, unsigned C_shift, unsigned w_group,
@@ -46,14 +52,14 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     amdc_buffer from = amdc_make(x, x_bytes), weights = amdc_make(w, w_bytes), to = amdc_make(y, y_bytes);
-    unsigned at = amdc_group_x() * 256 + amdc_thread();
+    unsigned at = amdc_group_x() * AMDC_BLOCK + amdc_thread();
     unsigned line = amdc_divide(at, OW_multiplier, OW_shift), ow = at - line * OW;
-    unsigned plane = amdc_divide(line, strips_multiplier, strips_shift), oh = (line - plane * strips) * ROWS; // plane: (image * C + c) * M + m
+    unsigned plane = amdc_divide(line, strips_multiplier, strips_shift), oh = (line - plane * strips) * OUT_ROWS; // plane: (image * C + c) * M + m
     if (plane >= planes) return;
     unsigned input = amdc_divide(plane, M_multiplier, M_shift), m = plane - input * M;
     unsigned image = amdc_divide(input, C_multiplier, C_shift), c = input - image * C;
 
-    float weight[KH * KW], sum[ROWS] = {};
+    float weight[KH * KW], sum[OUT_ROWS] = {};
     for (int t = 0; t < KH * KW; ++t) weight[t] = amdc_read<TYPE_W>(weights, c * w_group + m * w_m + t * w_t);
     unsigned y0 = oh * STRIDE - pad_h, x0 = ow * STRIDE - pad_w; // wrap below 0: then not < H or W
 #pragma unroll
@@ -66,7 +72,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
             if (HAS_PROLOGUE) value[kw] = inside ? AMDC_PROLOGUE(value[kw], c) : 0.0f;
         }
 #pragma unroll
-        for (int r = 0; r < ROWS; ++r) {
+        for (int r = 0; r < OUT_ROWS; ++r) {
             int kh = row - r * STRIDE;
             if (kh < 0 || kh >= KH) continue;
 #pragma unroll
@@ -81,9 +87,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     float added = 0.0f;
 #endif
 #pragma unroll
-    for (int r = 0; r < ROWS; ++r) {
-        if (oh + r >= OH) break;
+    for (int r = 0; r < OUT_ROWS; ++r) {
         unsigned element = (plane * OH + oh + r) * OW + ow;
-        amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE(sum[r] + added, channel, element));
+        if (oh + r < OH) amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE(sum[r] + added, channel, element));
     }
 }

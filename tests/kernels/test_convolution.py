@@ -116,6 +116,19 @@ def test_every_tile_on_every_case(case: Case, tile: tiles.Tile) -> None:
     check_function(case.plain(), case.tensors(), case.terms, extra=1, candidate=tile.name)
 
 
+@pytest.mark.parametrize("rows", [7, pytest.param(14, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(2, 3, 3, (17, 9), (3, 3), pads=(1, 1, 1, 1), groups=3),
+        pytest.param(Case(1, 4, 8, (31, 14), (5, 5), (2, 2), (1, 2, 2, 1), groups=4), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_depthwise_strips(case: Case, rows: int) -> None:
+    check_function(case.plain(), case.tensors(), case.terms, extra=1, candidate=f"depthwise {rows}")
+
+
 SMALL = st.integers(1, 3)
 
 
