@@ -31,8 +31,8 @@ LOGGED_GHZ = {"RX 570": 1.268}  # where the log's card is not clocked as the tab
 
 @dataclass(frozen=True)
 class Case:
-    """`measured` GFLOPS, GIOPS or GB/s of one test. `group` is what the figure is counted under: "compute", "bandwidth", or
-    "wide" (32 and 64 bytes a lane, which no target is set for). `type` and `width` are those of the lane's vector."""
+    """`measured` GFLOPS, GIOPS or GB/s of one test. `group` is what the figure is counted under: "compute", "bandwidth", or,
+    without a target, "double" and "wide" (32 and 64 bytes a lane). `type` and `width` are those of the lane's vector."""
 
     card: str
     group: str
@@ -42,7 +42,7 @@ class Case:
 
     @property
     def unit(self) -> str:
-        return "GB/s" if self.group != "compute" else "GIOPS" if self.type == "int" else "GFLOPS"
+        return "GB/s" if self.group in ("bandwidth", "wide") else "GIOPS" if self.type == "int" else "GFLOPS"
 
     @property
     def label(self) -> str:
@@ -55,12 +55,12 @@ def _cases(name: str, group: str, type: str, **measured: float) -> tuple[Case, .
 
 CASES = (
     *_cases("RX 570", "compute", "float", w1=5133.96, w4=5109.60, w16=5018.78),
-    *_cases("RX 570", "compute", "double", w1=323.55),
+    *_cases("RX 570", "double", "double", w1=323.55),
     *_cases("RX 570", "compute", "int", w1=1032.21, w4=1031.56),
     *_cases("RX 570", "bandwidth", "float", w1=182.67, w2=191.18, w4=193.05),
     *_cases("RX 570", "wide", "float", w8=163.17, w16=139.53),
     *_cases("R9 Nano", "compute", "float", w1=7590.98, w4=7168.11, w16=6995.69),
-    *_cases("R9 Nano", "compute", "double", w1=508.07),
+    *_cases("R9 Nano", "double", "double", w1=508.07),
     *_cases("R9 Nano", "compute", "int", w1=1427.61),
     *_cases("R9 Nano", "bandwidth", "float", w1=441.14, w2=453.39, w4=445.10),
     *_cases("R9 Nano", "wide", "float", w8=205.38, w16=103.30),
@@ -106,4 +106,4 @@ def bandwidth(case: Case) -> float:
 
 def predict(case: Case) -> float:
     """In the case's unit."""
-    return compute(case) if case.group == "compute" else bandwidth(case)
+    return bandwidth(case) if case.group in ("bandwidth", "wide") else compute(case)
