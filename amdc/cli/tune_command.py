@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,10 +48,10 @@ def command(
     before is not tuned again; a search may be stopped at any time."""
     from amdc.compiler import CompileOptions
     from amdc.compiler.driver import hardware_of
-    from amdc.tune import CardTimer, Database, ModelTimer, Search, default_path
+    from amdc.tune import CardTimer, Database, ModelTimer, Search, after, default_path, never
     from amdc.tune.models import tune_model
 
-    deadline = time.monotonic() + seconds if seconds else float("inf")
+    expired = after(seconds) if seconds else never
     if level < 2:
         raise UsageError(f"at -O{level} kernels are not chosen by cost, so there is nothing to tune; use -O2 or -O3")
     with progress() as report, Database(database or default_path()) as opened:
@@ -61,7 +60,7 @@ def command(
         )
         hardware = hardware_of(options)
         timer = CardTimer(hardware) if device == "hip" else ModelTimer(hardware)
-        search = Search(hardware, timer, opened, level, jobs, deadline, progress=report)
+        search = Search(hardware, timer, opened, level, jobs, expired, progress=report)
         results = tune_model(model, options, search)
     how = "measured" if device == "hip" else "predicted"
     found = [result.as_json() | {"how": how} for result in results]

@@ -5,26 +5,27 @@ candidates, and times that operator's launches. `standard_lookup` is what compil
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from amdc.target import Target
 from amdc.tune.database import Database, default_path
 from amdc.tune.lookup import Lookup, standard_lookup
 from amdc.tune.records import Timing
-from amdc.tune.search import Progress, Result, Search
+from amdc.tune.search import Progress, Result, Search, after, never
 from amdc.tune.timers import CardTimer, ModelTimer, Timer
 
 if TYPE_CHECKING:
     from amdc.ir.graph import Graph
 
 __all__ = [
-    "CardTimer", "Database", "Lookup", "ModelTimer", "Result", "Search", "Timer", "Timing", "default_path", "search",
-    "standard_lookup",
+    "CardTimer", "Database", "Lookup", "ModelTimer", "Result", "Search", "Timer", "Timing", "after", "default_path",
+    "never", "search", "standard_lookup",
 ]  # fmt: skip
 
 
-def search(graph: Graph, hardware: Target, deadline: float, jobs: int | None, progress: Progress) -> list[Result]:
-    """Tune an optimised graph by the timing layer until the deadline (of `time.monotonic()`), into the user's database."""
+def search(graph: Graph, hardware: Target, expired: Callable[[], bool], jobs: int | None, progress: Progress) -> list[Result]:
+    """Tune an optimised graph by the timing layer until the time has expired, into the user's database."""
     with Database(default_path()) as database:
-        tuner = Search(hardware, ModelTimer(hardware), database, jobs=jobs, deadline=deadline, progress=progress)
+        tuner = Search(hardware, ModelTimer(hardware), database, jobs=jobs, expired=expired, progress=progress)
         return tuner.run(graph)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,17 @@ FEW = 12  # candidates of a problem that are timed
 FACTOR = 3.0  # and none whose predicted cost is more times that of the cheapest
 
 Progress = Callable[[str, int, int, str], None]
-Compile = Callable[[Work], Mapping[str, bytes]]
+
+
+def never() -> bool:
+    """The limit of a search without one."""
+    return False
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Whether so many seconds have passed since this call."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
 
 
 @dataclass(frozen=True)
@@ -60,14 +70,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Search:
-    """`deadline`: when to start no further candidate, of `time.monotonic()`; `few` and `factor` bound the candidates timed."""
+    """`expired` says when to start no further candidate; `few` and `factor` bound the candidates timed."""
 
     hardware: Target
     timer: Timer
     database: Database
     opt_level: int = 2
     jobs: int | None = None
-    deadline: float = float("inf")
+    expired: Callable[[], bool] = never
     few: int = FEW
     factor: float = FACTOR
     progress: Progress = field(default=lambda stage, done, total, what: None)
@@ -80,7 +90,7 @@ class Search:
             self._forget_stale(problem)
         pending = {key: names for key, problem in problems.items() if (names := self._untimed(problem))}
         done, total = 0, sum(map(len, pending.values()))
-        while pending and time.monotonic() < self.deadline:
+        while pending and not self.expired():
             order = sorted(pending, key=lambda key: -problems[key].costs[problems[key].default] * problems[key].uses)
             forced = {key: pending[key].pop(0) for key in order}
             for work, us in self._timed(forced_work(graph, self.hardware, self.opt_level, forced)):
@@ -111,17 +121,17 @@ class Search:
         return [name for name in self._few(problem) if name not in known]
 
     def _timed(self, works: Sequence[Work]) -> Iterator[tuple[Work, float]]:
-        """Each work with its time, as they are done; none is started after the deadline."""
+        """Each work with its time, as they are done; none is started once the time is over."""
         if not self.timer.parallel:  # in this thread: HIP's current device is one a thread
             for work in works:
-                if time.monotonic() < self.deadline:
+                if not self.expired():
                     yield work, self._time(work)
             return
         jobs = self.jobs or len(os.sched_getaffinity(0))
         waiting, running = list(reversed(works)), dict[Future[float], Work]()
         with ThreadPoolExecutor(jobs) as pool:
             while waiting or running:
-                while waiting and len(running) < jobs and time.monotonic() < self.deadline:
+                while waiting and len(running) < jobs and not self.expired():
                     work = waiting.pop()
                     running[pool.submit(self._time, work)] = work
                 if not running:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from amdc.codegen.choice import Choices
 from amdc.codegen.lowering import LoweringOptions, lower
 from amdc.target import target
-from amdc.tune import Database, Lookup, ModelTimer, Search
+from amdc.tune import Database, Lookup, ModelTimer, Search, after
 from tests.tune.stand_in import CountingTimer, graph, offer_candidates
 
 GFX803 = target("gfx803")
@@ -67,7 +66,7 @@ def test_timings_of_other_code_are_removed(tmp_path: Path) -> None:
 def test_no_time_no_timings(tmp_path: Path) -> None:
     timer = CountingTimer()
     with Database(tmp_path / "t.sqlite") as database:
-        results = Search(GFX803, timer, database, deadline=time.monotonic()).run(graph())
+        results = Search(GFX803, timer, database, expired=after(0)).run(graph())
     assert timer.timed == []
     assert all(result.candidate is None for result in results)
 
