@@ -55,11 +55,11 @@ POOL = KernelTemplate(
         ANY_OUT,
     ),
 )
-MOST_HELD = 8  # vectors of a row that a lane keeps in registers, of several elements each; twice that of one each
+MOST_HELD = 16  # vectors of a row that a lane keeps in registers
 ROW_PARAMETERS = (
     Parameter("ROW_LANES", "lanes that share a row", values=(16, 64, 256, 1024)),
     Parameter("VECTOR", "elements that a lane takes at once", values=(1, 2, 4, 8, 16)),
-    Parameter("HELD", "vectors that a lane keeps in registers", 1, 2 * MOST_HELD),
+    Parameter("HELD", "vectors that a lane keeps in registers", 1, MOST_HELD),
     Parameter("LOOP", "1: rows are longer than what is held", values=(0, 1)),
 )
 COLUMN_LANES = (256, 64, 16, 4, 1)

@@ -15,6 +15,7 @@ from amdc.program import ITEM_SIZES
 
 BLOCK = 256
 FEW_ROWS = 1024  # below this number of rows, more than a wave shares one that has a vector for each lane of two waves
+MOST_ELEMENTS = 32  # that a lane keeps
 SHORT = 4  # vectors a lane of a row that 16 lanes share, at most
 
 
@@ -40,19 +41,20 @@ class RowPlan:
 
 
 def plan_rows(
-    builder: ProgramBuilder, rows: int, length: int, operands: Sequence[Node | Place], walked: int | None = None
+    builder: ProgramBuilder, rows: int, length: int, operands: Sequence[Node | Place], walked: int | None = None, streams: int = 1
 ) -> RowPlan:
     """`operands`: what is read and written a vector at a time. `walked`: the elements of a row that a work-group takes, where
-    that is not all of it (then a loop is as good as a row that fits)."""
+    that is not all of it. `streams`: tensors of whole rows that are read; in a work-group of 1,024 they share 64 VGPRs a lane."""
     vector, walked = _vector([builder.place(operand) for operand in operands], length), walked or length
     vectors = -(-walked // vector)
-    most = MOST_HELD if vector > 1 else 2 * MOST_HELD
+    most = MOST_HELD if vector == 1 else min(MOST_HELD // 2, MOST_ELEMENTS // vector)
     if vectors <= 16 * SHORT and rows >= FEW_ROWS:
         lanes = 16
     elif vectors <= 64 * most and (rows >= FEW_ROWS or vectors <= 128):
         lanes = 64
     else:
         lanes = 256 if vectors <= 256 * most else 1024
+    most = most // streams if lanes == 1024 else most
     loop = vectors > lanes * most
     return RowPlan(lanes, vector, most // 2 if loop else -(-vectors // lanes), loop)
 

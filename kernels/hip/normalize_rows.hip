@@ -31,6 +31,7 @@
 #endif
 #include "rows.h"
 #include "moments.h"
+#define EARLY (!LOOP && HELD * VECTOR * (1 + RESIDUAL) <= 16) // gamma and beta are loaded with the row, where there are registers for them
 
 AMDC_KERNEL void AMDC_SYMBOL(
     void *out, unsigned out_bytes, const void *x, unsigned x_bytes, const void *gamma, unsigned gamma_bytes, const void *beta,
@@ -48,14 +49,10 @@ AMDC_KERNEL void AMDC_SYMBOL(
     auto channel_of = [&](unsigned k) AMDC_INLINE { return PER_CHANNEL ? group + amdc_divide(k, multiplier_p, shift_p) : k; };
     Real held[HELD][VECTOR];
     amdc_wide<WEIGHT, VECTOR> gain[HELD], bias[HELD];
-    auto load_affine = [&](unsigned first) AMDC_INLINE {
-        if (PER_CHANNEL) return;
-#pragma unroll
-        for (unsigned j = 0; j < HELD; ++j) {
-            unsigned k = amdc_row_element(first, j), at = k < length ? k * amdc_size<WEIGHT> : AMDC_OUTSIDE;
-            if (AFFINE > 0) gain[j].load(amdc_make(gamma, gamma_bytes), at);
-            if (AFFINE > 1) bias[j].load(amdc_make(beta, beta_bytes), at);
-        }
+    auto load_affine = [&](unsigned first, unsigned j) AMDC_INLINE {
+        unsigned k = amdc_row_element(first, j), at = k < length ? k * amdc_size<WEIGHT> : AMDC_OUTSIDE;
+        if (AFFINE > 0 && !PER_CHANNEL) gain[j].load(amdc_make(gamma, gamma_bytes), at);
+        if (AFFINE > 1 && !PER_CHANNEL) bias[j].load(amdc_make(beta, beta_bytes), at);
     };
     auto load = [&](unsigned first) AMDC_INLINE {
         amdc_wide<INPUT, VECTOR> raw[HELD];
@@ -72,7 +69,10 @@ AMDC_KERNEL void AMDC_SYMBOL(
             other[j].load(amdc_make(added, added_bytes), k < length ? (base + k) * amdc_size<TYPE> : AMDC_OUTSIDE);
         }
 #endif
-        if (!LOOP) load_affine(first);
+        if (EARLY) {
+#pragma unroll
+            for (unsigned j = 0; j < HELD; ++j) load_affine(first, j);
+        }
         __builtin_amdgcn_sched_barrier(0); // all loads are issued before the first is waited for
 #pragma unroll
         for (unsigned j = 0; j < HELD; ++j)
@@ -99,6 +99,7 @@ AMDC_KERNEL void AMDC_SYMBOL(
         for (unsigned j = 0; j < HELD; ++j) {
             unsigned k = amdc_row_element(first, j);
             bool inside = k < length;
+            if (!EARLY) load_affine(first, j);
             amdc_value<OUT> values[VECTOR];
 #pragma unroll
             for (unsigned i = 0; i < VECTOR; ++i) {
@@ -130,7 +131,6 @@ AMDC_KERNEL void AMDC_SYMBOL(
 #pragma unroll 1
     for (unsigned first = 0; first < length; first += ROW_CHUNK) {
         load(first);
-        load_affine(first);
         store(first, mean, scale);
     }
 #else

@@ -1,0 +1,127 @@
+"""Kernels that memory bounds, at the sizes where they change their way: vectors and tails, lanes a row, rows that do not fit into
+registers, columns that lanes share, tiles of transposing copies, rows in spans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from amdc.codegen.choice import Choice, Choices
+from amdc.codegen.lowering import Lowered, LoweringOptions, lower
+from amdc.ir.ops.attention import attention
+from amdc.runtime.session import open_session
+from amdc.target import target
+from tests.codegen.checking import check, sample, trace_as_written
+from tests.support.run_graph import compile_lowered
+
+SLOW = pytest.mark.slow
+HALF, BF16 = torch.float16, torch.bfloat16
+
+
+def lowered(function: Callable[..., Tensor], inputs: list[Tensor], name: str) -> Lowered:
+    """`function` lowered with every problem's candidate `name`, where it has one; some problem must."""
+    graph, met = trace_as_written(function, *inputs), list[Choice]()
+    lower(graph, target("gfx803"), LoweringOptions(choices=Choices(record=met.append)))
+    forced = {choice.problem: name for choice in met if name in [candidate.name for candidate in choice.candidates]}
+    assert forced, f"no problem has a candidate '{name}': {[[c.name for c in choice.candidates] for choice in met]}"
+    return lower(graph, target("gfx803"), LoweringOptions(choices=Choices(forced=forced)))
+
+
+def forced(function: Callable[..., Tensor], inputs: list[Tensor], name: str, launches: int, rtol: float) -> None:
+    """The forced candidate takes so many launches, and computes what PyTorch does."""
+    made = lowered(function, inputs, name)
+    assert len(made.program.launches) == launches
+    with open_session(compile_lowered(made), "sim") as session:
+        given = {port.name: tensor.numpy() for port, tensor in zip(made.program.inputs, inputs, strict=True)}
+        (got,) = session.run(given).values()
+    torch.testing.assert_close(torch.from_numpy(got), function(*inputs), rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize(
+    "count", [4096 + 8, pytest.param(1, marks=SLOW), pytest.param(4097, marks=SLOW), pytest.param(4098, marks=SLOW)]
+)
+@pytest.mark.parametrize("dtype", [HALF, pytest.param(torch.int8, marks=SLOW), pytest.param(torch.float64, marks=SLOW)])
+def test_streams(count: int, dtype: torch.dtype) -> None:
+    """Whole vectors, tails, and a cast between sizes."""
+    check(lambda x, y: (x + y, x.to(torch.float32), x > y), sample((count,), dtype), sample((count,), dtype, seed=1))
+
+
+@pytest.mark.parametrize("offset", [1, pytest.param(2, marks=SLOW), pytest.param(8, marks=SLOW)])
+def test_streams_from_an_odd_address(offset: int) -> None:
+    check(lambda x: (x[0, offset:] * 2, torch.cat([x[:, offset:], x], 1)), sample((3, 40), HALF))
+
+
+ROWS = [
+    (1030, 24),  # 16 lanes a row
+    (1, 33000),  # longer than registers hold
+    *(pytest.param(shape, marks=SLOW) for shape in ((1, 1), (1030, 63), (5, 771), (3, 3000), (2, 9000), (2, 33001), (1500, 200))),
+]
+
+
+@pytest.mark.parametrize("shape", ROWS)
+@pytest.mark.parametrize("dtype", [torch.float32, *(pytest.param(dtype, marks=SLOW) for dtype in (HALF, BF16, torch.float64))])
+def test_rows(shape: tuple[int, int], dtype: torch.dtype) -> None:
+    """Errors of sums of a row's elements; narrow types are rounded at the end alone, PyTorch's too."""
+    width = shape[1:]
+    ulps, atol = (64.0, 1e-4) if dtype != BF16 else (4.0, 1e-2)
+    check(
+        lambda x, g, b: (torch.softmax(x, -1), F.layer_norm(x, width, g, b), x.mean(-1)),
+        *(sample(s, dtype, seed=i) for i, s in enumerate((shape, width, width))),
+        ulps=ulps, atol=atol if dtype != HALF else 2e-3,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [70, pytest.param(33000, marks=SLOW)])
+def test_softmax_of_infinities_and_not_a_number(width: int) -> None:
+    x = sample((6, width))
+    x[0, 3], x[1, 5], x[2, width - 1], x[3], x[4, 1:] = math.nan, math.inf, -math.inf, -math.inf, -math.inf
+    check(lambda x: (torch.softmax(x, 1), torch.softmax(x.mT, 0)), x, ulps=64, atol=1e-6)
+
+
+COLUMNS = [(300, 36), pytest.param((3, 5000, 4), marks=SLOW), pytest.param((2, 700, 33), marks=SLOW)]
+
+
+@pytest.mark.parametrize("shape", COLUMNS)
+def test_columns(shape: tuple[int, ...]) -> None:
+    """Lanes share a column; equal extremes give the first place."""
+    dim, x = len(shape) - 2, sample(shape).round(decimals=1)
+    check(lambda x: (x.sum(dim), x.argmin(dim), torch.softmax(x, dim)), x, ulps=128, atol=2e-4)
+
+
+@SLOW
+@pytest.mark.parametrize("shape", [(300, 36), (2, 700, 33)])
+def test_columns_of_other_types(shape: tuple[int, ...]) -> None:
+    dim, x = len(shape) - 2, sample(shape)
+    check(lambda x: (x.argmax(-1), x.argmin(dim), x.sum(dim), x.amax(dim)), (x * 10).to(torch.int64))
+    check(lambda x: (x.var(dim), x.sum(dim), x.amin(dim)), x.half(), ulps=4, atol=1e-2)
+    check(lambda x: (x.any(dim), (x * x > -1).all(dim), x.var(dim), x.prod(dim)), x.double(), ulps=2**12, atol=1e-9)
+
+
+PERMUTED = [((3, 17, 20, 70), (0, 2, 3, 1)), ((3, 17, 2, 5, 70), (4, 2, 0, 3, 1)), ((130, 67), (1, 0))]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, *(pytest.param(d, marks=SLOW) for d in (HALF, torch.int8, torch.int64))])
+@pytest.mark.parametrize(("shape", "order"), [PERMUTED[0], *(pytest.param(*given, marks=SLOW) for given in PERMUTED[1:])])
+def test_transposing_copies(shape: tuple[int, ...], order: tuple[int, ...], dtype: torch.dtype) -> None:
+    def function(x: Tensor) -> Tensor:
+        return x.permute(order).clone(memory_format=torch.contiguous_format)
+
+    graph = trace_as_written(function, sample(shape, dtype))
+    kernels = lower(graph, target("gfx803")).program.kernels.values()
+    assert [kernel.template for kernel in kernels] == ["transpose"]
+    check(function, sample(shape, dtype))
+
+
+def test_a_long_row_in_spans() -> None:
+    forced(lambda x: x.mean(-1), [sample((2, 12300))], "3 spans", 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("causal", [False, pytest.param(True, marks=SLOW)])
+def test_attention_over_parts_of_the_keys(causal: bool) -> None:
+    q, k, v = sample((1, 4, 2, 64)), sample((1, 2, 515, 64), seed=1), sample((1, 2, 515, 48), seed=2)
+    forced(lambda q, k, v: attention(q, k, v, None, 0.125, causal), [q, k, v], "4 splits", 2, rtol=2e-5)
