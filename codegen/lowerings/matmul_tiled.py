@@ -17,9 +17,11 @@ from amdc.codegen.magic import magic
 from amdc.kernels import gemm
 from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
 from amdc.kernels.template import Value
+from amdc.target import Target
 
 PIECES = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # of k, where it is cut
 LEAST_STAGES = 4  # of a piece: below, starting and adding it costs more than it saves
+FULL = 4  # work-groups a CU: from there on, pieces of k would only add bytes
 MOST = 12  # candidates that are offered, the cheapest
 
 
@@ -72,14 +74,17 @@ class Way:
 def candidates(task: Task) -> list[Candidate]:
     """The cheapest ways, the best first."""
     target, product = task.builder.target, task.product
-    costs = {way: tiled_us(product, way.tile, task.layouts, way.pieces, target) for way in _ways(product)}
+    costs = {way: tiled_us(product, way.tile, task.layouts, way.pieces, target) for way in _ways(product, target)}
     best = sorted(costs, key=costs.__getitem__)[:MOST]
     return [Candidate(way.name, partial(costs.__getitem__, way), partial(build, task, way)) for way in best]
 
 
-def _ways(product: Product) -> Iterator[Way]:
+def _ways(product: Product, target: Target) -> Iterator[Way]:
+    """Every tile with k whole; with k in pieces where its work-groups do not fill the card."""
     for tile in GEMM_TILES:
         yield Way(tile, 1)
+        if tile.groups(product.m, product.n) * product.batch >= FULL * target.card().compute_units:
+            continue
         for pieces in PIECES:
             way = Way(tile, pieces)
             chunk = way.chunk(product.k)
