@@ -1,4 +1,4 @@
-"""Compares the benchmark models' outputs on the simulated card with ONNX Runtime's or PyTorch's, and generated tokens with transformers'.
+"""Holds the benchmark models on the simulated card against ONNX Runtime or PyTorch, and generated tokens against transformers.
 
     python benchmarks/verify_models.py [NAME ...] [-O3] [--record]
 
