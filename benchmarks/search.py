@@ -76,9 +76,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             found[case] = row = compare(case, arguments.seconds, Path(folder))
         print(f"{row['excess']:6.1%} above the best (target {TARGET:.0%})  {case}: {row['found']}, {row['found_us']} us")
-        print(
-            f"        {row['timed']} timed, {row['cpu_seconds']} s of CPU; best of {row['candidates']}: {row['best']}, {row['best_us']} us"
-        )
+        print(f"        {row['timed']} timed, {row['cpu_seconds']} s of CPU time")
+        print(f"        best of {row['candidates']}: {row['best']}, {row['best_us']} us")
         print(f"        of least cost: {row['least_cost']}, {row['least_cost_us']} us", flush=True)
     if arguments.record:
         kept = json.loads(RESULTS.read_text())["cases"] if RESULTS.exists() else {}
