@@ -20,9 +20,10 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -36,6 +37,8 @@ from benchmarks.timing.rows import SgemmRow, classify, read_rows  # noqa: E402
 
 DATA = ROOT.parent / "shared/data/sgemm_r9nano_measured.csv"
 RESULTS = ROOT / "benchmarks/results"
+T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 def predict_row(row: SgemmRow) -> Predicted:
@@ -50,16 +53,22 @@ def _work(row: SgemmRow) -> int:
     return min(groups, 512) * row.k // row.split_k * row.tile_m * row.tile_n
 
 
-def predict_rows(rows: Sequence[SgemmRow]) -> list[Predicted]:
-    """Those that the kernel can run, in the file's order; one process a core, the dearest rows first."""
-    wanted = sorted((row for row in rows if sgemm.has_tile(row)), key=_work, reverse=True)
-    found = []
+def _all(function: Callable[[T], Result], wanted: Sequence[T]) -> list[Result]:
+    """Of each, in order; one process a core."""
+    if not wanted:
+        return []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool:
-        for future in as_completed([pool.submit(predict_row, row) for row in wanted]):
-            found.append(future.result())
-            print(f"\r{len(found)} of {len(wanted)} rows: {found[-1].row.label:50}", end="", file=sys.stderr, flush=True)
-    print(f"\r{'':80}\r", end="", file=sys.stderr)
+        futures = [pool.submit(function, one) for one in wanted]
+        for done, _ in enumerate(as_completed(futures), start=1):
+            print(f"\r{function.__name__}: {done} of {len(wanted)}", end="", file=sys.stderr, flush=True)
+    print(f"\r{'':40}\r", end="", file=sys.stderr)
+    return [future.result() for future in futures]
+
+
+def predict_rows(rows: Sequence[SgemmRow]) -> list[Predicted]:
+    """Those that the kernel can run, in the file's order; the dearest are begun first."""
+    found = _all(predict_row, sorted((row for row in rows if sgemm.has_tile(row)), key=_work, reverse=True))
     return sorted(found, key=lambda predicted: predicted.row.index)
 
 
@@ -69,7 +78,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=("clpeak", "sgemm"))
     parser.add_argument("--rows", action="store_true", help="print every row")
     parser.add_argument("--record", action="store_true", help="write benchmarks/results/timing_validation.json and .png")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.record and arguments.only:
+        parser.error("--record writes all of it: leave --only out")
+    return arguments
 
 
 def main() -> None:
@@ -78,7 +90,8 @@ def main() -> None:
         rows = read_rows(arguments.data) if arguments.only != "clpeak" else []
     except UsageError as error:
         sys.exit(print(f"error: {error}", file=sys.stderr) or 2)
-    tests = [(case, clpeak.predict(case)) for case in clpeak.CASES] if arguments.only != "sgemm" else []
+    cases = clpeak.CASES if arguments.only != "sgemm" else ()
+    tests = list(zip(cases, _all(clpeak.predict, cases), strict=True))
     if tests:
         print(*clpeak_lines(tests), "", sep="\n")
     predicted = predict_rows(rows)

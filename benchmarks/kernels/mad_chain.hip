@@ -5,8 +5,8 @@
 // Types    TYPE float (v_mad_f32, 4 clocks a wave), double (v_fma_f64, 64), int (v_mul_lo_u32 16 and v_add_u32 4).
 // Launch   AMDC_BLOCK = 256 lanes; grid (groups): one element of `out` a lane. clpeak: 2,048 groups a compute unit, ROUNDS 2048.
 // Limits   out below 4 GiB. ROUNDS a multiple of UNROLL * WIDTH.
-// Versions fully unrolled, as clpeak's integer test is: 24 KiB of code, no difference predicted, since the model has no instruction cache;
-//          a loop of 64 multiply-adds costs 3 scalar instructions, which other waves hide.
+// Versions one only. clpeak unrolls its integer test whole; this loop of 64 multiply-adds costs 3 scalar instructions more a turn, which
+//          other waves hide.
 #include "amdc.h"
 #ifndef TYPE
 #define TYPE float

@@ -86,6 +86,7 @@ def sgemm_lines(predicted: Sequence[Predicted], every_row: bool) -> Iterator[str
     error, tail, rank = CORE_TARGETS.values()
     yield f"{'target (core)':34} {error:13.1%} {tail:11.1%} {'':13} {rank:8.3f}"
     yield from _effect_lines(predicted)
+    yield from _worst_lines(predicted)
 
 
 def effects(predicted: Sequence[Predicted]) -> dict[str, dict[str, float]]:
@@ -103,6 +104,12 @@ def effects(predicted: Sequence[Predicted]) -> dict[str, dict[str, float]]:
             modelled = [p.gflops / np.mean([o.gflops for o in others]) for p, others in members]
             found[name] = {"pairs": len(members), "measured": float(np.median(measured)), "predicted": float(np.median(modelled))}
     return found
+
+
+def _worst_lines(predicted: Sequence[Predicted], count: int = 6) -> Iterator[str]:
+    """The rows of the core that lie farthest from silicon."""
+    core = sorted((p for p in predicted if p.group == CORE), key=lambda p: abs(p.ratio - 1), reverse=True)
+    yield "farthest of the core: " + "; ".join(f"{p.row.label} {p.ratio:.2f}" for p in core[:count])
 
 
 def _effect_lines(predicted: Sequence[Predicted]) -> Iterator[str]:
