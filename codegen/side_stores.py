@@ -146,7 +146,8 @@ def _layout(graph: ir.Graph, values: Node) -> Layout | None:
 
 def _part(layout: Layout, split: Node, piece: Node) -> Layout | None:
     args: Any = split.args
-    dim = (args[2] if len(args) > 2 else split.kwargs.get("dim", 0)) % len(layout.axes)
+    given: Any = args[2] if len(args) > 2 else split.kwargs.get("dim", 0)
+    dim: int = given % len(layout.axes)
     extents = [int(part.shape[dim]) for part in split.meta["val"]]
     index: Any = piece.args[1]
     return layout.slice(dim, sum(extents[:index]), extents[index])

@@ -63,12 +63,12 @@ def _simplified(graph: Graph, node: Node) -> bool:
     for groups of heads, stand for one; whether there was anything to change."""
     q, k, v, mask, scale, causal, *rest = node.args
     masked = _masked_causally(graph, node)
-    keys, values = _ungrouped(k), _ungrouped(v)
-    repeated = keys is not None and values is not None and keys[1][1] == values[1][1]
-    if not masked and not repeated:
+    repeated = [found for found in (_ungrouped(k), _ungrouped(v)) if found is not None]
+    grouped = len(repeated) == 2 and repeated[0][1][1] == repeated[1][1][1]
+    if not masked and not grouped:
         return False
-    if repeated:
-        k, v = (add_call(graph, node, aten.view.default, found) for found in (keys, values))
+    if grouped:
+        k, v = (add_call(graph, node, aten.view.default, found) for found in repeated)
     parts = (q, k, v, None if masked else mask, scale, masked or causal, *rest)
     replace(node, add_call(graph, node, attention, parts, dict(node.kwargs)))
     return True
