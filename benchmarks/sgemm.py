@@ -5,8 +5,8 @@
 `--squares` times x @ w, both row-major: 4096 cubed (target: 88 % of the peak) and 1024 cubed (75 %), without the launch. `--data`
 times the file's rows (target: a median ratio to the measured GFLOPS of at least 1), launches included, as measured. A
 column-major C of m x n is a row-major one of n x m, so the row's operands change places. Each problem is laid out as the compiler
-does, in the best of the `--ways` that its cost function puts first. All times are predictions of the timing layer. A launch's k beyond
-LONG is continued in a straight line from two shorter ones; a C of 1 GiB or more is made by two products.
+does, in the best of the `--ways` that its cost function puts first. All times are predictions of the timing layer. A launch's k
+beyond LONG is continued in a straight line from two shorter ones; a C of 1 GiB or more is made by two products.
 `--results` keeps the figures in a file, to which a further run with other rows adds.
 """
 

@@ -10,7 +10,7 @@ from amdc.kernels.tiles import round_up
 @dataclass(frozen=True)
 class GemmTile:
     """`m` x `n` of C by one work-group, `k` values of k a stage, `thread_m` x `thread_n` a lane; `sets` sets of lanes share the k
-    of a stage (LOCAL_SPLIT). `vgprs`: of the compiled kernel with the widest layouts, see kernels/hip/gemm.hip."""
+    of a stage (LOCAL_SPLIT). `vgprs`: at most, of the compiled kernel where both operands come by dwordx4; in granules of 4."""
 
     m: int
     n: int
@@ -48,22 +48,22 @@ class GemmTile:
 
 
 GEMM_TILES = (
-    GemmTile(128, 128, 16, 8, 8, 1, 125),
-    GemmTile(128, 128, 8, 8, 8, 1, 114),
+    GemmTile(128, 128, 16, 8, 8, 1, 128),
+    GemmTile(128, 128, 8, 8, 8, 1, 116),
     GemmTile(128, 96, 16, 8, 6, 1, 108),
     GemmTile(96, 128, 16, 6, 8, 1, 108),
-    GemmTile(128, 64, 16, 8, 4, 1, 82),
-    GemmTile(64, 128, 16, 4, 8, 1, 82),
-    GemmTile(64, 64, 16, 4, 4, 1, 53),
-    GemmTile(64, 64, 32, 8, 4, 2, 82),
-    GemmTile(64, 32, 16, 4, 4, 1, 56),
-    GemmTile(32, 64, 16, 4, 4, 1, 56),
-    GemmTile(32, 128, 32, 4, 8, 2, 84),
-    GemmTile(32, 64, 32, 4, 4, 2, 56),
-    GemmTile(32, 32, 16, 4, 4, 1, 62),
+    GemmTile(128, 64, 16, 8, 4, 1, 84),
+    GemmTile(64, 128, 16, 4, 8, 1, 84),
+    GemmTile(64, 64, 16, 4, 4, 1, 56),
+    GemmTile(64, 64, 32, 8, 4, 2, 88),
+    GemmTile(64, 32, 16, 4, 4, 1, 60),
+    GemmTile(32, 64, 16, 4, 4, 1, 60),
+    GemmTile(32, 128, 32, 4, 8, 2, 100),
+    GemmTile(32, 64, 32, 4, 4, 2, 64),
+    GemmTile(32, 32, 16, 4, 4, 1, 64),
     GemmTile(32, 32, 32, 4, 4, 4, 56),
-    GemmTile(16, 64, 16, 4, 4, 1, 66),
-    GemmTile(16, 64, 32, 4, 4, 4, 56),
-    GemmTile(16, 32, 32, 4, 2, 4, 56),
-    GemmTile(8, 32, 64, 2, 2, 4, 56),
+    GemmTile(16, 64, 16, 4, 4, 1, 72),
+    GemmTile(16, 64, 32, 4, 4, 4, 60),
+    GemmTile(16, 32, 32, 4, 2, 4, 48),
+    GemmTile(8, 32, 64, 2, 2, 4, 48),
 )
