@@ -13,19 +13,27 @@
 // Types    TYPE_A, TYPE_B, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_C: any; arithmetic in fp32; the sum over k is sequential, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) * LOCAL_SPLIT lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
 // Limits   each tensor below 1 GiB; M, N, K, batch at least 1.
-// Static   clang 19, layouts 0 and 0; clang 22 differs by at most 2 registers and 3 instructions. Waves a SIMD as VGPRs and LDS allow:
-//            tile (lane)      lanes  VGPRs  LDS bytes  waves  v_mac of the loop's instructions, of its VALU instructions
-//            128x128x8 (8x8)    256    113      16384      2  0.886  0.990   LDS bytes a multiply-add: 1.0
-//            128x64x16 (8x4)    256     79      24576      2  0.853  0.987   1.5
-//            64x64x16 (4x4)     256     50      16384      4  0.793  0.981   2.0
-//            32x64x16 (4x4)     128     56      12288      2  0.780  0.973   2.0
-//            32x64x32 (2x4)     256     46      24576      2  0.683  0.973   3.0
-//            16x64x16 (4x4)      64     66      10240      1  0.762  0.966   2.0
-//            32x32x16 (4x4)      64     62       8192      2  0.769  0.966   2.0
-//          float16 A and B: 128x128x8 109 VGPRs, 0.874; 64x64x16 46 VGPRs, 0.773 (the conversions on the way into LDS).
-//          Layouts 1 and 2 cost 128x128x8 four more loads an operand: 0.850 and 0.846. No spills, no v_fma, no flat access.
-// Versions Without sched_barrier in multiply (gemm_tile.h): 84 VGPRs, 3 waves, 0.872, but each load stands right before its use. With the
-//          last stage peeled off the loop: 194 VGPRs. With the resource's base from a 64-bit product: a loop over its "different" values.
+// Static   clang 19, layouts 3 and 0 (both matrices row-major), BIAS 1. Waves a SIMD as VGPRs and LDS allow; s4: LOCAL_SPLIT 4:
+//            tile (lane)        lanes  VGPRs  LDS bytes  waves  v_mac of the loop's instructions, of its VALU instructions
+//            128x128x16 (8x8)     256    124      32768      2  0.880  0.990   LDS bytes a multiply-add: 1.0
+//            128x128x8 (8x8)      256    115      16384      2  0.862  0.987   1.0
+//            128x96x16 (8x6)      256    105      32768      2  0.842  0.981   1.2
+//            128x64x16 (8x4)      256     79      24576      2  0.830  0.981   1.5
+//            64x64x32s2 (8x4)     256     86      32768      2  0.826  0.981   1.5
+//            64x64x16 (4x4)       256     52      16384      4  0.751  0.966   2.0
+//            64x32x16 (4x4)       128     56      12288      3  0.742  0.962   2.0
+//          Layouts 0 and 0: 128x128x16 0.887 and 0.997 (121 VGPRs). Layout 1 loads dwords: 128x128x16 has 134 VGPRs then, one wave a SIMD.
+//          No spills, no v_fma, no flat access. tests/kernels/test_gemm_assembly.py holds these.
+// Predicted by the timing layer: 4096 cubed on an RX 580 93.1 % of the fp32 peak, 1024 cubed 79.3 % (128x128x16, layouts 3 and 0).
+// Versions Predicted for 2048x2048 on an R9 Nano, 128x128x16, layouts 3 and 0, once k is under way, as share of the multiply-adds' peak:
+//          offsets of every load advanced by the vector ALU, fragments of a stage read at its start: 0.923 (0.981 of the VALU's
+//          instructions are v_mac); the first fragments read behind the barrier, the last k multiplied meanwhile: 0.927; and with k in the
+//          resource's base, tail tested by a scalar difference: 0.931 (0.990 are v_mac).
+//          128x128x8 needs half of LDS, but fetches half lines where k is contiguous: 551 us for 1024 cubed on an RX 580, against 468.
+//          Static: transposed panels padded instead of exchanged (gemm_panels.h) take 33,024 bytes of LDS: one work-group a CU and not two.
+//          A branch around the last, partial pass of a 96-wide panel: 200 bytes a lane of spills. Without sched_barrier in multiply
+//          (gemm_tile.h) each fragment is loaded right before its use. With the last stage peeled off the loop: 194 VGPRs. With the
+//          resource's base from a 64-bit product, or its size from a saturating subtraction: a loop over its "different" values.
 #include "amdc.h"
 #include "amdc_types.h"
 #ifndef TILE_M
