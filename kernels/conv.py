@@ -25,6 +25,7 @@ CONV = KernelTemplate(
     computes="2-d convolution as an implicit GEMM: weights times gathered input, with bias, prologue and epilogue",
     parameters=(
         *TILE_PARAMETERS,
+        Parameter("LOCAL_SPLIT", "sets of lanes that share the k of a stage", values=(1, 2, 4, 8), default=1),
         *KERNEL,
         Parameter(
             "MODE", "k by taps (0), linear (1), or a 1x1 convolution that reads the input as a matrix (2)", values=(0, 1, 2)

@@ -15,22 +15,25 @@ from amdc.codegen.lowerings import convolution_scalar as scalar
 from amdc.codegen.lowerings import convolution_winograd as winograd
 from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, problem, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
+from amdc.codegen.lowerings.matmul_cost import ends_mix, stage_mix, tile_shape
 from amdc.codegen.magic import magic
+from amdc.cost import Mix, estimate
 from amdc.ir import graph as ir
-from amdc.kernels import conv, gemm, tiles
+from amdc.kernels import conv, gemm
+from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
 from amdc.kernels.template import Value
+from amdc.kernels.tiles import round_up
 from amdc.program import ITEM_SIZES
 
-# Instructions that fetch a gathered value beside its load, read off the compiled loops; those of the scalar ALU count half:
-# they run beside other waves' vector instructions.
-GATHER = {conv.TAPS: 6, conv.LINEAR: 19, conv.POINTWISE: 0}
+# Instructions that fetch a gathered value beside its load, of the vector and of the scalar ALU, read off the compiled loops.
+GATHER = {conv.TAPS: (1, 10), conv.LINEAR: (8, 22), conv.POINTWISE: (0, 0)}
 GOOD_FILL = 0.8  # of a stage's k by one tap's channels; below, k runs over channels and taps together
 
 
 def _is_linear(window: Window) -> bool:
     """Whether k runs over channels and taps together: where the channels of one tap would fill a stage badly."""
-    fill = window.in_channels / tiles.round_up(window.in_channels, 16)
-    last = window.in_channels * window.taps + 2 * max(tile.k for tile in tiles.TILES)  # the fetch behind the last stage counts
+    fill = window.in_channels / round_up(window.in_channels, 16)
+    last = window.in_channels * window.taps + 2 * max(tile.k for tile in GEMM_TILES)  # the fetch behind the last stage counts
     exact = last <= conv.LINEAR_K_LIMIT and window.taps <= conv.LINEAR_TAPS_LIMIT
     return window.taps > 1 and fill < GOOD_FILL and exact
 
@@ -57,29 +60,40 @@ def _extents(window: Window) -> tuple[int, int]:
 def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
     """Any 2-d convolution: conv.hip with each of its tiles, or where it applies Winograd's algorithm."""
 
-    def by_tile(tile: tiles.Tile) -> Candidate:
+    def by_tile(tile: GemmTile) -> Candidate:
         predicted = partial(_tile_cost, item, builder, window, operands, tile)
         return Candidate(tile.name, predicted, partial(_implicit_gemm, item, builder, window, operands, tile))
 
-    by_cost = sorted(map(by_tile, tiles.TILES), key=lambda candidate: candidate.cost())
+    by_cost = sorted(map(by_tile, _tiles(window, operands)), key=lambda candidate: candidate.cost())
     others = (way.candidates(item, builder, window, operands) for way in (winograd, scalar))
     ways = (*by_cost, *chain.from_iterable(others))
     builder.choose(problem(item, window, operands), ways).build()
 
 
-def _tile_cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tile: tiles.Tile) -> float:
-    """Predicted microseconds: the work of the busiest compute unit, or the bytes, and the launch."""
-    n, z = _extents(window)
-    card, target = builder.target.card(), builder.target
-    work = tiles.cost(tile, window.out_channels, n, _piece(window), z, target, gather=GATHER[_mode(window)])
-    pieces = 1 if _is_linear(window) else window.taps
-    lanes = target.wave_size * target.simds_per_cu // 4  # multiply-adds of a CU a clock
+def _tiles(window: Window, operands: Operands) -> list[GemmTile]:
+    """Those that conv.hip takes: a gathered panel wants whole waves along n, plain weights few rows of k."""
+    narrow = _mode(window) == conv.POINTWISE
+    return [
+        tile
+        for tile in GEMM_TILES
+        if (narrow or tile.n % 64 == 0) and (operands.packed or (tile.m.bit_count() == 1 and tile.k <= 16 and tile.sets == 1))
+    ]
+
+
+def _tile_cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tile: GemmTile) -> float:
+    """Predicted microseconds: a product of matrices whose gathered values cost further instructions."""
+    (n, z), target, mode = _extents(window), builder.target, _mode(window)
+    layout = gemm.VECTORS if operands.packed else gemm.COLUMNS
+    values = tile.n * tile.k / tile.lanes  # that a lane gathers in a stage
+    vector, others = GATHER[mode]
+    gather = Mix(valu=4 * vector * values, vmem=2 * values if vector else 0, alone=4 * (vector + others) * values)
+    stages = -(-_piece(window) // tile.k) * (1 if _is_linear(window) else window.taps)
+    wave = (stage_mix(tile, (layout, gemm.VECTORS), target.wave_size) + gather) * stages + ends_mix(tile)
     nbytes = least_bytes(item, window) + math.prod(ir.shape(operands.weight)) * ir.dtype(operands.weight).itemsize
-    memory = nbytes / (card.dram_gbps * target.dram_efficiency * 1e3)
-    return max(work * pieces / (lanes * card.clock_ghz * 1e3), memory) + target.launch_us
+    return estimate(wave, tile_shape(tile, target), tile.groups(window.out_channels, n) * z, nbytes, target).us
 
 
-def _implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tile: tiles.Tile) -> None:
+def _implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tile: GemmTile) -> None:
     n, z = _extents(window)
     m, weights = window.out_channels, operands.strides(window)
     parameters: dict[str, Value] = tile.defines() | {
@@ -87,7 +101,7 @@ def _implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands
         "KW": window.kernel[1],
         "MODE": _mode(window),
         "LAYOUT_A": gemm.VECTORS if operands.packed else gemm.COLUMNS,
-        "VECTOR_C": int(window.plane % 4 == 0),
+        "VECTOR_C": int(window.plane % 4 == 0 and tile.thread_n % 4 == 0),
         "BIAS": int(operands.bias is not None),
         **types(item, operands),
     }

@@ -34,7 +34,8 @@ def least_bytes(product: Product) -> int:
     return a + b + product.batch * product.m * product.n * ITEM_SIZES[product.c.place.dtype]
 
 
-def _shape(tile: GemmTile, target: Target) -> Shape:
+def tile_shape(tile: GemmTile, target: Target) -> Shape:
+    """How the tile's work-groups fill a CU."""
     waves = -(-tile.lanes // target.wave_size)
     per_simd = target.vgprs_per_lane // (-(-tile.vgprs // target.vgpr_granule) * target.vgpr_granule)
     by_registers = per_simd * target.simds_per_cu // waves
@@ -42,7 +43,7 @@ def _shape(tile: GemmTile, target: Target) -> Shape:
     return Shape(waves, groups, -(-groups * waves // target.simds_per_cu))
 
 
-def _stage(tile: GemmTile, layouts: tuple[int, int], wave_size: int) -> Mix:
+def stage_mix(tile: GemmTile, layouts: tuple[int, int], wave_size: int) -> Mix:
     """One stage of one wave."""
     waves = -(-tile.lanes // wave_size)
     part, panels = tile.k // tile.sets, (tile.m * tile.k, tile.n * tile.k)
@@ -59,7 +60,7 @@ def _stage(tile: GemmTile, layouts: tuple[int, int], wave_size: int) -> Mix:
     return Mix(valu, reads + sum(panels) / 16 / waves, fetch, loaded, alone=multiply + wait, barriers=1)
 
 
-def _ends(tile: GemmTile) -> Mix:
+def ends_mix(tile: GemmTile) -> Mix:
     """Before the first stage and behind the last: addresses, the first loads, joining the sets, storing."""
     values = tile.thread_m * tile.thread_n
     stores = START + DRAM_LATENCY + 16 * values / 4
@@ -73,10 +74,10 @@ def _ends(tile: GemmTile) -> Mix:
 def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], pieces: int, target: Target) -> float:
     """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where k is cut in pieces."""
     chunk = -(-product.k // pieces)
-    wave = _stage(tile, layouts, target.wave_size) * -(-chunk // tile.k) + _ends(tile)
+    wave = stage_mix(tile, layouts, target.wave_size) * -(-chunk // tile.k) + ends_mix(tile)
     groups = tile.groups(product.m, product.n) * product.batch * pieces
     partial = 4 * product.batch * product.m * product.n * pieces if pieces > 1 else 0
-    us = estimate(wave, _shape(tile, target), groups, least_bytes(product) + partial, target).us
+    us = estimate(wave, tile_shape(tile, target), groups, least_bytes(product) + partial, target).us
     return us if pieces == 1 else us + sum_us(product, pieces, target)
 
 

@@ -21,7 +21,7 @@ struct Gather {
     template <unsigned UNIT = 1> MEMBER static unsigned at(unsigned k, unsigned column, unsigned further = 0) { // see gemm_panels.h
         return UNIT * (k * TILE_N + further) + column;
     }
-    static_assert(TILE_N % 64 == 0 && rows >= 1 && rows * passes == TILE_K, "a wave stays within one k");
+    static_assert(MODE == 2 || (TILE_N % 64 == 0 && rows >= 1 && rows * passes == TILE_K), "a wave stays within one k"); // 2: not used
     static constexpr unsigned item = amdc_size<TYPE_X>;
     amdc_type<TYPE_X>::bits data[passes]; // as loaded; fp32 from LDS on
     bool live[passes];

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from amdc.ir.ops import packed
-from amdc.kernels import tiles
+from amdc.kernels.gemm_tiles import GEMM_TILES
 from tests.kernels.harness import check_function
 
 Tensors = tuple[torch.Tensor, ...]
@@ -100,20 +100,33 @@ def test_packed_weights(case: Case) -> None:
     check_function(function, tensors, case.terms, extra=case.bias)
 
 
-@pytest.mark.parametrize("tile", tiles.TILES, ids=lambda tile: tile.name)
-def test_every_tile(tile: tiles.Tile) -> None:
+GATHERED = [tile.name for tile in GEMM_TILES if tile.n % 64 == 0]
+FAST = ("128x64x16", "32x64x32s2", "16x64x32s4")
+TILES = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in GATHERED]
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_every_tile(tile: str) -> None:
     case = CASES[9]
     function, tensors = case.packed()
-    check_function(function, tensors, case.terms, extra=1, candidate=tile.name)
+    check_function(function, tensors, case.terms, extra=1, candidate=tile)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tile", tiles.TILES, ids=lambda tile: tile.name)
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_tile_on_every_case(case: Case, tile: tiles.Tile) -> None:
+@pytest.mark.parametrize("tile", [tile.name for tile in GEMM_TILES])
+def test_every_tile_on_a_pointwise_one(tile: str) -> None:
+    case = Case(2, 40, 70, (6, 6), (1, 1))
     function, tensors = case.packed()
-    check_function(function, tensors, case.terms, extra=1, candidate=tile.name)
-    check_function(case.plain(), case.tensors(), case.terms, extra=1, candidate=tile.name)
+    check_function(function, tensors, case.terms, extra=1, candidate=tile)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tile", GATHERED)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_tile_on_every_case(case: Case, tile: str) -> None:
+    function, tensors = case.packed()
+    check_function(function, tensors, case.terms, extra=1, candidate=tile)
+    check_function(case.plain(), case.tensors(), case.terms, extra=1, candidate=tile)
 
 
 @pytest.mark.parametrize("rows", [7, pytest.param(14, marks=pytest.mark.slow)])
