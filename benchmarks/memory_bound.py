@@ -53,16 +53,27 @@ class Case:
 def case(name: str, function: Callable[..., Tensor], *shapes: tuple[int, ...], weights: tuple[tuple[int, ...], ...] = (),
          dtype: torch.dtype = torch.float32) -> Case:  # fmt: skip
     made = [torch.randn(shape).to(dtype) for shape in (*shapes, *weights)]
-    return Case(f"{name} {'x'.join(map(str, shapes[0]))} {str(dtype)[6:]}", Call(function, *made[len(shapes) :]), tuple(made[: len(shapes)]))
+    return Case(
+        f"{name} {'x'.join(map(str, shapes[0]))} {str(dtype)[6:]}",
+        Call(function, *made[len(shapes) :]),
+        tuple(made[: len(shapes)]),
+    )
 
 
 def streams() -> list[Case]:
     add, half = (lambda x, y: x + y), torch.float16
     cases = [case("add", add, (mib << 18,), (mib << 18,)) for mib in (1, 4, 16, 64)]
     cases += [case("add", add, (mib << 19,), (mib << 19,), dtype=half) for mib in (1, 16)]
-    cases += [case("gelu", F.gelu, (128, 3072)), case("gelu", F.gelu, (2048, 3072)), case("gelu", F.gelu, (2048, 3072), dtype=half)]
+    cases += [
+        case("gelu", F.gelu, (128, 3072)),
+        case("gelu", F.gelu, (2048, 3072)),
+        case("gelu", F.gelu, (2048, 3072), dtype=half),
+    ]
     cases += [case("relu", torch.relu, (8, 64, 112, 112)), case("silu", F.silu, (32, 96, 56, 56))]
-    cases += [case("scale channels", lambda x, c: x * c, (32, 96, 56, 56), (32, 96, 1, 1)), case("bias", add, (2048, 768), (768,))]
+    cases += [
+        case("scale channels", lambda x, c: x * c, (32, 96, 56, 56), (32, 96, 1, 1)),
+        case("bias", add, (2048, 768), (768,)),
+    ]
     cases += [case("cast", lambda x: x.half(), (1 << 22,)), case("compare", lambda x, y: x > y, (1 << 22,), (1 << 22,))]
     return cases
 
@@ -71,10 +82,16 @@ def copies() -> list[Case]:
     cases = [case("concat rows", lambda x, y: torch.cat([x, y], 1), (32, 64, 56, 56), (32, 32, 56, 56))]
     cases += [case("concat last", lambda x, y: torch.cat([x, y], -1), (4096, 512), (4096, 256))]
     cases += [case("concat last", lambda x, y: torch.cat([x, y], -1), (4096, 512), (4096, 256), dtype=torch.float16)]
-    cases += [case("transpose", lambda x: x.mT.contiguous(), (2048, 2048)), case("to nhwc", lambda x: x.permute(0, 2, 3, 1).contiguous(), (8, 64, 56, 56))]
+    cases += [
+        case("transpose", lambda x: x.mT.contiguous(), (2048, 2048)),
+        case("to nhwc", lambda x: x.permute(0, 2, 3, 1).contiguous(), (8, 64, 56, 56)),
+    ]
     cases += [case("transpose", lambda x: x.mT.contiguous(), (2048, 2048), dtype=torch.float16)]
     cases += [case("heads", lambda x: x.view(8, 512, 12, 64).transpose(1, 2).contiguous(), (8, 512, 768))]
-    cases += [case("slice", lambda x: x[:, :, 3:59, 5:61].contiguous(), (32, 64, 64, 64)), case("pad", lambda x: F.pad(x, (1, 1, 1, 1)), (32, 64, 56, 56))]
+    cases += [
+        case("slice", lambda x: x[:, :, 3:59, 5:61].contiguous(), (32, 64, 64, 64)),
+        case("pad", lambda x: F.pad(x, (1, 1, 1, 1)), (32, 64, 56, 56)),
+    ]
     return cases
 
 
@@ -88,8 +105,24 @@ def rows() -> list[Case]:
     for shape in ((128, 768), (2048, 768), (8192, 384), (2048, 4096), (512, 20000)):
         width = (shape[1],)
         cases.append(case("layer_norm", lambda x, g, b: F.layer_norm(x, g.shape, g, b), shape, weights=(width, width)))
-    cases.append(case("layer_norm", lambda x, g, b: F.layer_norm(x, g.shape, g, b), (2048, 768), weights=((768,), (768,)), dtype=torch.float16))
-    cases.append(case("add + layer_norm", lambda x, y, g, b: F.layer_norm(x + y, g.shape, g, b), (2048, 768), (2048, 768), weights=((768,), (768,))))
+    cases.append(
+        case(
+            "layer_norm",
+            lambda x, g, b: F.layer_norm(x, g.shape, g, b),
+            (2048, 768),
+            weights=((768,), (768,)),
+            dtype=torch.float16,
+        )
+    )
+    cases.append(
+        case(
+            "add + layer_norm",
+            lambda x, y, g, b: F.layer_norm(x + y, g.shape, g, b),
+            (2048, 768),
+            (2048, 768),
+            weights=((768,), (768,)),
+        )
+    )
     cases.append(case("rms_norm", lambda x, g: F.rms_norm(x, g.shape, g), (2048, 2048), weights=((2048,),)))
     cases.append(case("group_norm", lambda x, g, b: F.group_norm(x, 32, g, b), (4, 320, 64, 64), weights=((320,), (320,))))
     return cases
@@ -101,7 +134,10 @@ def reductions() -> list[Case]:
     cases += [case("average pool", lambda x: x.mean((2, 3)), (32, 2048, 7, 7)), case("amax all", lambda x: x.amax(), (1 << 22,))]
     cases += [case("sum columns", lambda x: x.sum(0), shape) for shape in ((4096, 1024), (65536, 64), (64, 65536))]
     cases += [case("mean tokens", lambda x: x.mean(1), (32, 128, 768)), case("variance", lambda x: x.var(-1), (4096, 1024))]
-    cases += [case("argmax", lambda x: x.argmax(-1), (64, 50257)), case("sum columns", lambda x: x.sum(0), (4096, 1024), dtype=torch.float16)]
+    cases += [
+        case("argmax", lambda x: x.argmax(-1), (64, 50257)),
+        case("sum columns", lambda x: x.sum(0), (4096, 1024), dtype=torch.float16),
+    ]
     return cases
 
 
@@ -140,7 +176,9 @@ def measure(which: Case, rate: Rates, card: str | None) -> dict[str, Any]:
         "dram_us": round(nbytes / rate.nbytes, 2),
         "predicted_us": round(us, 2),
         "share": round(nbytes / rate.nbytes / us, 3),
-        "launches": [f"{launch.kernel} {'x'.join(map(str, launch.grid))} {launch.us:.1f} us {launch.bound}" for launch in launches],
+        "launches": [
+            f"{launch.kernel} {'x'.join(map(str, launch.grid))} {launch.us:.1f} us {launch.bound}" for launch in launches
+        ],
     }
 
 
@@ -158,7 +196,9 @@ def main() -> None:
             row = measure(which, rates(arguments.card), arguments.card)
             made.append(row)
             mark = "" if row["share"] >= TARGET else f"  below {TARGET:.0%}"
-            print(f"{row['case']:44} {row['mb']:9.3f} MB  DRAM {row['dram_us']:8.2f} us  predicted {row['predicted_us']:8.2f} us  {row['share']:6.1%}{mark}")
+            print(
+                f"{row['case']:44} {row['mb']:9.3f} MB  DRAM {row['dram_us']:8.2f} us  predicted {row['predicted_us']:8.2f} us  {row['share']:6.1%}{mark}"
+            )
             if mark:
                 print("".join(f"    {launch}\n" for launch in row["launches"]), end="", flush=True)
     if arguments.record:

@@ -259,8 +259,8 @@ def launch_copy(
     moved = replace(source, dtype=raw)
     place = Place(out.buffer, raw, out.shape, out.offset)
     if not source.window and not source.gathered and math.prod(domain):
-        dims, strides, _ = collapse(domain, [source.strides, out_strides or dense_strides(domain)])
-        if launch_transpose(builder, item, dims, *strides, source.value, place, (source.offset, out_offset), hint):
+        dims, (taken, put), _ = collapse(domain, [source.strides, out_strides or dense_strides(domain)])
+        if launch_transpose(builder, item, dims, taken, put, source.value, place, (source.offset, out_offset), hint):
             return
     launch_map(
         builder,

@@ -24,7 +24,7 @@ KERNELS = [
     pytest.param(catalog.NORMALIZE_ROWS, ROW | NORM | {"RESIDUAL": 0, "ROW_LANES": 1024, "HELD": 8}, 1024, 8, 64, marks=SLOW),
     pytest.param(catalog.NORMALIZE_ROWS, ROW | NORM | {"RESIDUAL": 1, "ROW_LANES": 1024, "HELD": 4}, 1024, 8, 64, marks=SLOW),
     pytest.param(catalog.REDUCE_ROWS, ROW | {"OP": "OP_SUM", "ROW_LANES": 256, "HELD": 4, "LOOP": 1}, 256, 4, 32, marks=SLOW),
-    pytest.param(catalog.REDUCE_COLUMNS, COLUMN | {"OP": "OP_SUM"}, 256, 8, 64, marks=SLOW),
+    pytest.param(catalog.REDUCE_COLUMNS, COLUMN | {"OP": "OP_SUM"}, 256, 7, 64, marks=SLOW),  # one stands in another block
     pytest.param(catalog.SOFTMAX_COLUMNS, COLUMN | {"LOG": 0, "HELD": 8, "LOOP": 0}, 256, 8, 84, marks=SLOW),
 ]
 
