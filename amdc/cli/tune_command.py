@@ -65,6 +65,9 @@ def command(
     how = "measured" if device == "hip" else "predicted"
     found = [result.as_json() | {"how": how} for result in results]
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(table(results, how)))
+    for result in results:
+        for name in result.failed:
+            click.echo(f"warning: '{name}' of '{result.problem.key}' does not compile: a bug in amdc, please report it", err=True)
     click.echo(f"{sum(result.us is not None for result in results)} of {len(results)} problems tuned, in {opened.path}", err=True)
 
 

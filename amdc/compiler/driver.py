@@ -146,14 +146,14 @@ def link_graphs(graphs: Iterable[tuple[str, Graph]], hardware: Target, options: 
     from amdc.codegen.choice import Choices
     from amdc.codegen.lowering import LoweringOptions, lower
     from amdc.compiler.link import Linker
-    from amdc.tune import after, search
+    from amdc.tune import after, tune_graph
 
     linker, expired = Linker(), after(options.tune_seconds)
     for key, graph in graphs:
         require_static_shapes(graph, options.arch)
         optimise(graph, options)
         if options.tune_seconds:
-            search(graph, hardware, expired, options.jobs, options.progress)
+            tune_graph(graph, hardware, expired, options.jobs, options.progress)
         options.progress("lower", 0, 1, f"{key}: {len(graph.graph.nodes)} nodes")
         lowered = lower(graph, hardware, LoweringOptions(options.opt_level, Choices(lookup=known)))
         linker.add(key, graph, with_specialized(lowered, graph))

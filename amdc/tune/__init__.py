@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CardTimer", "Database", "Lookup", "ModelTimer", "Result", "Search", "Timer", "Timing", "after", "default_path",
-    "never", "search", "standard_lookup",
+    "never", "standard_lookup", "tune_graph",
 ]  # fmt: skip
 
 
-def search(graph: Graph, hardware: Target, expired: Callable[[], bool], jobs: int | None, progress: Progress) -> list[Result]:
+def tune_graph(graph: Graph, hardware: Target, expired: Callable[[], bool], jobs: int | None, progress: Progress) -> list[Result]:
     """Tune an optimised graph by the timing layer until the time has expired, into the user's database."""
     with Database(default_path()) as database:
         tuner = Search(hardware, ModelTimer(hardware), database, jobs=jobs, expired=expired, progress=progress)

@@ -10,10 +10,11 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from amdc.codegen.toolchain import find_toolchain
+from amdc.errors import InternalError
 from amdc.target import Target
 from amdc.tune.database import Database
 from amdc.tune.lookup import is_current
@@ -45,13 +46,14 @@ def after(seconds: float) -> Callable[[], bool]:
 @dataclass(frozen=True)
 class Result:
     """A problem's outcome. `us` and `default_us` are times of the best candidate and of what an untuned lowering takes; None
-    where no candidate, or not that one, has been timed."""
+    where no candidate, or not that one, has been timed. `failed`: candidates that do not compile, which is a bug of amdc."""
 
     problem: Problem
     candidate: str | None
     us: float | None
     default_us: float | None
     timed: int
+    failed: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For `json.dumps`."""
@@ -65,6 +67,7 @@ class Result:
             "default_us": self.default_us,
             "candidates": len(problem.costs),
             "timed": self.timed,
+            "failed": self.failed,
         }
 
 
@@ -83,9 +86,9 @@ class Search:
     progress: Progress = field(default=lambda stage, done, total, what: None)
 
     def run(self, graph: Graph) -> list[Result]:
-        """Tune the problems of an optimised graph; those that matter most come first. Raises what compiling and timing raise;
-        what was timed before that stays in the database."""
-        problems = survey(graph, self.hardware, self.opt_level)
+        """Tune the problems of an optimised graph; those that matter most come first. Raises what lowering and timing raise; what
+        was timed before that stays in the database."""
+        problems, failed = survey(graph, self.hardware, self.opt_level), dict[str, list[str]]()
         for problem in problems.values():
             self._forget_stale(problem)
         pending = {key: names for key, problem in problems.items() if (names := self._untimed(problem))}
@@ -95,10 +98,14 @@ class Search:
             forced = {key: pending[key].pop(0) for key in order}
             for work, us in self._timed(forced_work(graph, self.hardware, self.opt_level, forced)):
                 done += 1
-                self.progress("tune", done, total, f"{us:9.1f} us  {work.candidate}  {work.problem}")
-                self._keep(work, us)
+                took = "does not compile" if us is None else f"{us:9.1f} us"
+                self.progress("tune", done, total, f"{took}  {work.candidate}  {work.problem}")
+                if us is None:
+                    failed.setdefault(work.problem, []).append(work.candidate)
+                else:
+                    self._keep(work, us)
             pending = {key: names for key, names in pending.items() if names}
-        return [self._result(problem) for problem in problems.values()]
+        return [replace(self._result(problem), failed=tuple(failed.get(key, ()))) for key, problem in problems.items()]
 
     def _forget_stale(self, problem: Problem) -> None:
         """Remove the timings of other kernels, or of a choice among other candidates."""
@@ -120,15 +127,15 @@ class Search:
         known = {timing.candidate for timing in self._known(problem)}
         return [name for name in self._few(problem) if name not in known]
 
-    def _timed(self, works: Sequence[Work]) -> Iterator[tuple[Work, float]]:
-        """Each work with its time, as they are done; none is started once the time is over."""
+    def _timed(self, works: Sequence[Work]) -> Iterator[tuple[Work, float | None]]:
+        """Each work with its time, as they are done (None: it does not compile); none is started once the time is over."""
         if not self.timer.parallel:  # in this thread: HIP's current device is one a thread
             for work in works:
                 if not self.expired():
                     yield work, self._time(work)
             return
         jobs = self.jobs or len(os.sched_getaffinity(0))
-        waiting, running = list(reversed(works)), dict[Future[float], Work]()
+        waiting, running = list(reversed(works)), dict[Future[float | None], Work]()
         with ThreadPoolExecutor(jobs) as pool:
             while waiting or running:
                 while waiting and len(running) < jobs and not self.expired():
@@ -139,11 +146,13 @@ class Search:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future.result()
 
-    def _time(self, work: Work) -> float:
-        toolchain = find_toolchain()
-        return self.timer.time(
-            work, {key: toolchain.compile_one(source, self.hardware.arch) for key, source in work.sources.items()}
-        )
+    def _time(self, work: Work) -> float | None:
+        toolchain, arch = find_toolchain(), self.hardware.arch
+        try:
+            code = {key: toolchain.compile_one(source, arch) for key, source in work.sources.items()}
+        except InternalError:  # clang 19 crashes on some kernels; the toolchain has kept the source for a report
+            return None
+        return self.timer.time(work, code)
 
     def _keep(self, work: Work, us: float) -> None:
         arch, card = self.hardware.arch, self.hardware.card().name

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from amdc.codegen.choice import Choices
+from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.lowering import LoweringOptions, lower
+from amdc.codegen.toolchain_compile import Toolchain
+from amdc.errors import InternalError
 from amdc.target import target
 from amdc.tune import Database, Lookup, ModelTimer, Search, after
+from amdc.tune.survey import forced_work
 from tests.tune.stand_in import CountingTimer, graph, offer_candidates
 
 GFX803 = target("gfx803")
@@ -47,6 +51,24 @@ def test_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert len(second.timed) == 4
     assert not set(first.timed) & set(second.timed)
     assert third.timed == []
+
+
+def test_a_candidate_that_does_not_compile_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_one = Toolchain.compile_one
+
+    def crash(self: Toolchain, source: KernelSource, arch: str) -> bytes:
+        if "broken" in source.symbol:
+            raise InternalError("clang crashed")
+        return compile_one(self, source, arch)
+
+    monkeypatch.setattr(Toolchain, "compile_one", crash)
+    works = forced_work(graph(), GFX803, 2, {"relu n=64": "once", "relu n=128": "once"})
+    broken = replace(works[0], sources={key: replace(s, symbol="broken") for key, s in works[0].sources.items()})
+    monkeypatch.setattr("amdc.tune.search.forced_work", lambda *_: [broken, works[1]])
+    with Database(tmp_path / "t.sqlite") as database:
+        first, second = Search(GFX803, CountingTimer(), database, few=1).run(graph())
+    assert (first.failed, first.candidate) == (("once",), None)
+    assert (second.failed, second.candidate) == ((), "once")
 
 
 def test_timings_of_other_code_are_removed(tmp_path: Path) -> None:
