@@ -2,9 +2,9 @@
 
     python benchmarks/memory_bound.py [WORD ...] [--card "RX 580"] [--record]
 
-For each case: the bytes that it must move (inputs, weights, outputs, each once), the time of a stream of so many bytes at the rate
-that streams reach (86 % of the pins', amdc/target.py), the kernels' predicted time without launches, and the former's share of
-the latter. The target is 85 %. WORDs pick the cases whose names contain one.
+For each case: the bytes that it must move (inputs, weights, outputs, each once), the time of a stream of so many bytes at the
+rate that streams reach (86 % of the pins', amdc/target.py), the kernels' predicted time without launches, and the former's share
+of the latter. The target is 85 %. WORDs pick the cases whose names contain one; with --record their rows replace those of before.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def products() -> list[Case]:
     cases.append(Case("linear 768 to 3072, 16 rows", nn.Linear(768, 3072), (torch.randn(16, 768),)))
     cases.append(Case("linear 4096 to 4096 float16", nn.Linear(4096, 4096).half(), (torch.randn(1, 4096).half(),)))
     for m, k in ((768, 3072), (50257, 768)):
-        cases.append(case("matrix x vector", lambda x, w: x @ w.mT, (1, k), (m, k)))
+        cases.append(case(f"matrix of {m} rows x vector", lambda x, w: x @ w.mT, (1, k), (m, k)))
     cases.append(case("matrix x vector", lambda x, w: x @ w.mT, (1, 4096), (4096, 4096), dtype=torch.float16))
     return cases
 
@@ -158,7 +158,7 @@ def attentions() -> list[Case]:
     attend = F.scaled_dot_product_attention
     cases = []
     for heads, n, d in ((12, 256, 64), (12, 1024, 64), (32, 2048, 128), (1, 16384, 128)):
-        cases.append(case("decode attention", attend, (1, heads, 1, d), (1, heads, n, d), (1, heads, n, d)))
+        cases.append(case(f"decode attention of {n} keys", attend, (1, heads, 1, d), (1, heads, n, d), (1, heads, n, d)))
     return cases
 
 
@@ -182,28 +182,35 @@ def measure(which: Case, rate: Rates, card: str | None) -> dict[str, Any]:
     }
 
 
+def show(row: dict[str, Any]) -> None:
+    """A line, and below the target a line for each launch."""
+    mark = "" if row["share"] >= TARGET else f"  below {TARGET:.0%}"
+    times = f"DRAM {row['dram_us']:8.2f} us  predicted {row['predicted_us']:8.2f} us"
+    print(f"{row['case']:44} {row['mb']:9.3f} MB  {times}  {row['share']:6.1%}{mark}")
+    print("".join(f"    {launch}\n" for launch in row["launches"] if mark), end="", flush=True)
+
+
+def record(row: dict[str, Any]) -> None:
+    """Put a row into the file of results, in the place of an earlier one of the same case."""
+    held = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    head = description("python benchmarks/memory_bound.py") | {"target": TARGET, "label": "predicted, without launches"}
+    kept = [other for other in held if other["case"] != row["case"]]
+    RESULTS.write_text(json.dumps(head | {"rows": [*kept, row]}, indent=2) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="WORD")
     parser.add_argument("--card", help="by default the RX 580")
     parser.add_argument("--record", action="store_true", help="write benchmarks/results/memory_bound.json")
     arguments = parser.parse_args()
-    made = []
     for group in (streams, copies, rows, reductions, products, attentions):
         for which in group():
-            if arguments.words and not any(word in which.name for word in arguments.words):
-                continue
-            row = measure(which, rates(arguments.card), arguments.card)
-            made.append(row)
-            mark = "" if row["share"] >= TARGET else f"  below {TARGET:.0%}"
-            print(
-                f"{row['case']:44} {row['mb']:9.3f} MB  DRAM {row['dram_us']:8.2f} us  predicted {row['predicted_us']:8.2f} us  {row['share']:6.1%}{mark}"
-            )
-            if mark:
-                print("".join(f"    {launch}\n" for launch in row["launches"]), end="", flush=True)
-    if arguments.record:
-        head = description("python benchmarks/memory_bound.py") | {"target": TARGET, "label": "predicted, without launches"}
-        RESULTS.write_text(json.dumps(head | {"rows": made}, indent=2) + "\n")
+            if not arguments.words or any(word in which.name for word in arguments.words):
+                row = measure(which, rates(arguments.card), arguments.card)
+                show(row)
+                if arguments.record:
+                    record(row)
 
 
 if __name__ == "__main__":

@@ -131,20 +131,21 @@ def _join(item: Item, builder: ProgramBuilder, out: Place, parts: list[tuple[Nod
     params: list[str] = []
     cases: list[str] = []
     arguments: list[Operand] = []
+    groups = 0
     for k, (x, size, start) in enumerate(parts):
-        names = [f"p{k}", f"p{k}_bytes", f"p{k}_size", f"p{k}_multiplier", f"p{k}_shift", f"p{k}_start"]
+        names = [f"p{k}{suffix}" for suffix in ("", "_bytes", "_size", "_multiplier", "_shift", "_start", "_first")]
         params += [f"const void *{names[0]}", *(f"unsigned {name}" for name in names[1:])]
-        cases.append(f"amdc_group_y() == {k} ? amdc_part{{{', '.join(names)}}} : ")
-        arguments += [x, size, *magic(size), start]
-    last = cases.pop().split("? ")[1].removesuffix(" : ")
-    largest = max(builder.place(x).nbytes for x, _, _ in parts)
+        cases.append(f"amdc_part{{{', '.join(names)}}}")
+        arguments += [x, size, *magic(size), start, groups]
+        groups += -(-builder.place(x).nbytes // (4 * wide * BLOCK))
+    chosen = "".join(f"amdc_group_x() < p{k + 1}_first ? {case} : " for k, case in enumerate(cases[:-1])) + cases[-1]
     builder.launch(
         CONCAT,
         {"COUNT": len(parts), "WORDS": wide},
         item=item,
-        grid=(-(-largest // (4 * wide * BLOCK)), len(parts), 1),
+        grid=(groups, 1, 1),
         arguments=[out, row, *arguments],
         writes=[out],
-        prelude=f"#define AMDC_PART_PARAMS , {', '.join(params)}\n#define AMDC_PICK(part) part = {''.join(cases)}{last}\n",
+        prelude=f"#define AMDC_PART_PARAMS , {', '.join(params)}\n#define AMDC_PICK(part) part = {chosen}\n",
         hint=str(len(parts)),
     )
