@@ -1,13 +1,14 @@
 """The version of the code that a timing is of: the sources of the kernels that were timed, and the candidates there were.
 
-A timing whose version differs from today's is not used: its kernel has changed, or the choice was among others. How a lowering
-packs its operands is not part of it.
+A timing whose version differs from today's is not used: its kernel has changed, or the choice was among others. Comments and
+spaces do not count, and how a lowering packs its operands is not part of it.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterable
 from functools import cache
 
@@ -16,6 +17,7 @@ from amdc.cache import content_key
 from amdc.kernels.template import KernelTemplate
 
 DIGITS = 16
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @cache
@@ -33,4 +35,9 @@ def version(candidates: Iterable[str], templates: Iterable[str]) -> str:
 
 @cache
 def _version(candidates: tuple[str, ...], templates: tuple[str, ...]) -> str:
-    return content_key(*candidates, "", *(_templates()[name].source() for name in templates))[:DIGITS]
+    return content_key(*candidates, "", *(bare(_templates()[name].source()) for name in templates))[:DIGITS]
+
+
+def bare(source: str) -> str:
+    """A kernel's source without comments and runs of spaces; what stands in quotes holds neither in our kernels."""
+    return " ".join(COMMENT.sub(" ", source).split())

@@ -12,7 +12,7 @@ from amdc.errors import InternalError, UsageError
 from amdc.target import target
 from amdc.tune import Database, Lookup, Timing
 from amdc.tune.shipped import Shipped, write
-from amdc.tune.version import version
+from amdc.tune.version import bare, version
 
 NAMES = ("a", "b")
 CURRENT = version(NAMES, ("gemm",))
@@ -101,3 +101,8 @@ def test_version_follows_kernels_and_candidates() -> None:
     assert version(("b", "a"), ("gemm",)) == CURRENT
     assert len({CURRENT, version(NAMES, ("gemv",)), version(("a",), ("gemm",)), version(NAMES, ("gemm", "gemv"))}) == 4
     assert version(NAMES, ("no such template",)) == ""
+
+
+def test_comments_are_no_part_of_a_version() -> None:
+    assert bare("/* head\n * of it */\nint  x; // why\n  int y;") == bare("int x; int y;")
+    assert bare("int x;") != bare("int y;")
