@@ -6,7 +6,8 @@
 times the file's rows (target: a median ratio to the measured GFLOPS of at least 1), launches included, as measured. A
 column-major C of m x n is a row-major one of n x m, so the row's operands change places. Each problem is laid out as the compiler
 does, in the best of the `--ways` that its cost function puts first. All times are predictions of the timing layer. A launch's k
-beyond LONG is continued in a straight line from two shorter ones; a C of 1 GiB or more is made by two products.
+beyond LONG is continued in a straight line from two shorter ones; a C of 1 GiB or more is made by two products,
+and a row with such an operand counts as 0.
 `--results` keeps the figures in a file, to which a further run with other rows adds.
 """
 
@@ -33,7 +34,7 @@ from benchmarks.timing.rows import SgemmRow, read_rows  # noqa: E402
 SHORT, LONG = 256, 1024  # values of k
 K_ARGUMENT = 8  # of gemm.hip, behind three buffers with their sizes, M and N
 SQUARES = {4096: 88.0, 1024: 75.0}  # targets, in % of the fp32 peak
-MOST_FLOATS = (1 << 28) - 1  # of C in one product
+MOST_FLOATS = (1 << 28) - 1  # of an operand or C in one product
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,14 @@ def squares(ways: int) -> list[dict[str, Any]]:
 
 def time_row(row: SgemmRow, ways: int) -> dict[str, Any]:
     """A measured row; `ratio` of predicted to measured GFLOPS."""
+    sizes = f"{row.kind} {row.m}x{row.n}x{row.k}"
+    if max(row.m, row.n) * row.k > MOST_FLOATS:
+        print(f"{sizes:22} is refused: an operand of 1 GiB or more", flush=True)
+        return {"row": sizes, "way": "", "gflops": 0.0, "measured": row.gflops, "ratio": 0.0}
     cut = 2 if row.m * row.n > MOST_FLOATS else 1
     found = best(Product(row.n // cut, row.m, row.k, row.transposed_b, row.transposed_a), "R9 Nano", ways)
     gflops = row.flops / (cut * found.us) / 1e3
     ratio = gflops / row.gflops
-    sizes = f"{row.kind} {row.m}x{row.n}x{row.k}"
     print(f"{sizes:22} {found.way:20} {gflops:8.1f} GFLOPS, measured {row.gflops:8.1f}: {ratio:5.2f}  {found.bound}", flush=True)
     return {"row": sizes, "way": found.way, "gflops": round(gflops, 1), "measured": row.gflops, "ratio": round(ratio, 3)}
 

@@ -39,8 +39,8 @@ class GemmTile:
         return self.thread_m * self.thread_n * self.k // self.sets
 
     def defines(self) -> dict[str, int | str]:
-        sides = {"TILE_M": self.m, "TILE_N": self.n, "TILE_K": self.k, "THREAD_M": self.thread_m, "THREAD_N": self.thread_n}
-        return sides | {"LOCAL_SPLIT": self.sets}
+        tile: dict[str, int | str] = {"TILE_M": self.m, "TILE_N": self.n, "TILE_K": self.k}
+        return tile | {"THREAD_M": self.thread_m, "THREAD_N": self.thread_n, "LOCAL_SPLIT": self.sets}
 
     def groups(self, m: int, n: int) -> int:
         """Work-groups of one product."""
