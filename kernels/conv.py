@@ -1,4 +1,4 @@
-"""Descriptors of the convolution kernels: kernels/hip/conv.hip, conv_direct.hip, conv_transposed.hip and depthwise.hip."""
+"""Descriptors of the convolution kernels: kernels/hip/conv*.hip, winograd.hip and depthwise.hip."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@
 //            32x64x32     0.683 0.973 (46)    0.579 0.952 (49)    0.386 0.795 (47)
 //            16x64x16     0.762 0.966 (66)    0.569 0.924 (67)    0.279 0.663 (65)
 //          LDS as in gemm.hip; no spills. The scalar ALU has the rest: in TAPS about 10 of its instructions a gathered value.
+//          The tiles are kernels/gemm_tiles.py's; those with LOCAL_SPLIT sets of lanes fill the card with few of them.
 // Versions k in the order of the weights (LINEAR) for all: address and padding test for each value, 8 VALU instructions; by taps they are
 //          made once a tap, and a value costs one v_add. The input is then read once a tap, from L2 where it does not fit into L1.
 #include "amdc.h"

@@ -9,6 +9,16 @@
 // Types    input float; TYPE_W, TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic in fp32 with v_mac.
 // Launch   64 * WAVES lanes; grid (ceil(M / 64), ceil(OUT_H / OUT_ROWS), batch * groups * parts). With more than one of `parts`, y is
 //          [parts][batch][...] in fp32, and conv_sum.hip adds them. Limits: tensors below 2^28 elements; 2 * IN_W of the 102 SGPRs.
+// Static   clang 19, 3x3, WAVES 8, BIAS 1; v_mac of the loop's vector instructions:
+//            7x7 all rows            75 VGPRs, 80 SGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
+//            14x14 by 4 rows         83 VGPRs, 92 SGPRs   0.97      14x14 stride 2, all rows   76 VGPRs, 95 SGPRs   0.97
+//            28x28 stride 2 by 2     56 VGPRs, 98 SGPRs   0.85      (scalars spill into lanes: two rows of 28 and their addresses)
+// Predicted on an RX 580 (simulated, scalar loads taken for hits), batch 1, without the launch, and the implicit GEMM's best tile:
+//            512 -> 512 7x7      55 us in 4 parts (81 % of what DRAM allows for the weights)
+//            512 -> 512 14x14/2  57 us in 4 parts (81 %)      256 -> 256 28x28/2  66 us
+//            256 -> 256 14x14    58 us, 155 by implicit GEMM
+// Versions A lane an output position, weights in scalars: 49 of 64 lanes at 7x7 and 196 of 256 at 14x14, 49 us at best. Rows outside the
+//          image by a select between two pointers: clang branches around each load, and none stays behind the products before it.
 #include "amdc.h"
 #include "amdc_types.h"
 #ifndef KH

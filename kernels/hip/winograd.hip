@@ -12,10 +12,19 @@
 //          run at the same time and find them in L2. Each of `parts` has `stages` stages of its own; with more than one, y is
 //          [parts][batch][...] in fp32, and conv_sum.hip adds them. Limits: tensors below 2^28 elements.
 // Static   clang 19, BIAS 1; LDS 8 KiB a wave. Loop: v_mac of the instructions, of the VALU instructions:
-//            WAVES 8 FILTERS 4   119 VGPRs, 94 SGPRs   0.76  0.94
-//            WAVES 4 FILTERS 4   119 VGPRs, 94 SGPRs   0.68  0.88
-//            WAVES 4 FILTERS 2    87 VGPRs, 62 SGPRs   0.52  0.79
-// Versions A wait for scalar loads is a wait for all of LDS and scalars, so half a channel's operands are fetched right behind the first
+//            WAVES 8 FILTERS 4   119 VGPRs, 94 SGPRs   0.77  0.94
+//            WAVES 4 FILTERS 4   119 VGPRs, 94 SGPRs   0.69  0.88
+//            WAVES 4 FILTERS 2    87 VGPRs, 62 SGPRs   0.54  0.79
+// Predicted on an RX 580 (simulated, scalar loads taken for hits), share of the fp32 peak of the convolution's own multiply-adds, without
+//          the launch, ResNet-50's 3x3 layers at 56, 28, 14, 7: batch 8 139, 150, 116, 121 % with WAVES 8 FILTERS 4; batch 1 103 % (56),
+//          68 % (28, WAVES 4), 92 % (14, in 4 parts, with conv_sum.hip but not its launch). Implicit GEMM: 48, 36, 24 % at batch 1.
+// Versions All 16 loads of a stage at its start kept the address unit busy and every wave waiting: 274 us for 220 (56x56, batch 8).
+//          FILTERS 2 has 16 products for each wait, fewer than LDS takes: 60 us for 46 (56x56, batch 1), and pays on small grids only.
+//          F(4x4, 3x3) needs 36 sums a tile and filter: 2 filters a lane are 72 sums, whose 36 inputs from LDS take as long as the products
+//          (288 of 288 clocks of a CU); in three launches its products and sums, 2.25 times input and output each, pass DRAM twice: 320 us
+//          at 56x56, batch 8 (counted, not simulated), against 216 of this kernel. Channels-last inputs would make a tile's loads
+//          contiguous by channel, but they take 36 % of the address unit's time here and nothing waits for them: no layout pass.
+//          A wait for scalar loads is a wait for all of LDS and scalars, so half a channel's operands are fetched right behind the first
 //          products of the half before; with the fetch in front of them clang waits for what it has just asked for. Kernel arguments
 //          that only the end needs kept 16 SGPRs: they spilled in every stage (16 v_readlane) until computed in front of the loop.
 #include "amdc.h"
