@@ -150,6 +150,13 @@ def median_line(rows: Sequence[dict[str, Any]]) -> str:
     return f"{len(rows)} rows: median ratio {statistics.median(ratios):.3f} (target 1), {reached} rows reach the measured GFLOPS"
 
 
+def keep(path: Path | None, figures: dict[str, Any]) -> None:
+    """Write the figures, those of earlier runs included, under this run's date and command."""
+    if path:
+        made = {name: figures[name] for name in ("squares", "rows") if name in figures}
+        path.write_text(json.dumps(description("python benchmarks/sgemm.py") | made, indent=2) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--squares", action="store_true")
@@ -168,11 +175,9 @@ def main() -> None:
             made = time_row(row, arguments.ways)
             before[made["row"]] = made
             kept["rows"] = list(before.values())
-            if arguments.results:
-                arguments.results.write_text(json.dumps(description("python benchmarks/sgemm.py") | kept, indent=2) + "\n")
+            keep(arguments.results, kept)
         print(median_line(kept["rows"]))
-    if arguments.results:
-        arguments.results.write_text(json.dumps(description("python benchmarks/sgemm.py") | kept, indent=2) + "\n")
+    keep(arguments.results, kept)
 
 
 if __name__ == "__main__":
