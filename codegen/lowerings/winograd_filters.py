@@ -47,5 +47,5 @@ def arrange(weights: np.ndarray, groups: int, filters: int, channels: int, tail:
 def transformed(builder: ProgramBuilder, window: Window, operands: Operands, filters: int, channels: int, tail: int) -> Place:
     """The transformed filters as a constant of the bundle; see `arrange`."""
     weight: Node = operands.weight
-    name = f"{weight.target}_winograd{filters}x{channels}"
+    name = f"{weight.target}_winograd{filters}x{channels}x{window.groups}"
     return builder.constant(name, arrange(plain_weights(builder, window, operands), window.groups, filters, channels, tail))
