@@ -12,6 +12,7 @@ from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
 from amdc.kernels import conv
+from amdc.kernels.template import Value
 from amdc.kernels.tiles import round_up
 
 BLOCK = 64  # one wave: nothing is shared, and small grids spread over all compute units
@@ -63,7 +64,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, rows: int) -> flo
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, rows: int) -> None:
     channels, outs, weights = window.groups, window.out_channels, operands.strides(window)
     strips, planes = -(-window.out[0] // rows), _planes(window)
-    parameters = {
+    parameters: dict[str, Value] = {
         "KH": window.kernel[0],
         "KW": window.kernel[1],
         "STRIDE": window.stride[0],

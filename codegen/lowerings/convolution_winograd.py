@@ -16,6 +16,7 @@ from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
 from amdc.kernels import conv
 from amdc.kernels.conv import WinogradShape
+from amdc.kernels.template import Value
 from amdc.kernels.tiles import round_up
 
 LEAST_CHANNELS = 8  # below, padding them to a stage costs more than the products saved
@@ -81,7 +82,12 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     record = POINTS * shape.filters  # floats of one channel
     filters = transformed(builder, window, operands, shape.filters, channels, tail=shape.waves * record)
     y, bias = parts_of(item, builder, parts), operands.bias if parts == 1 else None
-    parameters = {"WAVES": shape.waves, "FILTERS": shape.filters, "SPLIT": shape.split, "BIAS": int(bias is not None)}
+    parameters: dict[str, Value] = {
+        "WAVES": shape.waves,
+        "FILTERS": shape.filters,
+        "SPLIT": shape.split,
+        "BIAS": int(bias is not None),
+    }
     tags = types(item, operands)
     parameters |= {"TYPE_X": tags["TYPE_X"], "TYPE_Y": tags["TYPE_Y"] if y is None else "float"}
     parameters |= {} if bias is None else {"TYPE_BIAS": tags["TYPE_BIAS"]}
