@@ -258,7 +258,7 @@ def launch_copy(
     raw = RAW[ITEM_SIZES[source.dtype]]
     moved = replace(source, dtype=raw)
     place = Place(out.buffer, raw, out.shape, out.offset)
-    if not source.window and not source.gathered and math.prod(domain):
+    if not source.window and not source.gathered and 0 not in domain:
         dims, (taken, put), _ = collapse(domain, [source.strides, out_strides or dense_strides(domain)])
         if launch_transpose(builder, item, dims, taken, put, source.value, place, (source.offset, out_offset), hint):
             return
