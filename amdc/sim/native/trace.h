@@ -4,6 +4,7 @@
 // [wave, words that follow], a piece from the start or a barrier to the next barrier or the end. A piece holds, in execution order:
 //   a basic block   its number; then for each of its memory instructions, in order,
 //   LDS             the clocks that the unit is busy
+//   scalar memory   lines, then the lines as for global memory
 //   global memory   clocks of the address unit << 8 | lines, then the lines: 64-byte units of the device's own address space, in which
 //                   allocations lie in the order of their making, so that a trace does not depend on the host's addresses
 // A stream that is full drops the work-group that did not fit, and takes no more.
@@ -89,6 +90,16 @@ NOINLINE void trace_lanes(Wave *W, const Lanes *L, u64 exec, u32 size) {
 }
 INLINE void trace_access(Wave *W, const Lanes *L, u64 exec, u32 size) {
     if (TRACE && UNLIKELY(W->trace != 0)) trace_lanes(W, L, exec, size);
+}
+
+INLINE void trace_scalars(Wave *W, u64 address, u32 size) {
+    if (!TRACE || LIKELY(W->trace == 0)) return;
+    TraceBuffer *T = W->trace;
+    u32 first = size ? trace_line(W, T, address) : 0, last = size ? trace_line(W, T, address + size - 1) : 0;
+    u32 lines = !size ? 0 : last >= first && last - first < 4 ? last - first + 1 : 1;
+    if (!trace_room(T, lines + 1)) return;
+    T->words[T->used++] = lines;
+    for (u32 i = 0; i < lines; ++i) T->words[T->used++] = first + i;
 }
 
 // LDS: `width` bytes a clock, 128 to read and 64 to write, go to 32 banks of a dword; lanes that want other dwords of the same bank wait.

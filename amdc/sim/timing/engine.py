@@ -34,13 +34,24 @@ class _Machine(ctypes.Structure):
         for name in (
             *("cus", "simds", "groups_per_cu", "waves_per_group"),
             *("l1_sets", "l1_ways", "l2_channels", "l2_sets", "l2_ways"),
-            *("dram_channels", "interleave", "pad"),
+            *("dram_channels", "interleave", "scalar_sharers"),
         )
     ] + [
         (name, ctypes.c_int64)
         for name in (
             *("issue", "lds_latency", "l1_latency", "l2_latency", "dram_latency", "smem_latency", "store_latency"),
-            *("lds_queue", "address_queue", "port_line", "l2_line", "dram_line", "dispatch_wave", "start", "barrier", "taken"),
+            *(
+                "lds_queue",
+                "address_queue",
+                "scalar_line",
+                "port_line",
+                "l2_line",
+                "dram_line",
+                "dispatch_wave",
+                "start",
+                "barrier",
+                "taken",
+            ),
         )
     ]
 
@@ -64,7 +75,7 @@ class _Report(ctypes.Structure):
         + [
             (name, ctypes.c_uint64)
             for name in (
-                *("l1_hits", "l1_misses", "l2_hits", "l2_misses", "dram_reads", "write_lines"),
+                *("l1_hits", "l1_misses", "scalar_hits", "scalar_misses", "l2_hits", "l2_misses", "dram_reads", "write_lines"),
                 *("writebacks", "dirty_left", "events"),
             )
         ]
@@ -104,12 +115,26 @@ def _native_machine(card: Machine, target: Target, groups_per_cu: int, group_wav
     sizes = (
         *(card.compute_units, target.simds_per_cu, groups_per_cu, group_waves),
         *(target.l1_size // line // card.l1_ways, card.l1_ways),
-        *(card.l2_channels, l2_lines // card.l2_ways, card.l2_ways, card.dram_channels, card.interleave // line, 0),
+        *(
+            card.l2_channels,
+            l2_lines // card.l2_ways,
+            card.l2_ways,
+            card.dram_channels,
+            card.interleave // line,
+            card.scalar_sharers,
+        ),
     )
     channel = card.dram_bytes_per_clock / card.dram_channels
     clocks = (
         *(ISSUE, card.lds_latency, card.l1_latency, card.l2_latency, card.dram_latency, card.scalar_latency, card.store_latency),
-        *(card.lds_queue, card.address_queue, line / card.port_bytes, line / card.l2_bytes, line / channel),
+        *(
+            card.lds_queue,
+            card.address_queue,
+            line / card.scalar_bytes,
+            line / card.port_bytes,
+            line / card.l2_bytes,
+            line / channel,
+        ),
         *(card.dispatch_wave, card.start, card.barrier, BRANCH_TAKEN - BRANCH_NOT_TAKEN),
     )
     return _Machine(*sizes, *(round(value * ticks) for value in clocks))
@@ -138,7 +163,19 @@ def replay(
     if failed:
         raise UsageError("the host has no memory left for the timing model; close other programs")
     columns = numpy.ctypeslib.as_array(by_op)
-    names = ("l1_hits", "l1_misses", "l2_hits", "l2_misses", "dram_reads", "write_lines", "writebacks", "dirty_left", "events")
+    names = (
+        "l1_hits",
+        "l1_misses",
+        "scalar_hits",
+        "scalar_misses",
+        "l2_hits",
+        "l2_misses",
+        "dram_reads",
+        "write_lines",
+        "writebacks",
+        "dirty_left",
+        "events",
+    )
     units = {"VALU": report.valu, "SALU": report.salu, "LDS": report.lds, "VMEM": report.address}
     units |= {"L2": report.most_l2, "DRAM": report.most_dram}
     return Replay(

@@ -40,6 +40,8 @@ class Machine:
     l2_latency: int = 190  # guess
     dram_latency: int = 350  # guess
     scalar_latency: int = 64  # guess: a hit in the scalar cache
+    scalar_bytes: int = 64  # guess: a clock of a scalar cache
+    scalar_sharers: int = 4  # CUs that share a scalar cache of 16 KB [behardware's article on Tahiti]; 3 on some cards
     store_latency: int = 190  # guess: as an L2 hit
     lds_queue: int = 64  # guess: clocks of work that LDS accepts before waves stall
     address_queue: int = 64  # guess: the same of the address unit

@@ -69,7 +69,7 @@ def operation(instruction: Instruction) -> Operation:
         return Operation(Kind.SALU, this, m.ISSUE) if word == "nop" else Operation(Kind.LDS, this, lds_clocks(op))
     if op.format in ("FLAT", "MUBUF") and word != "cache":
         return _global(instruction, word)
-    if op.format == "SMEM" and word in ("load", "time", "store"):
+    if op.format == "SMEM" and word in ("load", "store"):
         return Operation(Kind.SMEM, this)
     if word == "waitcnt":
         counts = int(instruction.modifiers["simm16"])

@@ -2,7 +2,7 @@
 //
 // Times are in ticks of 1/256 clock. A wave issues one instruction every 4 clocks and stalls at s_waitcnt, at barriers and where the unit
 // that it needs is busy. Units are servers that keep the time at which they are free:
-//   a SIMD's VALU · a CU's LDS · a CU's address unit with its L1 · the port from L2 to a CU · L2's channels · their DRAM channels
+//   a SIMD's VALU · a CU's LDS · a CU's address unit with its L1 · the scalar cache of a few CUs · the port from L2 to a CU · L2's channels · their DRAM channels
 // Caches hold tags and the times at which lines arrive. Work-groups start in order as compute units have room. Runs of vector
 // instructions are one event (at most BURST of them). Of the waves that want a SIMD's VALU the oldest has it.
 // amdc/sim/timing/engine.py mirrors Op, Machine, Group and Report: keep all in the same order.
@@ -27,10 +27,10 @@ typedef struct { u32 first, count; } Block;
 typedef struct {
     u32 cus, simds, groups_per_cu, waves_per_group;
     u32 l1_sets, l1_ways, l2_channels, l2_sets, l2_ways, dram_channels, interleave; // interleave: lines of a channel that lie together
-    u32 pad;
+    u32 scalar_sharers; // compute units that share a scalar cache, which has as many sets and ways as an L1
     i64 issue, lds_latency, l1_latency, l2_latency, dram_latency, smem_latency, store_latency;
     i64 lds_queue, address_queue; // how far a unit may be behind before waves stall at it
-    i64 port_line, l2_line, dram_line; // ticks a 64-byte line: L2 to one CU, one L2 channel, one DRAM channel
+    i64 scalar_line, port_line, l2_line, dram_line; // ticks a 64-byte line: a scalar cache, L2 to one CU, one L2 channel, one DRAM channel
     i64 dispatch_wave, start, barrier, taken;
 } Machine;
 typedef struct {
@@ -42,7 +42,7 @@ typedef struct { u64 issues; i64 busy, stall; } OpReport;
 typedef struct {
     i64 end, flushed;  // the last completion; the same with what L2 still had to write back
     i64 valu, salu, lds, address, wave_time;
-    u64 l1_hits, l1_misses, l2_hits, l2_misses, dram_reads, write_lines, writebacks, dirty_left, events;
+    u64 l1_hits, l1_misses, scalar_hits, scalar_misses, l2_hits, l2_misses, dram_reads, write_lines, writebacks, dirty_left, events;
     i64 most_l2, most_dram; // busy ticks of the busiest channel
 } Report;
 
@@ -63,6 +63,12 @@ typedef struct {
     i64 *l1_ready;
     u32 stamp;
 } Cu;
+typedef struct {
+    i64 free;
+    u32 *tag, *used;
+    i64 *ready;
+    u32 stamp;
+} ScalarCache;
 typedef struct { u32 tag, used; i64 ready; u32 dirty; } Line;
 typedef struct { i64 t; u32 age, wave; } Event; // of several at a time the oldest wave's comes first
 typedef struct {
@@ -77,6 +83,7 @@ typedef struct {
     Resident *residents; // by slot: cu * groups_per_cu + place
     u32 *slot_group;
     Cu *cus;
+    ScalarCache *scalars;
     Line *l2;
     i64 *l2_free, *dram_free, *l2_busy, *dram_busy;
     u32 stamp;
@@ -162,6 +169,25 @@ static i64 load_line(Engine *E, Cu *cu, u32 line, i64 at) {
     ++E->report->l1_misses;
     i64 ready = access_l2(E, line, through_port(E, cu, at), 1, 0);
     cu->l1_tag[oldest] = line, cu->l1_used[oldest] = cu->stamp, cu->l1_ready[oldest] = ready;
+    return ready;
+}
+static i64 load_scalar_line(Engine *E, ScalarCache *cache, u32 line, i64 at) {
+    const Machine *m = E->m;
+    u32 first = line % m->l1_sets * m->l1_ways, oldest = first;
+    at = MAX(at, cache->free);
+    cache->free = at + m->scalar_line;
+    ++cache->stamp;
+    for (u32 w = first; w < first + m->l1_ways; ++w) {
+        if (cache->tag[w] == line) {
+            cache->used[w] = cache->stamp;
+            ++E->report->scalar_hits;
+            return MAX(at + m->smem_latency, cache->ready[w]);
+        }
+        if (cache->used[w] < cache->used[oldest]) oldest = w;
+    }
+    ++E->report->scalar_misses;
+    i64 ready = access_l2(E, line, at, 1, 0);
+    cache->tag[oldest] = line, cache->used[oldest] = cache->stamp, cache->ready[oldest] = ready;
     return ready;
 }
 
@@ -304,10 +330,16 @@ static int perform(Engine *E, Wave *W, const Op *op) {
         W->t += busy;
         E->report->salu += busy;
         break;
-    case SMEM:
-        outstanding(W->lgkm, &W->lgkm_first, &W->lgkm_count, &W->lgkm_last, W->t + m->smem_latency);
+    case SMEM: {
+        i64 done = W->t + m->smem_latency;
+        for (u32 lines = *W->at++; lines; --lines) {
+            i64 ready = load_scalar_line(E, &E->scalars[W->cu / m->scalar_sharers], *W->at++, W->t);
+            done = MAX(done, ready);
+        }
+        outstanding(W->lgkm, &W->lgkm_first, &W->lgkm_count, &W->lgkm_last, done);
         W->t += m->issue;
         break;
+    }
     case LOAD: case STORE: case ATOMIC: busy = global_access(E, W, op, &stall); break;
     case LDS: case EXCHANGE: busy = lds_access(E, W, op, &stall); break;
     case WAIT:
@@ -324,7 +356,7 @@ static int perform(Engine *E, Wave *W, const Op *op) {
     return 1;
 }
 static int shared_unit(const Engine *E, const Wave *W, u32 kind) {
-    return kind == VALU ? E->cus[W->cu].simd_waves[W->simd] > 1 : kind >= LOAD && kind != WAIT && kind != BRANCH;
+    return kind == VALU ? E->cus[W->cu].simd_waves[W->simd] > 1 : kind >= SMEM && kind != WAIT && kind != BRANCH;
 }
 static void run_wave(Engine *E, u32 index) {
     Wave *W = &E->waves[index];
@@ -369,15 +401,22 @@ EXPORT int simulate(const Op *ops, u32 op_count, const Block *blocks, const Mach
     E->l2 = calloc(l2, sizeof(Line));
     E->l2_free = calloc(2ull * (m->l2_channels + m->dram_channels), sizeof(i64));
     E->heap = calloc((u64)slots * m->waves_per_group + 1, sizeof(Event));
-    u32 *tags = calloc(2ull * l1 * m->cus, sizeof(u32));
-    i64 *ready = calloc((u64)l1 * m->cus, sizeof(i64));
-    int short_of = !E->waves || !E->residents || !E->cus || !E->l2 || !E->l2_free || !E->heap || !tags || !ready;
+    u32 caches = m->cus + (m->cus + m->scalar_sharers - 1) / m->scalar_sharers;
+    E->scalars = calloc(caches - m->cus, sizeof(ScalarCache));
+    u32 *tags = calloc(2ull * l1 * caches, sizeof(u32));
+    i64 *ready = calloc((u64)l1 * caches, sizeof(i64));
+    int short_of = !E->waves || !E->residents || !E->cus || !E->l2 || !E->l2_free || !E->heap || !E->scalars || !tags || !ready;
     if (!short_of) {
         E->l2_busy = E->l2_free + m->l2_channels, E->dram_free = E->l2_busy + m->l2_channels, E->dram_busy = E->dram_free + m->dram_channels;
         for (u64 i = 0; i < l2; ++i) E->l2[i].tag = NO_TAG;
         for (u32 c = 0; c < m->cus; ++c) {
             E->cus[c].l1_tag = tags + 2ull * l1 * c, E->cus[c].l1_used = E->cus[c].l1_tag + l1, E->cus[c].l1_ready = ready + (u64)l1 * c;
             for (u32 i = 0; i < l1; ++i) E->cus[c].l1_tag[i] = NO_TAG;
+        }
+        for (u32 c = m->cus; c < caches; ++c) {
+            ScalarCache *cache = &E->scalars[c - m->cus];
+            cache->tag = tags + 2ull * l1 * c, cache->used = cache->tag + l1, cache->ready = ready + (u64)l1 * c;
+            for (u32 i = 0; i < l1; ++i) cache->tag[i] = NO_TAG;
         }
         for (u32 place = 0; place < m->groups_per_cu; ++place)
             for (u32 c = 0; c < m->cus && E->next_group < group_count; ++c) start_group(E, c, place, 0);
@@ -391,6 +430,6 @@ EXPORT int simulate(const Op *ops, u32 op_count, const Block *blocks, const Mach
             report->most_dram = MAX(report->most_dram, E->dram_busy[c]);
         }
     }
-    free(E->waves), free(E->residents), free(E->cus), free(E->l2), free(E->l2_free), free(E->heap), free(tags), free(ready);
+    free(E->waves), free(E->residents), free(E->cus), free(E->scalars), free(E->l2), free(E->l2_free), free(E->heap), free(tags), free(ready);
     return short_of;
 }
