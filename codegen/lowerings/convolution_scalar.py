@@ -110,7 +110,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
     channels = round_up(-(-window.in_channels // (spread.waves * spread.parts)), 2)
     products, sums = _products(window, spread.rows), spread.rows * window.out[1]
     steps = (spread.rows - 1) * window.stride[0] + window.kernel[0]  # rows of the input, each with its wait for the scalar unit
-    valu = 4.6 * (products + window.taps + 4) + 16 * steps  # a sixth more than the instructions: from the timing layer
+    valu = 5.6 * (products + window.taps + 4) + 16 * steps  # 4 a product, and waits for scalar loads: from the timing layer
     channel = Mix(valu=valu, vmem=4 * window.taps, load_bytes=256 * window.taps, alone=max(valu + 8 * steps, 90 * steps))
     rounds = -(-sums // spread.waves)
     end = Mix(valu=24 * sums, lds=6 * sums, vmem=64 * rounds, store_bytes=4096 * rounds, alone=2000 + 300 * rounds)

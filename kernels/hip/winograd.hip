@@ -15,9 +15,9 @@
 //            WAVES 8 FILTERS 4   119 VGPRs, 94 SGPRs   0.77  0.94
 //            WAVES 4 FILTERS 4   119 VGPRs, 94 SGPRs   0.69  0.88
 //            WAVES 4 FILTERS 2    87 VGPRs, 62 SGPRs   0.54  0.79
-// Predicted on an RX 580 (simulated, scalar loads taken for hits), share of the fp32 peak of the convolution's own multiply-adds, without
-//          the launch, ResNet-50's 3x3 layers at 56, 28, 14, 7: batch 8 139, 150, 116, 121 % with WAVES 8 FILTERS 4; batch 1 103 % (56),
-//          68 % (28, WAVES 4), 92 % (14, in 4 parts, with conv_sum.hip but not its launch). Implicit GEMM: 48, 36, 24 % at batch 1.
+// Predicted on an RX 580 (simulated), share of the fp32 peak of the convolution's own multiply-adds, without the launch, ResNet-50's 3x3
+//          layers: batch 1 76 % at 56x56, 41 % at 28x28 (65 % in 2 parts, with conv_sum.hip but not its launch). While scalar loads were
+//          taken for hits these were 103 and 68 %, and batch 8 139, 150, 116, 121 % at 56, 28, 14, 7. Implicit GEMM: 48, 43, 24 % at batch 1.
 // Versions All 16 loads of a stage at its start kept the address unit busy and every wave waiting: 274 us for 220 (56x56, batch 8).
 //          FILTERS 2 has 16 products for each wait, fewer than LDS takes: 60 us for 46 (56x56, batch 1), and pays on small grids only.
 //          F(4x4, 3x3) needs 36 sums a tile and filter: 2 filters a lane are 72 sums, whose 36 inputs from LDS take as long as the products
