@@ -62,7 +62,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradSh
     """Counted off the compiled loops: see the figures in winograd.hip."""
     own, stages = shape.filter_waves, -(-window.in_channels // (shape.waves * parts))
     products = POINTS * shape.filters * own
-    # The last: what a stage's barrier costs; the factor: waits for filters that the scalar cache lacks, both from the timing layer.
+    # The last: what a stage's barrier costs, from the timing layer, as the factor.
     valu = SCALAR_MISSES * (4 * (products + 45) + 90 * shape.waves)
     stage = Mix(
         valu=valu,

@@ -13,10 +13,11 @@
 //            7x7 all rows            75 VGPRs, 80 SGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
 //            14x14 by 4 rows         83 VGPRs, 92 SGPRs   0.97      14x14 stride 2, all rows   76 VGPRs, 95 SGPRs   0.97
 //            28x28 stride 2 by 2     56 VGPRs, 98 SGPRs   0.85      (scalars spill into lanes: two rows of 28 and their addresses)
-// Predicted on an RX 580 (simulated, when scalar loads were taken for hits; they now cost 5 to 100 % more), batch 1, without the launch, and the implicit GEMM's best tile:
-//            512 -> 512 7x7      55 us in 4 parts (81 % of what DRAM allows for the weights)
-//            512 -> 512 14x14/2  57 us in 4 parts (81 %)      256 -> 256 28x28/2  66 us
-//            256 -> 256 14x14    58 us, 155 by implicit GEMM
+// Predicted on an RX 580 (simulated), batch 1, without the launch, and the implicit GEMM's best tile:
+//            512 -> 512 7x7      66 us in 4 parts (67 % of what DRAM allows for the weights)
+//            512 -> 512 14x14/2  91 us in 4 parts (50 %)      256 -> 256 28x28/2  72 us
+//            256 -> 256 14x14    63 us, 155 by implicit GEMM
+//          (55, 57, 66 and 58 us while the model took scalar loads for hits.)
 // Versions A lane an output position, weights in scalars: 49 of 64 lanes at 7x7 and 196 of 256 at 14x14, 49 us at best. Rows outside the
 //          image by a select between two pointers: clang branches around each load, and none stays behind the products before it.
 #include "amdc.h"
