@@ -12,7 +12,7 @@ from amdc.sim.kernarg import LaunchShape
 from amdc.sim.timing import sampling
 from amdc.sim.timing.engine import Replay, replay
 from amdc.sim.timing.limits import limiter_of
-from amdc.sim.timing.machine import machine
+from amdc.sim.timing.machine import VALU_CLOCKS, machine
 from amdc.sim.timing.operations import Kind, Operation, kernel_operations
 from amdc.sim.timing.report import InstructionTiming, LaunchTiming
 from amdc.sim.timing.trace import Recording
@@ -75,7 +75,7 @@ class Timer:
         busy = {unit: played.busy[unit] * scale / (clocks * share) for unit, share in shares.items()}
         line = self.target.cache_line * scale
         us, group_waves, per_cu = (
-            self._microseconds(clocks, busy),
+            self._microseconds(clocks, issued(facts.blocks, played) * scale / (clocks * cus * simds)),
             self._group_waves(shape),
             self._groups_per_cu(kernel, shape),
         )
@@ -101,10 +101,11 @@ class Timer:
             instructions=instruction_timings(facts.blocks, played),
         )
 
-    def _microseconds(self, clocks: float, busy: dict[str, float]) -> float:
-        """A board at its power limit lowers its clock: taken as linear in what the VALUs do."""
+    def _microseconds(self, clocks: float, activity: float) -> float:
+        """A board at its power limit lowers its clock: taken as linear in the share of the vector instructions that the SIMDs
+        could issue, so that those of lower rate weigh less (clpeak: fp32 is held down, fp64 is not)."""
         top, loaded = self.machine.clock_ghz, self.machine.loaded_ghz
-        return clocks / (top - (top - loaded) * min(1.0, busy["VALU"])) / 1e3
+        return clocks / (top - (top - loaded) * min(1.0, activity)) / 1e3
 
     def _facts(self, code: CodeObject, kernel: KernelInfo) -> _Kernel:
         key = code.text, kernel.entry
@@ -131,6 +132,13 @@ def bound(busy: dict[str, float], microseconds: float, launch_us: float) -> str:
         return "launch"
     unit = max(busy, key=lambda name: busy[name])
     return unit if busy[unit] >= BUSY_ENOUGH else "latency"
+
+
+def issued(blocks: list[list[Operation]], played: Replay) -> float:
+    """The clocks that all vector instructions would take at full rate."""
+    operations = [operation for block in blocks for operation in block]
+    counts = [len(operation.instructions) if operation.kind == Kind.VALU else 0 for operation in operations]
+    return float(VALU_CLOCKS * (played.issues * counts).sum())
 
 
 def instruction_timings(blocks: list[list[Operation]], played: Replay) -> tuple[InstructionTiming, ...]:
