@@ -1,7 +1,7 @@
-// amdc_wide.h: N neighbouring elements of a type at once, as they lie in memory. For kernels that memory bounds: 16 bytes a lane
+// amdc_wide.h: ELEMENTS neighbouring elements of a type at once, as they lie in memory. For kernels that memory bounds: 16 bytes a lane
 // keep a stream at its best rate, whatever the elements' size (clpeak on Polaris).
 //
-//   amdc_wide<T, N> x; x.load(buffer, offset); x.get(i); amdc_wide<T, N>::store(buffer, offset, values)
+//   amdc_wide<T, ELEMENTS> x; x.load(buffer, offset); x.get(i); amdc_wide<T, ELEMENTS>::store(buffer, offset, values)
 //
 // Offsets are in bytes, multiples of 4 (of the whole size where that is less). 8 bytes are loaded as two dwords (a dwordx2 takes 18
 // clocks a wave, a dword 4) and stored as one dwordx2 (a store takes 16 whatever its width; CLRX, "GCN timings").
@@ -11,10 +11,10 @@
 
 #define AMDC_OUTSIDE 0x80000000u
 
-template <class T, unsigned N> struct amdc_wide {
+template <class T, unsigned ELEMENTS> struct amdc_wide {
     typedef typename amdc_type<T>::bits bits;
     typedef unsigned pair __attribute__((ext_vector_type(2)));
-    static constexpr unsigned size = amdc_size<T>, bytes = N * size, words = (bytes + 3) / 4;
+    static constexpr unsigned size = amdc_size<T>, bytes = ELEMENTS * size, words = (bytes + 3) / 4;
     unsigned data[words];
 
     __attribute__((device, always_inline)) void load(amdc_buffer b, unsigned offset) {
@@ -34,10 +34,10 @@ template <class T, unsigned N> struct amdc_wide {
         if constexpr (size == 8) return amdc_type<T>::decode(data[2 * i] | (bits)data[2 * i + 1] << 32);
         else return amdc_type<T>::decode((bits)(data[i * size / 4] >> i * size % 4 * 8));
     }
-    __attribute__((device, always_inline)) static void store(amdc_buffer b, unsigned offset, const amdc_value<T> (&values)[N]) {
+    __attribute__((device, always_inline)) static void store(amdc_buffer b, unsigned offset, const amdc_value<T> (&values)[ELEMENTS]) {
         unsigned data[words] = {};
 #pragma unroll
-        for (unsigned i = 0; i < N; ++i) {
+        for (unsigned i = 0; i < ELEMENTS; ++i) {
             bits stored = amdc_type<T>::encode(values[i]);
             if constexpr (size == 8) data[2 * i] = (unsigned)stored, data[2 * i + 1] = (unsigned)(stored >> 32);
             else data[i * size / 4] |= (unsigned)stored << i * size % 4 * 8;

@@ -158,7 +158,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(draw(SMALL), channels, outs, size, kernel, draw(st.tuples(SMALL, SMALL)), pads, dilation, groups)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(cases())
 def test_any_window(case: Case) -> None:
     function, tensors = case.packed()
