@@ -38,10 +38,14 @@ def choose(total: int, resident: int, group_instructions: int) -> Sample:
     return Sample(numpy.concatenate([head, tail]).astype(numpy.uint64), rounds, all_rounds, resident)
 
 
-def shrink(sample: Sample, traced: int) -> Sample:
-    """The sample of the leading `traced` groups, where no more could be recorded."""
-    rounds = min(traced // sample.resident, sample.rounds) or sample.rounds
-    return Sample(sample.groups[:traced], rounds, max(sample.all_rounds, rounds), sample.resident)
+def shrink(sample: Sample, traced: int) -> Sample | None:
+    """The sample of the whole rounds among the leading `traced` groups, where no more could be recorded; None where there is not
+    even one. The remainder, which then is not simulated, counts as a round."""
+    rounds = min(traced // sample.resident, sample.rounds)
+    rest = len(sample.groups) > sample.rounds * sample.resident
+    return (
+        Sample(sample.groups[: rounds * sample.resident], rounds, sample.all_rounds + rest, sample.resident) if rounds else None
+    )
 
 
 def extrapolate(end: float, finishes: numpy.ndarray, sample: Sample) -> float:

@@ -56,11 +56,14 @@ class Timer:
     def time(
         self, code: CodeObject, kernel: KernelInfo, shape: LaunchShape, sample: sampling.Sample, recording: Recording
     ) -> LaunchTiming:
-        """The launch's time from what was recorded. Raises `UsageError` where not even one work-group could be."""
+        """The launch's time from what was recorded. Raises `UsageError` where there was no room for as many work-groups as the
+        card holds at once."""
         traces = recording.traces()
-        if not traces:
-            raise UsageError(f"kernel {kernel.name}: one work-group runs too long to be timed; time a smaller problem")
-        sample = sampling.shrink(sample, len(traces)) if len(traces) < len(sample.groups) else sample
+        if len(traces) < len(sample.groups):
+            shrunk = sampling.shrink(sample, len(traces))
+            if shrunk is None:
+                raise UsageError(f"kernel {kernel.name}: its work-groups run too long to be timed; time a smaller problem")
+            sample, traces = shrunk, traces[: len(shrunk.groups)]
         facts, per_cu = self._facts(code, kernel), self._groups_per_cu(kernel, shape)
         played = replay(facts.blocks, traces, self.machine, self.target, per_cu, self._group_waves(shape), self._cache)
         return self._report(kernel, shape, sample, facts, played)
