@@ -15,12 +15,12 @@ from amdc.code_object.kernels import ArgumentInfo, KernelInfo, read_kernels
 from amdc.code_object.lines import LineTable, SourceLine, read_lines
 from amdc.code_object.machines import arch_name
 from amdc.code_object.msgpack import unpack
-from amdc.code_object.occupancy import groups_per_cu, waves_of, waves_per_simd
+from amdc.code_object.occupancy import group_limits, groups_per_cu, waves_of, waves_per_simd
 from amdc.errors import BundleError, DeviceError
 
 __all__ = [
     "ArgumentInfo", "CodeObject", "Descriptor", "KernelInfo", "LineTable", "RegisterRange", "Relocation", "Section", "Segment",
-    "SourceLine", "Symbol", "groups_per_cu", "waves_of", "waves_per_simd",
+    "SourceLine", "Symbol", "group_limits", "groups_per_cu", "waves_of", "waves_per_simd",
 ]  # fmt: skip
 
 NT_AMDGPU_METADATA = 32

@@ -17,21 +17,25 @@ def _round_up(value: int, granule: int) -> int:
 
 
 def groups_per_cu(kernel: KernelInfo, target: Target, workgroup_size: int | None = None, dynamic_lds: int = 0) -> int:
-    """Work-groups that one CU holds at once, 0 where not even one fits.
+    """Work-groups that one CU holds at once, 0 where not even one fits; arguments as of `group_limits`."""
+    return min(group_limits(kernel, target, workgroup_size, dynamic_lds).values())
+
+
+def group_limits(kernel: KernelInfo, target: Target, workgroup_size: int | None = None, dynamic_lds: int = 0) -> dict[str, int]:
+    """Work-groups of one CU that each resource allows: "VGPR", "SGPR", "waves" (of its SIMDs), "work-group" (their number), "LDS".
 
     `workgroup_size` counts work-items (default: the largest that the kernel was compiled for); `dynamic_lds` is in bytes.
     """
     vgprs = _round_up(max(kernel.descriptor.vgprs, 1), target.vgpr_granule)
     sgprs = _round_up(max(kernel.descriptor.sgprs, 1), target.sgpr_granule)
-    waves = min(target.waves_per_simd, target.vgprs_per_lane // vgprs, target.sgprs_per_simd // sgprs)
+    waves = {"VGPR": target.vgprs_per_lane // vgprs, "SGPR": target.sgprs_per_simd // sgprs, "waves": target.waves_per_simd}
     group_waves = waves_of(kernel, target, workgroup_size)
-    groups = waves * target.simds_per_cu // group_waves
+    limits = {name: count * target.simds_per_cu // group_waves for name, count in waves.items()}
     if group_waves > 1:
-        groups = min(groups, GROUPS_PER_CU)
-    lds = _round_up(kernel.lds_bytes + dynamic_lds, LDS_GRANULE)
-    if lds:
-        groups = min(groups, target.lds_per_cu // lds)
-    return groups
+        limits["work-group"] = GROUPS_PER_CU
+    if lds := _round_up(kernel.lds_bytes + dynamic_lds, LDS_GRANULE):
+        limits["LDS"] = target.lds_per_cu // lds
+    return limits
 
 
 def waves_of(kernel: KernelInfo, target: Target, workgroup_size: int | None = None) -> int:

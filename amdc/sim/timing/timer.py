@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass
 
 from amdc.cache import Cache
-from amdc.code_object import CodeObject, KernelInfo, groups_per_cu
+from amdc.code_object import CodeObject, KernelInfo, group_limits, groups_per_cu
 from amdc.errors import InternalError, UsageError
 from amdc.sim.kernarg import LaunchShape
 from amdc.sim.timing import sampling
 from amdc.sim.timing.engine import Replay, replay
-from amdc.sim.timing.limits import limiter_of
 from amdc.sim.timing.machine import VALU_CLOCKS, machine
 from amdc.sim.timing.operations import Kind, Operation, kernel_operations
 from amdc.sim.timing.report import InstructionTiming, LaunchTiming
@@ -93,7 +92,7 @@ class Timer:
             busy=busy,
             waves_per_simd=-(-per_cu * group_waves // simds),
             waves_in_flight=played.wave_time * scale / clocks / (cus * simds),
-            limiter="grid" if total < per_cu * cus else limiter_of(kernel, self.target, shape),
+            limiter="grid" if total < per_cu * cus else self._limiter(kernel, shape),
             dram_bytes=(counts["dram_reads"] + counts["writebacks"] + counts["dirty_left"]) * line,
             l2_bytes=(counts["l2_hits"] + counts["l2_misses"]) * line,
             l1_hit_rate=_rate(counts["l1_hits"], counts["l1_misses"]),
@@ -121,6 +120,10 @@ class Timer:
 
     def _group_waves(self, shape: LaunchShape) -> int:
         return -(-math.prod(shape.block) // self.target.wave_size)
+
+    def _limiter(self, kernel: KernelInfo, shape: LaunchShape) -> str:
+        limits = group_limits(kernel, self.target, math.prod(shape.block), shape.dynamic_lds)
+        return min(limits, key=lambda name: limits[name])
 
     def _groups_per_cu(self, kernel: KernelInfo, shape: LaunchShape) -> int:
         groups = groups_per_cu(kernel, self.target, math.prod(shape.block), shape.dynamic_lds)
