@@ -22,7 +22,7 @@ def groups_per_cu(kernel: KernelInfo, target: Target, workgroup_size: int | None
 
 
 def group_limits(kernel: KernelInfo, target: Target, workgroup_size: int | None = None, dynamic_lds: int = 0) -> dict[str, int]:
-    """Work-groups of one CU that each resource allows: "VGPR", "SGPR", "waves" (of its SIMDs), "work-group" (their number), "LDS".
+    """Work-groups of one CU that each resource allows: "VGPR", "SGPR", "waves" (of SIMDs), "work-group" (their number), "LDS".
 
     `workgroup_size` counts work-items (default: the largest that the kernel was compiled for); `dynamic_lds` is in bytes.
     """
