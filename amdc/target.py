@@ -66,9 +66,7 @@ class Target:
     dot_instructions: bool = False  # [LLVM]
     float_atomics: bool = False  # to global memory [GCN3]
     dram_efficiency: float = 0.86  # share of the pin rate that streams reach: 193 of 224 GB/s on an RX 570 [clpeak]
-    launch_us: float = (
-        26.0  # of one kernel in a stream, end to end: 26 to 43 on Polaris; SGEMMs of two launches take 26
-    )
+    launch_us: float = 26.0  # of one kernel in a stream, end to end: 26 to 43 on Polaris; SGEMMs of two launches take 26
     graphs: bool = False  # hipGraphLaunch hangs on this generation
 
     def card(self, name: str | None = None) -> Card:
