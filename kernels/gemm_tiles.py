@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amdc.kernels.tiles import round_up
+from amdc.kernels.rounding import round_up
 
 
 @dataclass(frozen=True)

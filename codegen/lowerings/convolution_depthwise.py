@@ -12,8 +12,8 @@ from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
 from amdc.kernels import conv
+from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
-from amdc.kernels.tiles import round_up
 
 BLOCK = 64  # one wave: nothing is shared, and small grids spread over all compute units
 MOST_HELD = 64  # taps and outputs in a lane's registers

@@ -21,8 +21,8 @@ from amdc.cost import Mix, estimate
 from amdc.ir import graph as ir
 from amdc.kernels import conv, gemm
 from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
+from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
-from amdc.kernels.tiles import round_up
 from amdc.program import ITEM_SIZES
 
 # Instructions that fetch a gathered value beside its load, of the vector and of the scalar ALU, read off the compiled loops.

@@ -17,8 +17,8 @@ from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
 from amdc.ir import graph as ir
 from amdc.kernels import conv
+from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
-from amdc.kernels.tiles import round_up
 from amdc.target import Target
 
 MOST_TAPS = 25  # of the filter: two channels' weights are held

@@ -16,8 +16,8 @@ from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
 from amdc.kernels import conv
 from amdc.kernels.conv import WinogradShape
+from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
-from amdc.kernels.tiles import round_up
 
 LEAST_CHANNELS = 8  # below, padding them to a stage costs more than the products saved
 SCALAR_MISSES = 1.4  # what waiting for filters that the scalar cache lacks adds: on ResNet-50 1.35 to 1.66 times

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from amdc.code_object import CodeObject
-from amdc.kernels import attention, conv, gemm, tiles
+from amdc.kernels import attention, conv, gemm
+from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
 from amdc.kernels.template import KernelTemplate, Value
 from amdc.sim.decoder import decode
 from amdc.sim.isa.model import Instruction
 from tests.kernels.harness import code_object, source
 
-BIG, MEDIUM, SQUARE = tiles.TILES[:3]
+BIG, MEDIUM, SQUARE = (next(tile for tile in GEMM_TILES if tile.name == name) for name in ("128x128x8", "128x64x16", "64x64x16"))
 PLAIN = {"LAYOUT_A": gemm.VECTORS, "VECTOR_C": 1, "BIAS": 1}
 TAPS = PLAIN | {"KH": 3, "KW": 3, "MODE": conv.TAPS}
 POINTWISE = PLAIN | {"KH": 1, "KW": 1, "MODE": conv.POINTWISE}
@@ -45,12 +46,12 @@ def names(instructions: list[Instruction], pattern: str) -> list[str]:
     return [i.op.name for i in instructions if re.fullmatch(pattern, i.op.name)]
 
 
-def compiled(template: KernelTemplate, tile: tiles.Tile, parameters: Mapping[str, Value]) -> CodeObject:
+def compiled(template: KernelTemplate, tile: GemmTile, parameters: Mapping[str, Value]) -> CodeObject:
     return code_object(source(template, tile.defines() | dict(parameters), tile.lanes))
 
 
 @pytest.mark.parametrize("template, tile, parameters, share, vgprs", KERNELS)
-def test_hot_loop(template: KernelTemplate, tile: tiles.Tile, parameters: Mapping[str, Value], share: float, vgprs: int) -> None:
+def test_hot_loop(template: KernelTemplate, tile: GemmTile, parameters: Mapping[str, Value], share: float, vgprs: int) -> None:
     code = compiled(template, tile, parameters)
     products = tile.thread_m * tile.thread_n * tile.k
     hot = [loop for loop in loops(code) if len(names(loop, "v_mac_f32")) == products]
