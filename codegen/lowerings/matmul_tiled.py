@@ -22,7 +22,6 @@ from amdc.target import Target
 PIECES = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # of k, where it is cut
 LEAST_STAGES = 4  # of a piece: below, starting and adding it costs more than it saves
 FULL = 4  # work-groups a CU: from there on, pieces of k would only add bytes
-MOST = 12  # candidates that are offered, the cheapest
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,10 @@ class Way:
 
 
 def candidates(task: Task) -> list[Candidate]:
-    """The cheapest ways, the best first."""
+    """All ways, the cheapest first: which there are does not hang on the costs, so that tuned choices outlive a better formula."""
     target, product = task.builder.target, task.product
     costs = {way: tiled_us(product, way.tile, task.layouts, way.pieces, target) for way in _ways(product, target)}
-    best = sorted(costs, key=costs.__getitem__)[:MOST]
+    best = sorted(costs, key=costs.__getitem__)
     return [Candidate(way.name, partial(costs.__getitem__, way), partial(build, task, way)) for way in best]
 
 
