@@ -13,6 +13,7 @@ from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings import convolution_scalar as scalar
 from amdc.codegen.lowerings import convolution_winograd as winograd
+from amdc.codegen.lowerings import convolution_winograd4 as winograd4
 from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, problem, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.lowerings.matmul_cost import ends_mix, stage_mix, tile_shape
@@ -65,7 +66,7 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
         return Candidate(tile.name, predicted, partial(_implicit_gemm, item, builder, window, operands, tile))
 
     by_cost = sorted(map(by_tile, _tiles(window, operands)), key=lambda candidate: candidate.cost())
-    others = (way.candidates(item, builder, window, operands) for way in (winograd, scalar))
+    others = (way.candidates(item, builder, window, operands) for way in (winograd, winograd4, scalar))
     ways = (*by_cost, *chain.from_iterable(others))
     builder.choose(problem(item, window, operands), ways).build()
 
