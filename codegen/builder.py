@@ -16,7 +16,7 @@ from amdc.codegen.item import Item
 from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.memory_plan import plan
 from amdc.codegen.strided_view import Layout, StridedView
-from amdc.errors import ModelError
+from amdc.errors import InternalError, ModelError
 from amdc.ir import graph as ir
 from amdc.ir.arrays import to_numpy
 from amdc.kernels.template import KernelTemplate, Value
@@ -24,6 +24,8 @@ from amdc.program import ITEM_SIZES, Argument, Buffer, BufferKind, Kernel, Launc
 from amdc.target import Target
 
 MAX_BYTES = 1 << 31  # of one buffer: the kernels' offsets are 32-bit
+COUNTERS = 4096  # of a session, shared by all its launches: see kernels/hip/split_finish.h
+COUNTERS_NAME = "amdc.counters"  # as a state of the program: zeros when a session starts, and after each launch
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class ProgramBuilder:
         self._buffers: dict[str, Buffer] = {}
         self._places: dict[tuple[Node, int], Place] = {}
         self._named: dict[str, Place] = {}  # constants, by the name they were asked for
+        self._counters: Place | None = None
         self._states = {node: name for name, node in named_placeholders(graph) if name in ir.states(graph)}
         self._deferred: dict[tuple[Node, int], tuple[StridedView, Callable[[Place, StridedView], None]]] = {}
 
@@ -168,6 +171,14 @@ class ProgramBuilder:
         """A buffer for use between the launches of one node."""
         return self._buffer(self._unique(hint), "scratch", "uint8", (nbytes,))
 
+    def counters(self, count: int) -> Place:
+        """`count` counters, zeros before and after each launch, on which the waves of split work agree which comes last."""
+        if count > COUNTERS:
+            raise InternalError(f"{count} counters are wanted, but there are {COUNTERS}: offer no such split")
+        if self._counters is None:
+            self._counters = self._buffer(self._unique(COUNTERS_NAME), "state", "int32", (COUNTERS,))
+        return replace(self._counters, shape=(count,))
+
     def constant(self, name: str, array: np.ndarray) -> Place:
         """A constant of the bundle (packed weights, tables). One name always has the same content."""
         if name not in self._named:
@@ -200,6 +211,7 @@ class ProgramBuilder:
         grid: tuple[int, int, int],
         arguments: Sequence[Operand],
         writes: Sequence[Node | Place],
+        inside: Sequence[Place] = (),
         flops: int = 0,
         bytes_moved: int | None = None,
         prelude: str = "",
@@ -208,12 +220,12 @@ class ProgramBuilder:
     ) -> None:
         """Launch a template's kernel. An argument that is a Node or a Place becomes two kernel arguments, `T *p, unsigned
         p_bytes`; an int becomes an unsigned, a float a float. What is read is what stands in `arguments` and not in `writes`, nor
-        is a state that the item's epilogue stores into."""
+        is a state that the item's epilogue stores into. `inside`: what the launch both writes and reads up, as split work does."""
         kernel = self._kernel(template, template.check(parameters), prelude, hint, block or template.block)
         places = [self.place(value) for value in arguments if isinstance(value, (Node, Place))]
         stored = [store for store in item.stores if store.update in arguments]
         results = [self.place(value) for value in writes]
-        written = [*results, *(self.place(store.update) for store in stored)]
+        written = [*results, *inside, *(self.place(store.update) for store in stored)]
         read = {place: None for place in places if place not in written}
         least = sum(place.nbytes for place in [*read, *results]) if bytes_moved is None else bytes_moved
         own = self._places.get((item.node, 0))
@@ -271,6 +283,8 @@ class ProgramBuilder:
         following = ir.states(self.graph)
         in_ports = [self._port(name, place) for name, place in named if name not in following]
         states = [State(name, p.buffer, p.dtype, p.shape) for name, p in named if name in following]
+        if self._counters is not None:
+            states.append(State(COUNTERS_NAME, self._counters.buffer, self._counters.dtype, self._counters.shape))
         names = [name for name in ir.outputs(self.graph) if name not in following.values()]
         out_ports = [self._port(name, place) for name, place in zip(names, outputs, strict=True)]
         for place in outputs:

@@ -19,10 +19,11 @@ from amdc.sim.runner import Work, run
 from amdc.sim.timing.report import LaunchTiming
 from amdc.sim.timing.trace import Recording
 from amdc.sim.translate import Options, common_source, kernel_source
-from amdc.sim.translate.blocks import Explorer
+from amdc.sim.translate.blocks import Explorer, takes_turns
 
 if TYPE_CHECKING:
     from amdc.sim.device import Device
+    from amdc.sim.timing.timer import Timer
 
 R_ABS32_LO, R_ABS32_HI, R_ABS64, R_ABS32, R_RELATIVE64 = 1, 2, 3, 6, 13  # [LLVM, "Relocation Records"]
 
@@ -40,6 +41,7 @@ class Module:
         self.kernels: dict[str, KernelInfo] = code.kernels
         self.block_counts: dict[str, Counter[int]] = {}
         self._block_addresses: dict[str, tuple[int, ...]] = {}
+        self._turns: dict[str, bool] = {}
         end = max(segment.address + segment.size for segment in code.segments)
         self.image = device.memory.allocate(end, f"image of {code.name}", poison=False)
         for segment in code.segments:
@@ -66,9 +68,8 @@ class Module:
     def time(
         self, name: str, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], dynamic_lds: int = 0
     ) -> LaunchTiming:
-        """The predicted time of a launch, from running some of its work-groups only: what the kernel writes is incomplete.
-
-        The device must have been made with `timing`. Raises as `launch`.
+        """The predicted time of a launch, from running some of its work-groups only: what the kernel writes is incomplete. (All of
+        them run where they count one another in memory, so that the counts are as after a launch.) The device must have been made with `timing`. Raises as `launch`.
         """
         kernel, shape = self.kernel(name), LaunchShape(_three(grid, "grid"), _three(block, "block"), dynamic_lds)
         return self._time(kernel, shape, pack_arguments(kernel, args, shape, dispatch.apertures(self._device.queue)))
@@ -83,6 +84,8 @@ class Module:
         timer = self._device.timer
         if timer is None:
             raise UsageError("this device keeps no time; make it with timing=True")
+        if self._takes_turns(kernel.name):
+            return self._record_all(timer, kernel, shape, kernarg)
         first = Recording(numpy.zeros(1, numpy.uint64))
         self._start(kernel, shape, kernarg, first)
         sample = timer.sample(self.code, kernel, shape, first)
@@ -110,20 +113,32 @@ class Module:
         )
 
     def _run(self, kernel: KernelInfo, shape: LaunchShape, kernarg: bytes) -> None:
-        timer, total = self._device.timer, shape.grid[0] * shape.grid[1] * shape.grid[2]
+        timer = self._device.timer
         if timer is None:
             self._start(kernel, shape, kernarg)
-            return
+        else:
+            self._device.timings.append(self._record_all(timer, kernel, shape, kernarg))
+
+    def _record_all(self, timer: Timer, kernel: KernelInfo, shape: LaunchShape, kernarg: bytes) -> LaunchTiming:
+        """Run all work-groups, and time them by what some of them did."""
         sample = timer.sample(self.code, kernel, shape)
-        recording = Recording(sample.groups, total)
+        recording = Recording(sample.groups, shape.grid[0] * shape.grid[1] * shape.grid[2])
         self._start(kernel, shape, kernarg, recording)
-        self._device.timings.append(timer.time(self.code, kernel, shape, sample, recording))
+        return timer.time(self.code, kernel, shape, sample, recording)
+
+    def _takes_turns(self, name: str) -> bool:
+        """Whether what a wave does may depend on which one came before: memory counts it."""
+        if name not in self._turns:
+            self._turns[name] = takes_turns(Explorer(self.code, self.kernels[name]).explore())
+        return self._turns[name]
 
     def _start(self, kernel: KernelInfo, shape: LaunchShape, kernarg: bytes, recording: Recording | None = None) -> None:
         self._check_shape(kernel, shape)
         library = self._device.translations.library(self._job(kernel.name))
         blocks = self._blocks(kernel.name) if self._device.profile else ()
-        counts = run(self._device, Work(self.code, kernel, library, self.image, shape, kernarg, len(blocks), recording))
+        in_order = recording is not None and self._takes_turns(kernel.name)
+        work = Work(self.code, kernel, library, self.image, shape, kernarg, len(blocks), recording, in_order)
+        counts = run(self._device, work)
         if blocks:
             self.block_counts.setdefault(kernel.name, Counter()).update(dict(zip(blocks, counts.tolist(), strict=True)))
 

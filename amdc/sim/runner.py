@@ -26,7 +26,7 @@ WAVE = 64
 @dataclass(frozen=True)
 class Work:
     """What is to run: a kernel of `code`, whose address 0 lies at `image`; `blocks` of its basic blocks are counted (0: none);
-    `recording` takes the traces of work-groups."""
+    `recording` takes the traces of work-groups; `in_order`: one after the other, as they are dispatched."""
 
     code: CodeObject
     kernel: KernelInfo
@@ -36,6 +36,7 @@ class Work:
     kernarg: bytes
     blocks: int = 0
     recording: Recording | None = None
+    in_order: bool = False
 
 
 def run(device: Device, work: Work) -> numpy.ndarray:
@@ -66,9 +67,10 @@ def _start(device: Device, work: Work, addresses: dict[str, int], scratch_bytes:
     starts, ends, places = device.memory.table()
     launch.allocations.start, launch.allocations.end = starts.ctypes.data, ends.ctypes.data
     launch.allocations.place, launch.allocations.count = places.ctypes.data, len(starts)
+    jobs = 1 if work.in_order else device.jobs
     if work.recording:
-        work.recording.prepare(launch, device.jobs)
-    workers = min(device.jobs, launch.total)
+        work.recording.prepare(launch, jobs)
+    workers = min(jobs, launch.total)
     counts = numpy.zeros((workers, work.blocks), numpy.uint64)
     launch.counts, launch.blocks = (counts.ctypes.data if work.blocks else None), work.blocks
     _run_workers(device, work.library, launch, workers)

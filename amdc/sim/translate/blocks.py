@@ -52,6 +52,11 @@ def is_control(instruction: Instruction) -> str:
     return word if word in ("end", "branch", "barrier", "jump", "call", "trap") else ""
 
 
+def takes_turns(flow: Flow) -> bool:
+    """Whether a wave of the kernel may act on what others did to a value before it: an atomic in memory gives it the old one."""
+    return any(i.op.format in ("FLAT", "MUBUF") and i.op.meaning.startswith("atomic ") and i.dst for i in flow.instructions)
+
+
 class Explorer:
     """Follows the control flow of one kernel."""
 
