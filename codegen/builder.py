@@ -220,7 +220,7 @@ class ProgramBuilder:
     ) -> None:
         """Launch a template's kernel. An argument that is a Node or a Place becomes two kernel arguments, `T *p, unsigned
         p_bytes`; an int becomes an unsigned, a float a float. What is read is what stands in `arguments` and not in `writes`, nor
-        is a state that the item's epilogue stores into. `inside`: what the launch both writes and reads up, as split work does."""
+        is a state that the item's epilogue stores into. `inside`: what the launch writes for itself alone."""
         kernel = self._kernel(template, template.check(parameters), prelude, hint, block or template.block)
         places = [self.place(value) for value in arguments if isinstance(value, (Node, Place))]
         stored = [store for store in item.stores if store.update in arguments]

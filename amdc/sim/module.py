@@ -68,8 +68,10 @@ class Module:
     def time(
         self, name: str, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], dynamic_lds: int = 0
     ) -> LaunchTiming:
-        """The predicted time of a launch, from running some of its work-groups only: what the kernel writes is incomplete. (All of
-        them run where they count one another in memory, so that the counts are as after a launch.) The device must have been made with `timing`. Raises as `launch`.
+        """The predicted time of a launch, from running some of its work-groups only: what the kernel writes is incomplete. (All
+        of them run where they count one another in memory, so that the counts are as after a launch.)
+
+        The device must have been made with `timing`. Raises as `launch`.
         """
         kernel, shape = self.kernel(name), LaunchShape(_three(grid, "grid"), _three(block, "block"), dynamic_lds)
         return self._time(kernel, shape, pack_arguments(kernel, args, shape, dispatch.apertures(self._device.queue)))

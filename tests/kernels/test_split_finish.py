@@ -17,15 +17,16 @@ from amdc.sim.module import Module
 
 LANES, WAVES, TILES = 128, 2, 3
 KERNEL = """
-AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, void *y, unsigned y_bytes, const void *partials, unsigned partials_bytes,
-                             unsigned *counters, unsigned parts) {
+AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, void *y, unsigned y_bytes, const void *partials,
+                             unsigned partials_bytes, unsigned *counters, unsigned parts) {
     unsigned tile = amdc_group_x(), part = amdc_group_z(), first = tile * VALUES_OF_LANE * AMDC_BLOCK + amdc_thread();
     float sums[VALUES_OF_LANE];
 #pragma unroll
     for (int i = 0; i < VALUES_OF_LANE; ++i)
         sums[i] = amdc_load_f32(amdc_make(x, x_bytes), part * y_bytes + 4 * (first + i * AMDC_BLOCK));
     Split split = {amdc_make(partials, partials_bytes), counters, parts, part, tile};
-    if (!split_finish<VALUES_OF_LANE, AMDC_BLOCK / 64>(split, amdc_wave(), [&](unsigned i) AMDC_INLINE -> float & { return sums[i]; })) return;
+    auto value = [&](unsigned i) AMDC_INLINE -> float & { return sums[i]; };
+    if (!split_finish<VALUES_OF_LANE, AMDC_BLOCK / 64>(split, amdc_wave(), value)) return;
 #pragma unroll
     for (int i = 0; i < VALUES_OF_LANE; ++i) amdc_store_f32(amdc_make(y, y_bytes), 4 * (first + i * AMDC_BLOCK), sums[i]);
 }
