@@ -21,17 +21,21 @@ MOST_HELD = 64  # taps and outputs in a lane's registers
 
 def depthwise(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
     """One input channel a group, no dilation, the same stride both ways."""
+    builder.choose(problem(item, window, operands), ways_of(item, builder, window, operands)).build()
+
+
+def ways_of(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> tuple[Candidate, ...]:
+    """depthwise.hip with strips of each length."""
     first, *longer = conv.DEPTHWISE_ROWS
     fitting = [rows for rows in longer if rows < 2 * window.out[0] and rows + window.taps <= MOST_HELD]
-    ways = [
+    return tuple(
         Candidate(
             f"depthwise {rows}",
             partial(_cost, item, builder, window, rows),
             partial(_build, item, builder, window, operands, rows),
         )
         for rows in (first, *fitting)
-    ]
-    builder.choose(problem(item, window, operands), ways).build()
+    )
 
 
 def _planes(window: Window) -> int:

@@ -59,7 +59,12 @@ def _extents(window: Window) -> tuple[int, int]:
 
 
 def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
-    """Any 2-d convolution: conv.hip with each of its tiles, or where it applies Winograd's algorithm."""
+    """Any 2-d convolution."""
+    builder.choose(problem(item, window, operands), ways_of(item, builder, window, operands)).build()
+
+
+def ways_of(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> tuple[Candidate, ...]:
+    """conv.hip with each of its tiles, the cheapest first, and the other kernels that take the convolution."""
 
     def by_tile(tile: GemmTile) -> Candidate:
         predicted = partial(_tile_cost, item, builder, window, operands, tile)
@@ -67,8 +72,7 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
 
     by_cost = sorted(map(by_tile, _tiles(window, operands)), key=lambda candidate: candidate.cost())
     others = (way.candidates(item, builder, window, operands) for way in (winograd, winograd4, scalar))
-    ways = (*by_cost, *chain.from_iterable(others))
-    builder.choose(problem(item, window, operands), ways).build()
+    return (*by_cost, *chain.from_iterable(others))
 
 
 def _tiles(window: Window, operands: Operands) -> list[GemmTile]:
