@@ -34,6 +34,7 @@ MODULES = (
     "matmul",
     "attention",
     "convolution",
+    "expand_depthwise",
     "integer_products",
 )
 

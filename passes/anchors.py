@@ -8,6 +8,7 @@ import torch
 from torch.fx import Node
 
 from amdc.ir.graph import is_op, shape
+from amdc.ir.ops.expand_depthwise import expand_depthwise
 from amdc.ir.ops.norm_linear import norm_linear
 from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
 from amdc.ir.pointwise import is_pointwise
@@ -19,6 +20,7 @@ TILED: dict[Any, str] = {  # and the kind of region that each heads
     aten.convolution.default: "convolution",
     convolution: "convolution",
     convolution_packed: "convolution",
+    expand_depthwise: "convolution",
     aten.mm.default: "linear",
     linear_packed: "linear",
     norm_linear: "linear",

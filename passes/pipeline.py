@@ -17,6 +17,7 @@ from amdc.passes.fuse_activation import FuseActivation
 from amdc.passes.fuse_attention import FuseAttention
 from amdc.passes.fuse_elementwise import FuseElementwise
 from amdc.passes.fuse_epilogue import FuseEpilogue
+from amdc.passes.fuse_expand_depthwise import FuseExpandDepthwise
 from amdc.passes.fuse_norm_affine import FuseNormAffine
 from amdc.passes.fuse_norm_product import FuseNormProduct
 from amdc.passes.fuse_normalization import FuseNormalization
@@ -58,6 +59,7 @@ STEPS = (
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),
     Step(MergeProjections(), 2, "behind all that changes weights and biases, and before these are laid out for the kernels"),
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
+    Step(FuseExpandDepthwise(), 2, "on packed weights, and before epilogues hide activations and convolutions in regions"),
     Step(FuseNormProduct(), 2, "on packed weights, and before an epilogue hides a product in a region"),
     Step(FuseEpilogue(), 1, "before the prologue: what stands between two convolutions is computed once behind the first"),
     Step(FusePrologue(), 1, "what no epilogue took, because a concatenation or a pooling comes before it"),

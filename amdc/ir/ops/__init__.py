@@ -3,4 +3,17 @@
 Each has an eager implementation (any Graph runs in PyTorch), a fake one (shape and dtype) and a derivative.
 """
 
-from amdc.ir.ops import attention, bits, linalg, norm_linear, normalization, packed, recurrent, resize, sampling, selection  # noqa: F401
+from amdc.ir.ops import (  # noqa: F401
+    attention,
+    bits,
+    expand_depthwise,
+    linalg,
+    norm_linear,
+    normalization,
+    packed,
+    recurrent,
+    resize,
+    row_moments,
+    sampling,
+    selection,
+)

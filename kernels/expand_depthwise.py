@@ -1,0 +1,56 @@
+"""Descriptor of kernels/hip/expand_depthwise.hip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amdc.kernels.template import KernelTemplate, Parameter
+
+MOST_LANES = 1024
+STAGES = {8: 4, 16: 2}  # values of k in a stage by channels; the kernel's loop takes two stages at a time
+SIZES = ("IN_H", "IN_W", "OUT_H", "OUT_W")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How expand_depthwise.hip spreads its work: a work-group computes `rows` rows of outputs of `channels` channels, `waves_n`
+    waves with `positions` positions a lane side by side, `waves_k` of them sharing the input channels; then `strip`
+    outputs a lane."""
+
+    rows: int
+    channels: int
+    positions: int
+    waves_n: int
+    waves_k: int
+    strip: int
+
+    @property
+    def lanes(self) -> int:
+        return 64 * self.waves_n * self.waves_k
+
+    @property
+    def name(self) -> str:
+        return f"fused {self.rows}rows {self.channels}x{self.positions} {self.waves_n}x{self.waves_k} strip{self.strip}"
+
+
+EXPAND_DEPTHWISE = KernelTemplate(
+    name="expand_depthwise",
+    file="expand_depthwise.hip",
+    computes="1x1 convolution, activation and the depthwise convolution behind them, with biases and epilogue",
+    parameters=(
+        Parameter("KH", "height of the filter", 1, 1 << 12),
+        Parameter("KW", "width of the filter", 1, 1 << 12),
+        Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12),
+        *(Parameter(name, f"{'rows' if name[-1] == 'H' else 'columns'} of a plane", 1, 1 << 12) for name in SIZES),
+        Parameter("PAD_TOP", "padding above the expanded planes", 0, 1 << 12),
+        Parameter("PAD_LEFT", "padding left of the expanded planes", 0, 1 << 12),
+        Parameter("OUT_ROWS", "rows of the output of a work-group", 1, 1 << 12),
+        Parameter("CHANNELS", "channels of a work-group", values=tuple(STAGES)),
+        Parameter("POSITIONS", "positions of the expanded planes a lane", 1, 8),
+        Parameter("WAVES_N", "waves with positions of their own", 1, 16),
+        Parameter("WAVES_K", "waves that share the input channels", values=(1, 2, 4, 8)),
+        Parameter("STRIP", "outputs of a lane, one below the other", 1, 64),
+        Parameter("EXPAND_BIAS", "1: a bias before the activation", values=(0, 1)),
+        Parameter("BIAS", "1: a bias behind the depthwise convolution", values=(0, 1)),
+    ),
+)
