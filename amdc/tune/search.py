@@ -1,14 +1,15 @@
 """The kernel search: of each problem's candidates, ranked by predicted cost, the best few are compiled and timed.
 
 It goes in rounds: the cheapest candidate of every problem, then the second of every problem, and so on, so that a search that is
-stopped has looked at all problems alike. Every timing is in the database at once; what stands there is not timed again.
+stopped has looked at all problems alike. Every timing is in the database at once; what stands there is not timed again. The best
+candidate of a problem may bring problems of its own (a convolution by products): those are searched after it.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from amdc.errors import InternalError
 from amdc.target import Target
 from amdc.tune.database import Database
 from amdc.tune.lookup import is_current
+from amdc.tune.order import FACTOR, FEW, Order
 from amdc.tune.records import Timing
 from amdc.tune.survey import Problem, Work, forced_work, survey
 from amdc.tune.timers import Timer
@@ -26,8 +28,7 @@ from amdc.tune.version import version
 if TYPE_CHECKING:
     from amdc.ir.graph import Graph
 
-FEW = 12  # candidates of a problem that are timed
-FACTOR = 3.0  # and none whose predicted cost is more times that of the cheapest
+DEPTH = 3  # of problems within candidates
 
 Progress = Callable[[str, int, int, str], None]
 
@@ -73,7 +74,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Search:
-    """`expired` says when to start no further candidate; `few` and `factor` bound the candidates timed."""
+    """`expired` says when to start no further candidate; `few` and `factor` bound the candidates timed (see `Order`; an
+    infinite factor stands for all of the first `few`)."""
 
     hardware: Target
     timer: Timer
@@ -86,55 +88,67 @@ class Search:
     progress: Progress = field(default=lambda stage, done, total, what: None)
 
     def run(self, graph: Graph) -> list[Result]:
-        """Tune the problems of an optimised graph; those that matter most come first. Raises what lowering and timing raise; what
-        was timed before that stays in the database."""
-        problems, failed = survey(graph, self.hardware, self.opt_level), dict[str, list[str]]()
+        """Tune the problems of an optimised graph. Raises what lowering and timing raise; what was timed before that stays in the
+        database."""
+        found, failed = dict[str, Problem](), dict[str, tuple[str, ...]]()
+        for _ in range(DEPTH):
+            met = survey(graph, self.hardware, self.opt_level, self._best)
+            order = self._order({key: problem for key, problem in met.items() if key not in found})
+            self._run(graph, order)
+            found |= order.problems
+            failed |= {key: tuple(name for name, us in order.times[key].items() if us is None) for key in order.problems}
+            if not order.problems or self.expired():
+                break
+        return [replace(self._result(problem), failed=failed[key]) for key, problem in found.items()]
+
+    def _order(self, problems: dict[str, Problem]) -> Order:
+        """What is to be timed of these problems, for whose timings of other kernels, or of a choice among others, are removed."""
         for problem in problems.values():
-            self._forget_stale(problem)
-        pending = {key: names for key, problem in problems.items() if (names := self._untimed(problem))}
-        done, total = 0, sum(map(len, pending.values()))
-        while pending and not self.expired():
-            order = sorted(pending, key=lambda key: -problems[key].costs[problems[key].default] * problems[key].uses)
-            forced = {key: pending[key].pop(0) for key in order}
-            for work, us in self._timed(forced_work(graph, self.hardware, self.opt_level, forced)):
+            for timing in self.database.timings(problem.key, self.hardware.arch, self.hardware.card().name):
+                if not is_current(timing, list(problem.costs)):
+                    self.database.remove(timing)
+        return Order(problems, {key: self._times(key) for key in problems}, self.few, self.factor)
+
+    def _run(self, graph: Graph, order: Order) -> None:
+        """Time the candidates of an order."""
+        done, jobs = 0, self.jobs or len(os.sched_getaffinity(0))
+        while (following := order.following(jobs)) and not self.expired():
+            works = [work for forced in following for work in self._works(graph, forced, order)]
+            for work, us in self._timed(works, jobs):
+                order.told(work.problem, work.candidate, us)
                 done += 1
                 took = "does not compile" if us is None else f"{us:9.1f} us"
-                self.progress("tune", done, total, f"{took}  {work.candidate}  {work.problem}")
-                if us is None:
-                    failed.setdefault(work.problem, []).append(work.candidate)
-                else:
+                self.progress("tune", done, done + order.total, f"{took}  {work.candidate}  {work.problem}")
+                if us is not None:
                     self._keep(work, us)
-            pending = {key: names for key, names in pending.items() if names}
-        return [replace(self._result(problem), failed=tuple(failed.get(key, ()))) for key, problem in problems.items()]
 
-    def _forget_stale(self, problem: Problem) -> None:
-        """Remove the timings of other kernels, or of a choice among other candidates."""
-        for timing in self.database.timings(problem.key, self.hardware.arch, self.hardware.card().name):
-            if not is_current(timing, list(problem.costs)):
-                self.database.remove(timing)
+    def _works(self, graph: Graph, forced: Mapping[str, str], order: Order) -> list[Work]:
+        """These choices' works. A problem that stood within a candidate that is displaced now leaves the order: if the best
+        candidates bring it back, the next survey finds it."""
+        works = forced_work(graph, self.hardware, self.opt_level, forced, self._best)
+        for key in set(forced) - {work.problem for work in works}:
+            order.drop(key)
+        return works
 
-    def _few(self, problem: Problem) -> list[str]:
-        ranked = problem.ranked
-        limit = self.factor * problem.costs[ranked[0]]
-        return [name for name in ranked if problem.costs[name] <= limit][: self.few]
-
-    def _known(self, problem: Problem) -> list[Timing]:
+    def _known(self, key: str) -> list[Timing]:
         """The timings that were obtained in the way of this search, the fastest first."""
-        found = self.database.timings(problem.key, self.hardware.arch, self.hardware.card().name)
+        found = self.database.timings(key, self.hardware.arch, self.hardware.card().name)
         return [timing for timing in found if timing.how == self.timer.how]
 
-    def _untimed(self, problem: Problem) -> list[str]:
-        known = {timing.candidate for timing in self._known(problem)}
-        return [name for name in self._few(problem) if name not in known]
+    def _times(self, key: str) -> dict[str, float | None]:
+        return {timing.candidate: timing.us for timing in self._known(key)}
 
-    def _timed(self, works: Sequence[Work]) -> Iterator[tuple[Work, float | None]]:
+    def _best(self, key: str, candidates: Sequence[str]) -> str | None:
+        """The fastest candidate known by now."""
+        return next((timing.candidate for timing in self._known(key) if is_current(timing, candidates)), None)
+
+    def _timed(self, works: Sequence[Work], jobs: int) -> Iterator[tuple[Work, float | None]]:
         """Each work with its time, as they are done (None: it does not compile); none is started once the time is over."""
         if not self.timer.parallel:  # in this thread: HIP's current device is one a thread
             for work in works:
                 if not self.expired():
                     yield work, self._time(work)
             return
-        jobs = self.jobs or len(os.sched_getaffinity(0))
         waiting, running = list(reversed(works)), dict[Future[float | None], Work]()
         with ThreadPoolExecutor(jobs) as pool:
             while waiting or running:
@@ -160,7 +174,7 @@ class Search:
         self.database.add(Timing(work.problem, arch, card, work.candidate, us, self.timer.how, work.templates, made))
 
     def _result(self, problem: Problem) -> Result:
-        known = self._known(problem)
+        known = self._known(problem.key)
         times = {timing.candidate: timing.us for timing in known}
         if not known:
             return Result(problem, None, None, None, 0)

@@ -66,7 +66,7 @@ class Work:
 
 
 def survey(graph: Graph, hardware: Target, opt_level: int, lookup: Lookup | None = None) -> dict[str, Problem]:
-    """The problems with more than one candidate that lowering a graph meets."""
+    """The problems with more than one candidate that lowering a graph meets, where `lookup` says what to choose."""
     found: dict[str, Problem] = {}
 
     def record(choice: Choice) -> None:
@@ -74,19 +74,22 @@ def survey(graph: Graph, hardware: Target, opt_level: int, lookup: Lookup | None
             found[choice.problem].uses += 1
         elif len(choice.candidates) > 1:
             costs = {candidate.name: candidate.cost() for candidate in choice.candidates}
-            found[choice.problem] = Problem(choice.problem, costs, choice.chosen)
+            found[choice.problem] = Problem(choice.problem, costs, min(costs, key=costs.__getitem__))
 
     lower(graph, hardware, LoweringOptions(opt_level, Choices(lookup=lookup, record=record)))
     return found
 
 
-def forced_work(graph: Graph, hardware: Target, opt_level: int, forced: Mapping[str, str]) -> list[Work]:
-    """Lower with these candidates (problem -> name); each problem's work, as its first operator in the graph has it."""
+def forced_work(
+    graph: Graph, hardware: Target, opt_level: int, forced: Mapping[str, str], lookup: Lookup | None = None
+) -> list[Work]:
+    """Lower with these candidates (problem -> name), and what `lookup` says for other problems; each problem's work, as its first
+    operator in the graph has it."""
     choices: dict[str, Choice] = {}
 
     def record(choice: Choice) -> None:
         choices.setdefault(choice.problem, choice)
 
-    lowered = lower(graph, hardware, LoweringOptions(opt_level, Choices(forced, record=record)))
+    lowered = lower(graph, hardware, LoweringOptions(opt_level, Choices(forced, lookup, record)))
     met = [choices[problem] for problem in forced if problem in choices]  # others stood within candidates that are displaced now
     return [Work.of(lowered, c.problem, c.chosen, [other.name for other in c.candidates], c.launches) for c in met]

@@ -20,14 +20,22 @@ from tests.tracing import trace
 
 COSTS = {"thrice": 1.0, "once": 2.0, "twice": 3.0, "hopeless": 1000.0}
 TIMES = {"once": 1, "twice": 2, "thrice": 3, "hopeless": 9}
+INNER: tuple[str, ...] = ()  # ways to lay out what launches once, the cheapest first: a choice within that candidate
 
 
 def relu_by_choice(item: Item, builder: ProgramBuilder) -> None:
     """`COSTS` are wrong on purpose: the cheapest launches most."""
 
-    def build(name: str) -> None:
+    def launch(name: str) -> None:
         for _ in range(TIMES[name]):
             pointwise(item, builder)
+
+    def build(name: str) -> None:
+        if name != "once" or not INNER:
+            launch(name)
+            return
+        ways = [Candidate(way, lambda cost=cost: float(cost), lambda way=way: launch(way)) for cost, way in enumerate(INNER, 1)]
+        builder.choose(f"inner n={item.shape[0]}", ways).build()
 
     names = [Candidate(name, lambda name=name: COSTS[name], lambda name=name: build(name)) for name in COSTS]
     builder.choose(f"relu n={item.shape[0]}", names).build()

@@ -62,13 +62,13 @@ def test_a_candidate_that_does_not_compile_is_said(tmp_path: Path, monkeypatch: 
         return compile_one(self, source, arch)
 
     monkeypatch.setattr(Toolchain, "compile_one", crash)
-    works = forced_work(graph(), GFX803, 2, {"relu n=64": "once", "relu n=128": "once"})
+    works = forced_work(graph(), GFX803, 2, {"relu n=64": "thrice", "relu n=128": "thrice"})
     broken = replace(works[0], sources={key: replace(s, symbol="broken") for key, s in works[0].sources.items()})
     monkeypatch.setattr("amdc.tune.search.forced_work", lambda *_: [broken, works[1]])
     with Database(tmp_path / "t.sqlite") as database:
         first, second = Search(GFX803, CountingTimer(), database, few=1).run(graph())
-    assert (first.failed, first.candidate) == (("once",), None)
-    assert (second.failed, second.candidate) == ((), "once")
+    assert (first.failed, first.candidate) == (("thrice",), None)
+    assert (second.failed, second.candidate) == ((), "thrice")
 
 
 def test_timings_of_other_code_are_removed(tmp_path: Path) -> None:
@@ -98,6 +98,17 @@ def test_few_limits_the_candidates(tmp_path: Path) -> None:
     with Database(tmp_path / "t.sqlite") as database:
         Search(GFX803, timer, database, few=1).run(graph())
     assert {candidate for _, candidate in timer.timed} == {"thrice"}
+
+
+def test_problems_of_the_best_candidate_are_searched_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "once" asks for a choice of its own, which no candidate of least cost does."""
+    monkeypatch.setattr("tests.tune.stand_in.INNER", ("twice", "once"))
+    with Database(tmp_path / "t.sqlite") as database:
+        results = Search(GFX803, CountingTimer(), database, jobs=4).run(graph())
+    found = {result.problem.key: (result.candidate, result.us, result.timed) for result in results}
+    assert found["inner n=64"] == ("once", 100.0, 2)
+    assert found["relu n=64"][0] == "once"
+    assert len(found) == 4
 
 
 def test_by_the_timing_layer(tmp_path: Path) -> None:
