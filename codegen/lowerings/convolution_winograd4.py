@@ -35,8 +35,8 @@ CAMP = 512  # floats: rows of a multiple of this apart would all start in the sa
 
 @dataclass(frozen=True)
 class Tiles:
-    """How the outputs are cut into 4x4 tiles: `x` along a row, `image` in an image, `count` in all; rows of the transformed tensors
-    hold `columns` of them and lie `pitch` floats apart."""
+    """How the outputs are cut into 4x4 tiles: `x` along a row, `image` in an image, `count` in all; rows of the transformed
+    tensors hold `columns` of them and lie `pitch` floats apart."""
 
     x: int
     image: int

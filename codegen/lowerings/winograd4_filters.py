@@ -58,10 +58,10 @@ def relative_error(weights: np.ndarray) -> float:
     [O, I/groups, 3, 3] and the worst place in a tile.
 
     Roundings are taken as independent, with a variance of u^2 / 3 of what they round (Higham and Mary, "A new approach to
-    probabilistic rounding error analysis", SIAM J. Sci. Comput. 2019), inputs as independent too. Then a sum over I channels has
-    the variance V of its terms' squares, and an error of u^2 V (I / 6 + 1 / 3) from adding and multiplying; the filters' rounding
-    adds u^2 V / 3 and the transforms u^2 V / 3 for each rounding. The output's transform adds the points' errors up, weighted with
-    the squares of A^T.
+    probabilistic rounding error analysis", SIAM J. Sci. Comput. 2019), inputs as independent too. Then a sum over I channels
+    has the variance V of its terms' squares, and an error of u^2 V (I / 6 + 1 / 3) from adding and multiplying; the filters'
+    rounding adds u^2 V / 3 and each rounding of the transforms u^2 V / 3. The output's transform adds the points' errors up,
+    weighted with the squares of A^T.
     """
     outs, ins = weights.shape[:2]
     taps = weights.reshape(outs, ins, 9).astype(np.float64)

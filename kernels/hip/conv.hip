@@ -4,8 +4,9 @@
 //          and B gathered from the input (conv_gather.h): one column a position of the output.
 //          A's element (m, channel i, tap t) lies at w_group * group + m * w_column + (i * KH * KW + t) * w_k:
 //          packed weights [I*KH*KW][ld] have w_k = ld, w_column = 1 (LAYOUT_A 0 where all is a multiple of 4, else 1); OIHW has w_k = 1 (LAYOUT_A 2).
-//          MODE 0 (TAPS) and 1 (LINEAR): N = batch * OH * OW, grid z = group. MODE 2 (POINTWISE): 1x1, stride 1, no padding,
-//          OH * OW a multiple of 4: B is the input itself, N = OH * OW, grid z = image * groups + group.
+//          MODE 0 (TAPS) and 1 (LINEAR): N = batch * OH * OW, grid z = group. MODE 2 (POINTWISE): 1x1, stride 1, no padding: B is the
+//          input as it lies (LAYOUT_B 0 where OH * OW is a multiple of 4, else 1), N and z as in TAPS, with channels a multiple of
+//          TILE_K, or image by image: N = OH * OW, grid z = image * groups + group.
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    TYPE_X, TYPE_W, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_Y: any; arithmetic in fp32; sums are sequential in the order of k, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), z).
@@ -34,6 +35,7 @@
 #define KW 3
 #define MODE 0
 #define LAYOUT_A 0
+#define LAYOUT_B 0
 #define VECTOR_C 1
 #define BIAS 0
 #define TYPE_X float
@@ -64,6 +66,21 @@ template <class Function> struct Changed : Function {
     MEMBER Changed(const Function &f) : Function(f) {}
 };
 
+// The input of a 1x1 convolution as it lies: a panel whose columns are positions of the planes of one image after the other. Only where a
+// lane's columns start takes a division; batches need neither their images side by side nor pitches of their own.
+struct Planes : Panel<TILE_N, LAYOUT_B, TYPE_X> {
+    static constexpr unsigned width = LAYOUT_B == PANEL_VECTORS ? 4 : 1; // positions of an item: all of one image
+
+    MEMBER Planes(const Matrix &of) : Panel<TILE_N, LAYOUT_B, TYPE_X>(of) {}
+    MEMBER void start(unsigned first, unsigned columns, const Geometry &g) {
+        this->k_bytes = this->size * g.plane_out;
+        Panel<TILE_N, LAYOUT_B, TYPE_X>::Items::fill(this->offset, [&](unsigned row, unsigned column) INLINE {
+            unsigned n = first + width * column, image = g.image(n);
+            return n < columns ? row * this->k_bytes + this->size * (image * g.image_in + n - image * g.plane_out) : BEHIND;
+        });
+    }
+};
+
 // Stands at a slice of k: `k` counts channels in TAPS and POINTWISE, and channels times taps in LINEAR.
 template <class Prologue> struct Walk {
     Prologue prologue;
@@ -78,7 +95,7 @@ template <class Prologue> struct Walk {
         if (MODE == TAPS) b.load_taps(k, g);
         else b.load_linear(k, g);
     }
-    template <class A> MEMBER void load(A &a, Panel<TILE_N, PANEL_VECTORS, TYPE_X> &b) {
+    template <class A> MEMBER void load(A &a, Planes &b) {
         a.load(k);
         b.load(k);
     }
@@ -86,7 +103,7 @@ template <class Prologue> struct Walk {
         a.store(to_a, k, 0, Unchanged());
         b.store<MODE == LINEAR>(to_b, k, prologue);
     }
-    template <class A> MEMBER void store(A &a, Panel<TILE_N, PANEL_VECTORS, TYPE_X> &b, float *to_a, float *to_b) {
+    template <class A> MEMBER void store(A &a, Planes &b, float *to_a, float *to_b) {
         a.store(to_a, k, 0, Unchanged());
         b.store(to_b, k, g.channels, prologue);
     }
@@ -123,9 +140,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     Panel<TILE_M, LAYOUT_A, TYPE_W> a(weights);
     a.start(first_m, per_k * w_k, w_column, size);
 #if MODE == POINTWISE
-    Matrix input((const char *)x + before, amdc_size<TYPE_X> * channels * plane_out);
-    Panel<TILE_N, PANEL_VECTORS, TYPE_X> b(input);
-    b.start(first_n, plane_out, 1, channels);
+    Matrix input((const char *)x + before, N > plane_out ? x_bytes - before : amdc_size<TYPE_X> * channels * plane_out);
+    Planes b(input);
+    b.start(first_n, N, g);
 #else
     Gather b;
     b.start(amdc_make((const char *)x + before, x_bytes - before), first_n + amdc_thread() % TILE_N, N, g);
@@ -137,7 +154,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
 
     unsigned columns[THREAD_N], first_row = MODE == POINTWISE ? z * M : group * M;
     for (int j = 0; j < THREAD_N; ++j) {
-        unsigned n = first_n + Tile::column(j), image = MODE == POINTWISE ? 0 : g.image(n);
+        unsigned n = first_n + Tile::column(j), image = g.image(n);
         columns[j] = n < N ? image * g.image_out + n - image * plane_out : NO_COLUMN;
     }
     auto row_element = [&](int i) INLINE {
