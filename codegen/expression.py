@@ -4,6 +4,8 @@ A template calls two macros, which the generated prelude defines and whose defau
   AMDC_EPILOGUE_PARAMS                          extra kernel parameters: ", const float *e0, unsigned e0_bytes, ..."
   AMDC_EPILOGUE(value, channel, offset)         the final value; `channel` is the index along the output's channel dimension,
                                                 `offset` the linear index of the element in the output
+  AMDC_EPILOGUE_OF_ROW(value, channel, offset, row)       the same for a template that knows the row of a matrix's element, which
+                                                          the other one finds by a division where an operand has a value a row
   AMDC_PROLOGUE_PARAMS, AMDC_PROLOGUE(value, channel)     the same for the data operand
   AMDC_ROW_PARAMS, AMDC_ROW(value, channel, offset)       a prologue of a template that reads rows, each element at one `offset`:
                                                           its other operands may be of any shape that broadcasts
@@ -111,6 +113,8 @@ class FusedExpression:
                 )
             name = f"{role[0]}{len(operands)}"
             kind, index = broadcast_index(tuple(map(int, inner.meta["val"].shape)), domain, channel_dim)
+            if role == "epilogue" and len(domain) == 2 and tuple(inner.meta["val"].shape) == (domain[0], 1) and kind == "general":
+                kind, index = "row", "row"
             dtype = dtype_name(inner)
             names[inner] = f"{name}_value"
             lines.append(f"    {C_TYPES[dtype]} {name}_value = {load(dtype, name, index)};")
@@ -126,7 +130,7 @@ class FusedExpression:
         for store in stores:
             lines += _side_store(store, math.prod(domain), names[last], params, operands)
         types = C_TYPES[held], C_TYPES[dtype_name(last)]
-        text = _function(role, lines, names[last], params, types)
+        text = _function(role, lines, names[last], params, types, domain[-1] if "row" in kinds else 0)
         hint = "_".join([*(str(node.target).split(".")[1] for node in nodes[:3]), *(["store"] if stores else [])])
         return FusedExpression(text, tuple(operands), sum(map(flops, nodes)), tuple(kinds), hint)
 
@@ -142,15 +146,22 @@ def _side_store(store: SideStore, total: int, value: str, params: list[tuple[str
     return [f"    {line}" for line in store.statements(total, value, state, positions, TAGS[dtype_name(store.update)])]
 
 
-def _function(role: str, lines: list[str], result: str, params: list[tuple[str, str]], types: tuple[str, str]) -> str:
-    """The inline function of a fused expression and the macros that call it; `types` are those of the value and of the result."""
+def _function(
+    role: str, lines: list[str], result: str, params: list[tuple[str, str]], types: tuple[str, str], width: int = 0
+) -> str:
+    """The inline function of a fused expression and the macros that call it; `types` are those of the value and of the result.
+    `width`: columns of the matrix, where an operand has a value a row."""
     upper, flat = role.upper(), [part for pair in params for part in pair]
     passed = "".join(", " + part.split()[-1].lstrip("*") for part in flat)
     takes = ("value", "channel") if role == "prologue" else ("value", "channel", "offset")
-    parameters = ", ".join([f"{types[0]} value", *(f"unsigned {name}" for name in takes[1:]), *flat])
-    body = "\n".join(lines)
+    row = ("row",) if width else ()
+    parameters = ", ".join([f"{types[0]} value", *(f"unsigned {name}" for name in (*takes[1:], *row)), *flat])
+    body, found = "\n".join(lines), f", (offset) / {width}u" if width else ""
+    macros = [f"#define AMDC_{upper}({', '.join(takes)}) amdc_{role}({', '.join(takes)}{found}{passed})\n"]
+    if width:
+        given = ", ".join((*takes, *row))
+        macros.append(f"#define AMDC_{upper}_OF_ROW({given}) amdc_{role}({given}{passed})\n")
     return (
         f"AMDC_DEVICE {types[1]} amdc_{role}({parameters}) {{\n{body}\n    return {result};\n}}\n"
-        f"#define AMDC_{upper}_PARAMS {''.join(', ' + part for part in flat)}\n"
-        f"#define AMDC_{upper}({', '.join(takes)}) amdc_{role}({', '.join(takes)}{passed})\n"
+        f"#define AMDC_{upper}_PARAMS {''.join(', ' + part for part in flat)}\n{''.join(macros)}"
     )

@@ -15,6 +15,7 @@ from torch.fx import Node
 
 from amdc.codegen.dtypes import C_TYPES, NARROW, TAGS
 from amdc.errors import InternalError
+from amdc.ir.ops.row_moments import add_normalized
 
 aten = torch.ops.aten
 
@@ -108,6 +109,7 @@ def _table() -> dict[Any, Rule]:
         aten.leaky_relu.default: _named("amdc_leaky_relu", 2, cost=2),
         aten.elu.default: _named("amdc_elu", 4, cost=TRANSCENDENTAL),
         aten.softplus.default: _named("amdc_softplus", 3, cost=2 * TRANSCENDENTAL),
+        add_normalized: Rule("{0} + (({1} - {2}) * {3} * {4} + {5})", cost=5),
     }
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from amdc.kernels.template import KernelTemplate, Parameter
 from amdc.kernels.types import COMPUTED_IN_FLOAT, element_type
 
 VECTORS, ROWS, COLUMNS, DEEP = 0, 1, 2, 3  # a panel's layout, see kernels/hip/gemm_panels.h
+
+MOST_WIDTH = 4096  # of a row that a product normalises first
 
 GEMV_ROWS = (1, 2, 4, 8, 16)
 
@@ -37,11 +41,17 @@ GEMM = KernelTemplate(
         Parameter("LAYOUT_B", f"how B lies in memory: {LAYOUTS}", values=(0, 1, 2, 3)),
         VECTOR_C,
         BIAS,
+        Parameter("NORM", "1: a norm of A's rows comes first", values=(0, 1), default=0),
+        Parameter("NORM_WIDTH", "K, where a norm comes first", 4, MOST_WIDTH, default=4),
+        Parameter("NORM_CENTRED", "1: layer norm, 0: RMS norm", values=(0, 1), default=0),
+        Parameter("NORM_AFFINE", "0: neither gain nor shift, 1: gain, 2: both", values=(0, 1, 2), default=0),
+        Parameter("MOMENTS", "1: the norm's mean and scale of each row are stored", values=(0, 1), default=0),
         Parameter("SPLIT", "1: C is one piece of k for each z, for gemm_sum.hip", values=(0, 1), default=0),
         element_type("TYPE_A", "A", COMPUTED_IN_FLOAT),
         element_type("TYPE_B", "B", COMPUTED_IN_FLOAT),
         element_type("TYPE_C", "C"),
         TYPE_BIAS,
+        replace(element_type("TYPE_AFFINE", "gain and shift", COMPUTED_IN_FLOAT), default="float"),
     ),
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch.fx import Node
 
+from amdc.ir.ops.row_moments import add_normalized
 from amdc.ir.pointwise import FUNCTIONS, aten
 
 TRANSCENDENTAL, DIVISION = 8, 10
@@ -21,6 +22,7 @@ _COSTS |= dict.fromkeys((aten.div.Tensor, aten.div.Scalar, aten.reciprocal.defau
 _COSTS |= dict.fromkeys(
     (getattr(getattr(aten, name), kind) for name in ("fmod", "remainder") for kind in ("Tensor", "Scalar")), 2 * DIVISION
 )
+_COSTS[add_normalized] = 5
 _COSTS |= dict.fromkeys((aten.div.Tensor_mode, aten.div.Scalar_mode), DIVISION)
 
 

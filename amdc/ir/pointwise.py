@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch.fx import Node
 
+from amdc.ir.ops.row_moments import add_normalized
+
 aten = torch.ops.aten
 
 ARITHMETIC = (
@@ -125,7 +127,9 @@ CASTS = (
     aten.clone.default,  # a copy
 )
 
-POINTWISE = ARITHMETIC + FUNCTIONS + ACTIVATIONS + LOGIC + CASTS
+NORMALIZED = (add_normalized,)  # (y, x, mean, scale, gain, shift)
+
+POINTWISE = ARITHMETIC + FUNCTIONS + ACTIVATIONS + LOGIC + CASTS + NORMALIZED
 
 _POINTWISE = frozenset(POINTWISE)
 

@@ -51,7 +51,8 @@ def channel_axis(node: Node) -> int:
 
 
 def fits_epilogue(operand: tuple[int, ...], output: tuple[int, ...], axis: int) -> bool:
-    """Whether an operand of a point-wise operator behind an anchor is of the output's shape, per channel, or one number.
+    """Whether an operand of a point-wise operator behind an anchor is of the output's shape, per channel, or one number; of a
+    matrix also a number a row.
 
     `axis` is the output's channel axis: [C,1,1] and [1,C,1,1] are per channel of [N,C,H,W], [C] is of [N,C].
     """
@@ -60,6 +61,8 @@ def fits_epilogue(operand: tuple[int, ...], output: tuple[int, ...], axis: int) 
     if len(operand) > len(output):
         return False
     padded = (1,) * (len(output) - len(operand)) + operand
+    if len(output) == 2 and padded == (output[0], 1):
+        return True
     return all(extent == (output[at] if at == axis else 1) for at, extent in enumerate(padded))
 
 

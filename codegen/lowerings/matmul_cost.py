@@ -5,6 +5,8 @@ The counts are read off the compiled loops (see kernels/hip/gemm.hip).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product
 from amdc.cost import Mix, Shape, estimate
 from amdc.kernels import gemm
@@ -17,6 +19,7 @@ LDS_LATENCY, DRAM_LATENCY, START, BARRIER = 64, 350, 200, 16
 LDS_GROUPS = 16  # work-groups of a CU at most, where they have a barrier
 # Beside the multiply-adds of a stage: addresses, the loop, and for each lane's value of a panel moving it into LDS.
 STAGE_VALU, VALUE_VALU = 10, {gemm.VECTORS: 0.0, gemm.ROWS: 0.5, gemm.COLUMNS: 1.0, gemm.DEEP: 0.5}
+NORM_VALU, NORM_VGPRS = 60, 13  # of a row: adding up over the wave, twice; beyond the tile's: moments, gain and shift
 STAGE_OTHERS = 30  # scalar instructions, loads and writes to LDS of a stage
 SLOW_LOADS = {gemm.VECTORS: 1.0, gemm.ROWS: 1.0, gemm.COLUMNS: 2.0, gemm.DEEP: 1.0}  # clocks of L1 over those of whole lines
 
@@ -71,10 +74,24 @@ def ends_mix(tile: GemmTile) -> Mix:
     return Mix(valu, lds, 16 * values / 4, 0, 256 * values / tile.sets, alone=alone)
 
 
-def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], pieces: int, target: Target) -> float:
+def norm_mix(tile: GemmTile, k: int, target: Target) -> Mix:
+    """gemm_norm.h: a wave reads its part of the tile's rows, and adds up twice."""
+    waves = -(-tile.lanes // target.wave_size)
+    rows, held = -(-tile.m // waves), -(-k // 256)
+    together = 4 if held <= 3 else 2 if held <= 6 else 1
+    valu = 4 * rows * (NORM_VALU + 14 * held)
+    return Mix(valu, 0, 16 * rows * held, 4 * rows * k, alone=-(-rows // together) * DRAM_LATENCY + valu, barriers=2)
+
+
+def tiled_us(
+    product: Product, tile: GemmTile, layouts: tuple[int, int], pieces: int, target: Target, normed: bool = False
+) -> float:
     """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where k is cut in pieces."""
     chunk = -(-product.k // pieces)
+    if normed:
+        tile = replace(tile, vgprs=tile.vgprs + NORM_VGPRS)
     wave = stage_mix(tile, layouts, target.wave_size) * -(-chunk // tile.k) + ends_mix(tile)
+    wave += norm_mix(tile, product.k, target) if normed else Mix()
     groups = tile.groups(product.m, product.n) * product.batch * pieces
     partial = 4 * product.batch * product.m * product.n * pieces if pieces > 1 else 0
     us = estimate(wave, tile_shape(tile, target), groups, least_bytes(product) + partial, target).us

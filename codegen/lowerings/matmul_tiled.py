@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from torch.fx import Node
+
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import TAGS
@@ -25,6 +27,22 @@ FULL = 4  # work-groups a CU: from there on, pieces of k would only add bytes
 
 
 @dataclass(frozen=True)
+class RowNorm:
+    """What A's rows go through: layer norm (`centred`) or RMS norm, with gain and shift by k. `moments`: where mean and scale of
+    each row go, if something needs them."""
+
+    gain: Node | None
+    shift: Node | None
+    epsilon: float
+    centred: bool
+    moments: tuple[Place, ...] = ()
+
+    @property
+    def affine(self) -> int:
+        return (self.gain is not None) + (self.shift is not None)
+
+
+@dataclass(frozen=True)
 class Task:
     """A product to lay out, with what is fused into it."""
 
@@ -33,6 +51,7 @@ class Task:
     product: Product
     prologue: FusedExpression
     epilogue: FusedExpression
+    norm: RowNorm | None = None
 
     @property
     def flops(self) -> int:
@@ -48,6 +67,23 @@ class Task:
     def bias_arguments(self) -> tuple[Operand, ...]:
         bias = self.product.bias
         return (bias.node, bias.row, bias.column, bias.alpha, bias.beta) if bias else ()
+
+    @property
+    def norm_parameters(self) -> dict[str, Value]:
+        norm = self.norm
+        if norm is None:
+            return {}
+        kinds = {"NORM": 1, "NORM_WIDTH": self.product.k, "NORM_CENTRED": int(norm.centred), "NORM_AFFINE": norm.affine}
+        tag = TAGS[dtype_name(norm.gain)] if norm.gain is not None else "float"
+        return {**kinds, "MOMENTS": int(bool(norm.moments)), "TYPE_AFFINE": tag}
+
+    @property
+    def norm_arguments(self) -> tuple[Operand, ...]:
+        norm, x = self.norm, self.product.a.place
+        if norm is None:
+            return ()
+        affine = (x if norm.gain is None else norm.gain, x if norm.shift is None else norm.shift)
+        return (*affine, norm.epsilon, *norm.moments)
 
     @property
     def layouts(self) -> tuple[int, int]:
@@ -73,7 +109,8 @@ class Way:
 def candidates(task: Task) -> list[Candidate]:
     """All ways, the cheapest first: which there are does not hang on the costs, so that tuned choices outlive a better formula."""
     target, product = task.builder.target, task.product
-    costs = {way: tiled_us(product, way.tile, task.layouts, way.pieces, target) for way in _ways(product, target)}
+    normed = task.norm is not None
+    costs = {way: tiled_us(product, way.tile, task.layouts, way.pieces, target, normed) for way in _ways(product, target)}
     best = sorted(costs, key=costs.__getitem__)
     return [Candidate(way.name, partial(costs.__getitem__, way), partial(build, task, way)) for way in best]
 
@@ -119,21 +156,23 @@ def _multiply(task: Task, way: Way, to: Place) -> None:
         "TYPE_B": TAGS[b.place.dtype],
         "TYPE_C": TAGS[to.dtype],
         **(task.bias_types if whole else {}),
+        **task.norm_parameters,
     }
     strides = (a.column, a.k, a.outer, a.inner, b.column, b.k, b.outer, b.inner, c.k, c.outer, c.inner)
     sizes = (m, n, product.k, product.inner, *magic(product.inner), *strides, a.nbytes, b.nbytes)
     cut = () if whole else (*magic(product.batch), product.batch, way.chunk(product.k))
-    fused = (*task.bias_arguments, *task.prologue.operands, *task.epilogue.operands) if whole else task.prologue.operands
+    bias, epilogue = (task.bias_arguments, task.epilogue.operands) if whole else ((), ())
+    fused = (*bias, *task.norm_arguments, *task.prologue.operands, *epilogue)
     task.builder.launch(
         gemm.GEMM,
         parameters,
         item=task.item,
         grid=(-(-n // tile.n), -(-m // tile.m), product.batch * way.pieces),
         arguments=(a.place, b.place, to, *sizes, *cut, *fused),
-        writes=(to,),
+        writes=(to, *(task.norm.moments if task.norm else ())),
         flops=task.flops if whole else 2 * product.batch * m * n * product.k,
         prelude=task.prologue.text + (task.epilogue.text if whole else ""),
-        hint="_".join(filter(None, (tile.name, "split" * (not whole), task.epilogue.hint * whole))),
+        hint="_".join(filter(None, (tile.name, "split" * (not whole), "norm" * bool(task.norm), task.epilogue.hint * whole))),
         block=(tile.lanes, 1, 1),
     )
 

@@ -1,24 +1,45 @@
-"""A row norm with the product behind it, for a few rows: norm_gemv.hip."""
+"""A row norm with the product behind it: norm_gemv.hip for a few rows, gemm.hip for many, which also leaves the rows' moments for
+later uses of the norm."""
 
 from __future__ import annotations
 
-from amdc.codegen.builder import ProgramBuilder
+from dataclasses import replace
+from typing import Any
+
+from torch.fx import Node
+
+from amdc.codegen.builder import Place, ProgramBuilder
 from amdc.codegen.dtypes import TAGS
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
+from amdc.codegen.lowerings.matmul_kernels import launch_product
+from amdc.codegen.lowerings.matmul_operands import Matrix, check_operands, is_accessible, make_product
+from amdc.codegen.lowerings.matmul_tiled import RowNorm
+from amdc.codegen.lowerings.row_norms import Norm, normalize
+from amdc.codegen.lowerings.views import place_result
 from amdc.codegen.registry import lowers
 from amdc.ir import graph as ir
 from amdc.ir.ops.norm_linear import norm_linear
-from amdc.kernels.norm_gemv import LANES, NORM_GEMV
+from amdc.ir.ops.row_moments import row_moments
+from amdc.ir.regions import anchor, is_region
+from amdc.kernels import gemm
+from amdc.kernels.norm_gemv import LANES, MOST_ROWS, NORM_GEMV
 
 NORM_FLOPS = 8  # an element of x: sum, distance, square, sum, scale, gain, shift, rounding
 
 
 @lowers(norm_linear)
 def lower_norm_linear(item: Item, builder: ProgramBuilder) -> None:
-    """(x, gain, shift, weight, out_features, epsilon, centred); FuseNormProduct makes it of sizes that the kernel takes."""
+    """(x, gain, shift, weight, out_features, epsilon, centred); FuseNormProduct makes it of sizes that the kernels take."""
+    item.require_floats(*item.args[:4])
+    if ir.shape(item.args[0])[0] <= MOST_ROWS:
+        _few_rows(item, builder)
+    else:
+        _many_rows(item, builder)
+
+
+def _few_rows(item: Item, builder: ProgramBuilder) -> None:
     x, gain, shift, weight, outs, epsilon, centred = item.args
-    item.require_floats(x, gain, shift, weight)
     rows, k = ir.shape(x)
     epilogue, y = item.epilogue(-1), builder.place(item.node)
     affine = (gain is not None) + (shift is not None)
@@ -45,3 +66,64 @@ def lower_norm_linear(item: Item, builder: ProgramBuilder) -> None:
         prelude=epilogue.text,
         hint="_".join(filter(None, ("rms" if not centred else "", epilogue.hint))),
     )
+
+
+def _many_rows(item: Item, builder: ProgramBuilder) -> None:
+    """The norm within the product, where x is laid out for that; else in a launch of its own."""
+    x, gain, shift, weight, outs, epsilon, centred = item.args
+    check_operands(item, x, weight)
+    wanted = _moments_of(item, builder)
+    result = place_result(item, builder, is_accessible)
+    product = make_product(builder, x, weight, result, outs, None)
+    if product.a.layout(product.k) == gemm.DEEP:
+        launch_product(item, builder, product, RowNorm(gain, shift, float(epsilon), bool(centred), wanted))
+        return
+    apart = builder.activation(f"{item.node.name}.norm", dtype_name(x), ir.shape(x))
+    bare = Item(item.graph, item.node, item.anchor, item.args, {}, {})
+    norm = Norm(gain, shift, float(epsilon), ir.shape(x)[0], centred=bool(centred))
+    normalize(bare, builder, norm, apart, list(wanted))
+    dense = Matrix(apart, product.k, 1, 0, 0, apart.numel)
+    launch_product(item, builder, replace(product, a=dense))
+
+
+@lowers(row_moments)
+def lower_row_moments(item: Item, builder: ProgramBuilder) -> None:
+    """(x, epsilon) -> mean, scale. No launch where a product of the norm leaves them."""
+    x, epsilon = item.args
+    if moments_writer(item.graph, item.node) is None:
+        apart = builder.activation(f"{item.node.name}.norm", dtype_name(x), ir.shape(x))
+        saved = [builder.place(item.node, index) for index in (0, 1)]
+        normalize(item, builder, Norm(None, None, float(epsilon), ir.shape(x)[0]), apart, saved)
+
+
+def _moments_of(item: Item, builder: ProgramBuilder) -> tuple[Place, ...]:
+    """Where the product is to leave mean and scale of its rows; empty where nothing needs them from it."""
+    for user in item.args[0].users:
+        if ir.is_op(user, row_moments) and user.users and moments_writer(item.graph, user) is item.node:
+            return builder.place(user, 0), builder.place(user, 1)
+    return ()
+
+
+def moments_writer(graph: ir.Graph, moments: Node) -> Node | None:
+    """The first product that computes the layer norm which these moments are of, if it comes before all that use them."""
+    x, epsilon = moments.args
+    order = {node: index for index, node in enumerate(graph.graph.nodes)}
+    products = [node for node in x.users if _normed(graph, node) == (x, epsilon)]  # type: ignore[union-attr]
+    first = min(products, key=order.__getitem__, default=None)
+    uses = [use for result in moments.users for use in result.users]
+    return first if first is not None and all(order[use] > order[first] for use in uses) else None
+
+
+def _normed(graph: ir.Graph, node: Node) -> tuple[Any, Any] | None:
+    """What a product for many rows, bare or with an epilogue, takes the layer norm of, and that one's epsilon; None for any other
+    node."""
+    outer: dict[Any, Any] = {}
+    product: Node | None = node
+    if is_region(node):
+        body = ir.region(graph, node)
+        outer = dict(zip(ir.placeholders(body), node.args, strict=True))
+        product = anchor(body)
+    if product is None or not ir.is_op(product, norm_linear):
+        return None
+    x, epsilon, centred = outer.get(product.args[0], product.args[0]), product.args[5], product.args[6]
+    return (x, epsilon) if centred and ir.shape(x)[0] > MOST_ROWS else None

@@ -36,6 +36,7 @@
 //          resource's base from a 64-bit product, or its size from a saturating subtraction: a loop over its "different" values.
 #include "amdc.h"
 #include "amdc_types.h"
+#include "amdc_math.h"
 #ifndef TILE_M
 #define TILE_M 128
 #define TILE_N 128
@@ -52,11 +53,21 @@
 #define TYPE_C float
 #define TYPE_BIAS float
 #endif
+#ifndef NORM
+#define NORM 0
+#define MOMENTS 0
+#endif
 #include "gemm_panels.h"
 #include "gemm_tile.h"
+#if NORM
+#include "gemm_norm.h"
+#endif
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
 #define AMDC_EPILOGUE(value, channel, offset) (value)
+#endif
+#ifndef AMDC_EPILOGUE_OF_ROW
+#define AMDC_EPILOGUE_OF_ROW(value, channel, offset, row) AMDC_EPILOGUE(value, channel, offset)
 #endif
 #ifdef AMDC_PROLOGUE
 #define HAS_PROLOGUE 1
@@ -73,6 +84,7 @@ template <class Prologue> struct Walk {
     template <class A, class B> MEMBER void load(A &a, B &b) {
         a.load(k);
         b.load(k);
+        if constexpr (Prologue::by_pass) prologue.load(k + a.row);
     }
     template <class A, class B> MEMBER void store(A &a, B &b, float *to_a, float *to_b) {
         a.store(to_a, k, size, prologue);
@@ -82,7 +94,7 @@ template <class Prologue> struct Walk {
 };
 
 template <class Function> struct Changed : Function {
-    static constexpr bool identity = !HAS_PROLOGUE;
+    static constexpr bool identity = !HAS_PROLOGUE, by_pass = false;
     MEMBER Changed(const Function &f) : Function(f) {}
 };
 
@@ -95,6 +107,12 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
 #endif
 #if BIAS
                              , const void *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_column, float alpha, float beta
+#endif
+#if NORM
+                             , const void *gain, unsigned gain_bytes, const void *shift, unsigned shift_bytes, float epsilon
+#endif
+#if MOMENTS
+                             , void *means, unsigned means_bytes, void *scales, unsigned scales_bytes
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
@@ -111,8 +129,21 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
     Panel<TILE_N, LAYOUT_B, TYPE_B> panel_b(matrix_of_b);
     panel_a.start(first_m, a_k, a_column, K);
     panel_b.start(first_n, b_k, b_column, K);
+#if NORM
+    typedef decltype(panel_a) PanelA;
+    float *lds = tile_lds<PanelA, decltype(panel_b)>();
+#if MOMENTS
+    Moments moments = {amdc_make(means, means_bytes), amdc_make(scales, scales_bytes), amdc_group_x() == 0 && first_k == 0};
+#else
+    Moments moments = {};
+#endif
+    norm_moments<TYPE_A>(matrix_of_a, first_m, M, amdc_size<TYPE_A> * a_column, epsilon, lds, moments);
+    Walk<RowNorm<PanelA>> walk = {first_k, K, {.gains = amdc_make(gain, gain_bytes), .shifts = amdc_make(shift, shift_bytes)}};
+    walk.prologue.start(lds);
+#else
     auto prologue = [&](float value, unsigned k) INLINE { return AMDC_PROLOGUE(value, k); };
     Walk<Changed<decltype(prologue)>> walk = {first_k, K, prologue};
+#endif
     Tile tile;
     multiply_all(tile, panel_a, panel_b, walk, (values + TILE_K - 1) / TILE_K);
 
@@ -132,7 +163,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
         unsigned at = (first_m + Tile::row(i)) * bias_row + (first_n + Tile::column(j)) * bias_column;
         value = alpha * value + beta * amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), at);
 #endif
-        return AMDC_EPILOGUE(value, first_n + Tile::column(j), element);
+        return AMDC_EPILOGUE_OF_ROW(value, first_n + Tile::column(j), element, z * M + first_m + Tile::row(i));
     };
     tile.store<TYPE_C, VECTOR_C>(amdc_make(c, c_bytes), columns, row_element, row_place, finish);
 }

@@ -30,7 +30,7 @@
 AMDC_DEVICE void lds_write4(float *at, amdc_f4 value) { *(amdc_f4 *)at = value; }
 
 struct Unchanged { // the prologue of a panel that has none
-    static constexpr bool identity = true;
+    static constexpr bool identity = true, by_pass = false; // `by_pass`: it depends on the column too, and a PANEL_DEEP calls of(value, pass, i)
     MEMBER float operator()(float value, unsigned) const { return value; }
 };
 
@@ -218,7 +218,8 @@ template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
 #pragma unroll
             for (unsigned i = 0; i < 4; ++i) {
                 float value = data[p].get(i);
-                if (!Prologue::identity) value = k + row < limit ? prologue(value, k + row + i) : 0.0f;
+                if constexpr (Prologue::by_pass) value = prologue.of(value, p, i);
+                else if (!Prologue::identity) value = k + row < limit ? prologue(value, k + row + i) : 0.0f;
                 lds[at(i, written, Items::below(p))] = value;
             }
     }

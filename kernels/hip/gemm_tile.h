@@ -116,11 +116,18 @@ struct Tile {
     }
 };
 
+// LDS of the work-group: two stages of both panels, or the sums of half of the sets of lanes.
+template <class A, class B> AMDC_DEVICE float *tile_lds() {
+    constexpr unsigned STAGES = 2 * (A::floats + B::floats), JOIN = LOCAL_SPLIT / 2 * TILE_M * TILE_N;
+    AMDC_SHARED static __attribute__((aligned(16))) float lds[STAGES > JOIN ? STAGES : JOIN];
+    return lds;
+}
+
 // C += A x B over `stages` slices of k. `walk` gives the slices: load(a, b) fetches the one it stands at, store(a, b, lds_a, lds_b) puts what
 // was fetched into LDS, advance() moves on. The slice behind the last one is fetched too (bounds checked), and not used.
 template <class A, class B, class Walk> AMDC_DEVICE void multiply_all(Tile &tile, A &a, B &b, Walk &walk, unsigned stages) {
-    constexpr unsigned SIZE_A = A::floats, STAGE = SIZE_A + B::floats, JOIN = LOCAL_SPLIT / 2 * TILE_M * TILE_N;
-    AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * STAGE > JOIN ? 2 * STAGE : JOIN];
+    constexpr unsigned SIZE_A = A::floats, STAGE = SIZE_A + B::floats;
+    float *lds = tile_lds<A, B>();
     const unsigned first = Tile::part() * PART_K;
     unsigned row = 4 * A::at(first, Tile::lane_row()), column = 4 * B::at(first, Tile::lane_column()), stage = 0;
     stages = __builtin_amdgcn_readfirstlane(stages); // a count in a VGPR would cost the loop VALU instructions

@@ -66,7 +66,8 @@ def test_an_anchor_used_outside_may_not_move_in() -> None:
         ((4,), (2, 4, 4, 4), 1, False),  # along the width, though the numbers agree
         ((2, 1, 1, 1), (2, 4, 5, 5), 1, False),
         ((7,), (3, 7), 1, True),
-        ((3, 1), (3, 7), 1, False),
+        ((3, 1), (3, 7), 1, True),  # a number a row, of a matrix
+        ((3, 1), (2, 3, 7), 2, False),
         ((1, 3, 7), (3, 7), 1, False),
     ],
 )
