@@ -32,7 +32,7 @@ validate-timing: $(VENV)/dev.stamp
 peers: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/peers/run.py
 
-# The kernel search over the benchmark models' operators, for the database that ships with amdc: up to an hour.
+# The kernel search over the benchmark models' operators, for the database that ships with amdc: up to an hour, resumable.
 tuned-database: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/tuned_database.py
 

@@ -71,14 +71,34 @@ def compile_causal(
     may take, besides one. Raises `ModelError` for models of another kind, `UsageError` for lengths that the model does not allow.
     """
     options = options or CompileOptions()
+    lengths = _lengths(model, max_length, prompt_lengths)
+    started = time.perf_counter()
+    bundle = compile_graphs(causal_graphs(model, max_length, prompt_lengths, options), options)
+    generation = Generation(lengths, max_length, int(model.config.get_text_config(decoder=True).vocab_size))
+    return dataclasses.replace(bundle, generation=generation, compile_seconds=time.perf_counter() - started)
+
+
+def causal_graphs(
+    model: Any, max_length: int, prompt_lengths: Sequence[int], options: CompileOptions
+) -> Iterator[tuple[str, Graph]]:
+    """The imported graphs of the programs that `compile_causal` makes, with their keys; raises what it raises."""
+    from amdc.frontends.torch import import_module
+
+    lengths = _lengths(model, max_length, prompt_lengths)
+    step, one = CausalStep(model, max_length).eval(), torch.zeros(1, dtype=torch.int64)
+    for length in lengths:
+        options.progress("import", 0, 1, f"{type(model).__name__} for {length} tokens")
+        example = {"ids": torch.zeros(1, length, dtype=torch.int64), "start": one, "last": one}
+        yield (f"prefill {length}" if length > 1 else "decode"), import_module(step, example)
+
+
+def _lengths(model: Any, max_length: int, prompt_lengths: Sequence[int]) -> tuple[int, ...]:
+    """How many tokens each program takes."""
     _check_model(model, max_length)
     lengths = tuple(sorted({1, *prompt_lengths}))
     if lengths[0] < 1 or lengths[-1] > max_length:
         raise UsageError(f"prompt lengths {', '.join(map(str, prompt_lengths))} must lie between 1 and max_length, {max_length}")
-    started = time.perf_counter()
-    bundle = compile_graphs(_graphs(CausalStep(model, max_length).eval(), lengths, options), options)
-    generation = Generation(lengths, max_length, int(model.config.get_text_config(decoder=True).vocab_size))
-    return dataclasses.replace(bundle, generation=generation, compile_seconds=time.perf_counter() - started)
+    return lengths
 
 
 def _check_model(model: Any, max_length: int) -> None:
@@ -94,13 +114,3 @@ def _check_model(model: Any, max_length: int) -> None:
     limit = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
     if max_length < 1 or (limit is not None and max_length > limit):
         raise UsageError(f"max_length is {max_length}; {name} has positions for 1 to {limit} tokens")
-
-
-def _graphs(step: CausalStep, lengths: Sequence[int], options: CompileOptions) -> Iterator[tuple[str, Graph]]:
-    from amdc.frontends.torch import import_module
-
-    one = torch.zeros(1, dtype=torch.int64)
-    for length in lengths:
-        options.progress("import", 0, 1, f"{type(step.model).__name__} for {length} tokens")
-        example = {"ids": torch.zeros(1, length, dtype=torch.int64), "start": one, "last": one}
-        yield (f"prefill {length}" if length > 1 else "decode"), import_module(step, example)

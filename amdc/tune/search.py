@@ -101,6 +101,10 @@ class Search:
                 break
         return [replace(self._result(problem), failed=failed[key]) for key, problem in found.items()]
 
+    def plan(self, graph: Graph) -> Order:
+        """What `run` would time now, as far as is known before."""
+        return self._order(survey(graph, self.hardware, self.opt_level, self._best))
+
     def _order(self, problems: dict[str, Problem]) -> Order:
         """What is to be timed of these problems, for whose timings of other kernels, or of a choice among others, are removed."""
         for problem in problems.values():
