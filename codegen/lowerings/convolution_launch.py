@@ -31,9 +31,10 @@ def launch(
     hint: str,
     lanes: int = 256,
     parts: Place | None = None,
+    inside: Sequence[Place] = (),
 ) -> None:
     """Launch with the fused expressions' operands appended. With `parts`, that is where the kernel writes, and bias and epilogue
-    are left to `sum_parts`."""
+    are left to `sum_parts`. `inside`: what the launch writes for itself alone."""
     prologue, epilogue = item.prologue(1), item.epilogue(1) if parts is None else NOTHING
     builder.launch(
         template,
@@ -42,6 +43,7 @@ def launch(
         grid=grid,
         arguments=(*arguments, *prologue.operands, *epilogue.operands),
         writes=(parts or item.node,),
+        inside=inside,
         flops=2 * window.multiply_adds + epilogue.flops * math.prod(item.shape),
         prelude=prologue.text + epilogue.text,
         hint="_".join(filter(None, ("x".join(map(str, window.kernel)), hint, epilogue.hint))),
