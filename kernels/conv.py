@@ -31,12 +31,6 @@ CONV = KernelTemplate(
             "MODE", "k by taps (0), linear (1), or a 1x1 convolution that reads the input as a matrix (2)", values=(0, 1, 2)
         ),
         LAYOUT_A,
-        Parameter(
-            "LAYOUT_B",
-            "how the input lies, where it is read as a matrix: 0 by fours, 1 by single positions",
-            values=(0, 1),
-            default=0,
-        ),
         VECTOR_C,
         BIAS,
         *TYPES,

@@ -28,7 +28,6 @@ from amdc.program import ITEM_SIZES
 
 # Instructions that fetch a gathered value beside its load, of the vector and of the scalar ALU, read off the compiled loops.
 GATHER = {conv.TAPS: (1, 10), conv.LINEAR: (8, 22), conv.POINTWISE: (0, 0)}
-MOST_VGPRS = 124  # of a tile whose input comes by dwords: 128x128x16 has 134 instead of 124 then
 GOOD_FILL = 0.8  # of a stage's k by one tap's channels; below, k runs over channels and taps together
 
 
@@ -45,24 +44,26 @@ def _piece(window: Window) -> int:
     return window.in_channels * (window.taps if _is_linear(window) else 1)
 
 
-def _mode(window: Window) -> int:
-    """How conv.hip walks through k."""
-    if window.is_pointwise:
+def _mode(window: Window, operands: Operands) -> int:
+    """How conv.hip walks through k. It reads odd planes as they lie where their elements are dwords."""
+    dwords = ir.dtype(operands.x).itemsize == 4
+    if window.is_pointwise and (window.plane % 4 == 0 or (window.plane > 4 and dwords)):
         return conv.POINTWISE
     return conv.LINEAR if _is_linear(window) else conv.TAPS
 
 
-def _input_layout(window: Window) -> int:
-    """How a 1x1 convolution reads its input: by fours where none straddles two images."""
-    return gemm.ROWS if _mode(window) == conv.POINTWISE and window.plane % 4 else gemm.VECTORS
+def _image_columns(window: Window, mode: int) -> int:
+    """The columns of the product that an image has."""
+    return round_up(window.plane, 4) if mode == conv.POINTWISE else window.plane
 
 
-def _extents(window: Window, tile: GemmTile) -> tuple[int, int]:
+def _extents(window: Window, mode: int, tile: GemmTile) -> tuple[int, int]:
     """The columns of the product and how many products there are. A 1x1 convolution whose last stage is not full would read into
     the next image there: it goes image by image."""
-    if _mode(window) == conv.POINTWISE and window.in_channels % tile.k:
-        return window.plane, window.batch * window.groups
-    return window.batch * window.plane, window.groups
+    columns = _image_columns(window, mode)
+    if mode == conv.POINTWISE and window.in_channels % tile.k:
+        return columns, window.batch * window.groups
+    return window.batch * columns, window.groups
 
 
 def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> None:
@@ -83,47 +84,45 @@ def ways_of(item: Item, builder: ProgramBuilder, window: Window, operands: Opera
 
 
 def _tiles(window: Window, operands: Operands) -> list[GemmTile]:
-    """Those that conv.hip takes: a gathered panel wants whole waves along n, plain weights few rows of k; where the input comes
-    by dwords, the largest tile would keep one wave a SIMD."""
-    narrow, dwords = _mode(window) == conv.POINTWISE, _input_layout(window) == gemm.ROWS
+    """Those that conv.hip takes: a gathered panel wants whole waves along n, plain weights few rows of k."""
+    narrow = _mode(window, operands) == conv.POINTWISE
     return [
         tile
         for tile in GEMM_TILES
-        if (narrow or tile.n % 64 == 0)
-        and not (dwords and tile.vgprs > MOST_VGPRS)
-        and (operands.packed or (tile.m.bit_count() == 1 and tile.k <= 16 and tile.sets == 1))
+        if (narrow or tile.n % 64 == 0) and (operands.packed or (tile.m.bit_count() == 1 and tile.k <= 16 and tile.sets == 1))
     ]
 
 
 def _tile_cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tile: GemmTile) -> float:
     """Predicted microseconds: a product of matrices whose gathered values cost further instructions."""
-    (n, z), target, mode = _extents(window, tile), builder.target, _mode(window)
+    target, mode = builder.target, _mode(window, operands)
+    n, z = _extents(window, mode, tile)
     layout = gemm.VECTORS if operands.packed else gemm.COLUMNS
     values = tile.n * tile.k / tile.lanes  # that a lane gathers in a stage
     vector, others = GATHER[mode]
     gather = Mix(valu=4 * vector * values, vmem=2 * values if vector else 0, alone=4 * (vector + others) * values)
     stages = -(-_piece(window) // tile.k) * (1 if _is_linear(window) else window.taps)
-    wave = (stage_mix(tile, (layout, _input_layout(window)), target.wave_size) + gather) * stages + ends_mix(tile)
+    wave = (stage_mix(tile, (layout, gemm.VECTORS), target.wave_size) + gather) * stages + ends_mix(tile)
     nbytes = least_bytes(item, window) + math.prod(ir.shape(operands.weight)) * ir.dtype(operands.weight).itemsize
     return estimate(wave, tile_shape(tile, target), tile.groups(window.out_channels, n) * z, nbytes, target).us
 
 
 def _implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tile: GemmTile) -> None:
-    n, z = _extents(window, tile)
+    mode = _mode(window, operands)
+    n, z = _extents(window, mode, tile)
     m, weights = window.out_channels, operands.strides(window)
     parameters: dict[str, Value] = tile.defines() | {
         "KH": window.kernel[0],
         "KW": window.kernel[1],
-        "MODE": _mode(window),
+        "MODE": mode,
         "LAYOUT_A": gemm.VECTORS if operands.packed else gemm.COLUMNS,
-        "LAYOUT_B": _input_layout(window),
         "VECTOR_C": int(window.plane % 4 == 0 and tile.thread_n % 4 == 0),
         "BIAS": int(operands.bias is not None),
         **types(item, operands),
     }
     sizes = (m, n, window.groups, *magic(window.groups), weights.group, weights.out, weights.tap, window.in_channels)
     places = (*window.size, window.out[1], window.plane, *window.stride, *window.dilation, *window.pads)
-    divisions = (*magic(window.out[1]), *magic(window.plane))
+    divisions = (*magic(window.out[1]), *magic(_image_columns(window, mode)))
     arguments = (*operands.tensors(item.node), *sizes, *places, *divisions, *operands.bias_argument)
     grid = (-(-n // tile.n), -(-m // tile.m), z)
     launch(item, builder, conv.CONV, parameters, grid, arguments, window, tile.name, tile.lanes)

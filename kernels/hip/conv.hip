@@ -4,9 +4,10 @@
 //          and B gathered from the input (conv_gather.h): one column a position of the output.
 //          A's element (m, channel i, tap t) lies at w_group * group + m * w_column + (i * KH * KW + t) * w_k:
 //          packed weights [I*KH*KW][ld] have w_k = ld, w_column = 1 (LAYOUT_A 0 where all is a multiple of 4, else 1); OIHW has w_k = 1 (LAYOUT_A 2).
-//          MODE 0 (TAPS) and 1 (LINEAR): N = batch * OH * OW, grid z = group. MODE 2 (POINTWISE): 1x1, stride 1, no padding: B is the
-//          input as it lies (LAYOUT_B 0 where OH * OW is a multiple of 4, else 1), N and z as in TAPS, with channels a multiple of
-//          TILE_K, or image by image: N = OH * OW, grid z = image * groups + group.
+//          MODE 0 (TAPS) and 1 (LINEAR): N = batch * OH * OW, grid z = group. MODE 2 (POINTWISE): 1x1, stride 1, no padding,
+//          planes of 4 positions or more: B is the input as it lies, by dwordx4. A plane counts as a multiple of 4 columns: the last 4
+//          begin 4 before its end (so narrow types want OH * OW a multiple of 4). Either all images are one product, N = batch * (OH * OW
+//          rounded up to 4), grid z = group, where channels are a multiple of TILE_K, or N is one image's, z = image * groups + group.
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    TYPE_X, TYPE_W, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_Y: any; arithmetic in fp32; sums are sequential in the order of k, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), z).
@@ -35,7 +36,6 @@
 #define KW 3
 #define MODE 0
 #define LAYOUT_A 0
-#define LAYOUT_B 0
 #define VECTOR_C 1
 #define BIAS 0
 #define TYPE_X float
@@ -66,18 +66,23 @@ template <class Function> struct Changed : Function {
     MEMBER Changed(const Function &f) : Function(f) {}
 };
 
-// The input of a 1x1 convolution as it lies: a panel whose columns are positions of the planes of one image after the other. Only where a
-// lane's columns start takes a division; batches need neither their images side by side nor pitches of their own.
-struct Planes : Panel<TILE_N, LAYOUT_B, TYPE_X> {
-    static constexpr unsigned width = LAYOUT_B == PANEL_VECTORS ? 4 : 1; // positions of an item: all of one image
-
-    MEMBER Planes(const Matrix &of) : Panel<TILE_N, LAYOUT_B, TYPE_X>(of) {}
-    MEMBER void start(unsigned first, unsigned columns, const Geometry &g) {
-        this->k_bytes = this->size * g.plane_out;
-        Panel<TILE_N, LAYOUT_B, TYPE_X>::Items::fill(this->offset, [&](unsigned row, unsigned column) INLINE {
-            unsigned n = first + width * column, image = g.image(n);
-            return n < columns ? row * this->k_bytes + this->size * (image * g.image_in + n - image * g.plane_out) : BEHIND;
+// The input of a 1x1 convolution as it lies: a panel whose columns are positions of one image's plane after the other's. Only where a lane
+// starts takes a division, so neither batches nor odd planes need another layout: dwordx4 wants no more than whole dwords.
+struct Planes : Panel<TILE_N, PANEL_VECTORS, TYPE_X> {
+    MEMBER Planes(const Matrix &of) : Panel(of) {}
+    MEMBER static unsigned columns(const Geometry &g) { return (g.plane_out + 3) & ~3u; } // of an image
+    MEMBER void start(unsigned first, unsigned count, const Geometry &g) {
+        k_bytes = size * g.plane_out;
+        Items::fill(offset, [&](unsigned row, unsigned column) INLINE {
+            unsigned n = first + 4 * column, image = g.image(n), at = n - image * columns(g), last = g.plane_out - 4;
+            return n < count ? row * k_bytes + size * (image * g.image_in + (at < last ? at : last)) : BEHIND;
         });
+    }
+    // The position of column n in its image's plane; NO_COLUMN for one that a column before has too.
+    MEMBER static unsigned position(unsigned n, unsigned image, const Geometry &g) {
+        unsigned at = n - image * columns(g), last = g.plane_out - 4;
+        if ((at & ~3u) <= last) return at;
+        return last + (at & 3u) >= (at & ~3u) ? last + (at & 3u) : NO_COLUMN;
     }
 };
 
@@ -140,7 +145,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     Panel<TILE_M, LAYOUT_A, TYPE_W> a(weights);
     a.start(first_m, per_k * w_k, w_column, size);
 #if MODE == POINTWISE
-    Matrix input((const char *)x + before, N > plane_out ? x_bytes - before : amdc_size<TYPE_X> * channels * plane_out);
+    Matrix input((const char *)x + before, N > Planes::columns(g) ? x_bytes - before : amdc_size<TYPE_X> * channels * plane_out);
     Planes b(input);
     b.start(first_n, N, g);
 #else
@@ -155,7 +160,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     unsigned columns[THREAD_N], first_row = MODE == POINTWISE ? z * M : group * M;
     for (int j = 0; j < THREAD_N; ++j) {
         unsigned n = first_n + Tile::column(j), image = g.image(n);
-        columns[j] = n < N ? image * g.image_out + n - image * plane_out : NO_COLUMN;
+        unsigned at = MODE == POINTWISE ? Planes::position(n, image, g) : n - image * plane_out;
+        columns[j] = n < N && at != NO_COLUMN ? image * g.image_out + at : NO_COLUMN;
     }
     auto row_element = [&](int i) INLINE {
         unsigned m = first_m + Tile::row(i);
