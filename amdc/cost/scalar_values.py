@@ -6,8 +6,10 @@ Source: the rows of amdc/sim/isa/, whose C meanings these repeat.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
+from ctypes import c_float, c_uint32
 
 Compute = Callable[[int, int, int], tuple[int, int]]
 
@@ -123,7 +125,17 @@ def _low24(value: int) -> int:
     return value & 0xFFFFFF
 
 
-# Vector instructions on one lane's integers, as address and loop arithmetic uses them; carries are left out.
+def _as_float(pattern: int) -> float:
+    return c_float.from_buffer_copy(c_uint32(pattern)).value
+
+
+def _as_pattern(value: float) -> int:
+    """Rounded to fp32; what is too large becomes infinite."""
+    return c_uint32.from_buffer_copy(c_float(value)).value
+
+
+# Vector instructions on one lane's integers, as address and loop arithmetic uses them; carries are left out. The float ones make
+# up LLVM's division of unsigned integers, whose result does not hang on the reciprocal's last bit.
 VECTOR: dict[str, Callable[..., int]] = {
     "v_mov_b32": lambda a: a,
     "v_readfirstlane_b32": lambda a: a,
@@ -142,6 +154,10 @@ VECTOR: dict[str, Callable[..., int]] = {
     "v_min_u32": min,
     "v_max_u32": max,
     "v_bfe_u32": lambda a, b, c: a >> (b & 31) & (1 << (c & 31)) - 1,
+    "v_cvt_f32_u32": lambda a: _as_pattern(float(a)),
+    "v_rcp_iflag_f32": lambda a: _as_pattern(1 / (_as_float(a) or math.inf)),
+    "v_mul_f32": lambda a, b: _as_pattern(_as_float(a) * _as_float(b)),
+    "v_cvt_u32_f32": lambda a: int(max(0.0, min(_as_float(a), 4294967295.0))),
     "v_mbcnt_lo_u32_b32": lambda a, b: b,  # of the first lane: none below it
     "v_mbcnt_hi_u32_b32": lambda a, b: b,
 }

@@ -100,10 +100,11 @@ class Wave:
             self.scc = scc
 
     def _vector(self, instruction: Instruction) -> None:
-        """A vector instruction on the first lane's values; SDWA and DPP forms take parts or other lanes."""
+        """A vector instruction on the first lane's values; SDWA and DPP take parts or other lanes, modifiers change floats."""
         name, sources = instruction.op.name, [self._value(operand) for operand in instruction.src]
         self._forget(instruction)
-        if None in sources[:2] or instruction.encoding in ("SDWA", "DPP"):
+        modified = instruction.encoding in ("SDWA", "DPP") or any(operand.neg or operand.abs for operand in instruction.src)
+        if None in sources[:2] or modified:
             return
         known = [int(value or 0) for value in sources]
         result: int | None

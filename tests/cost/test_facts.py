@@ -58,6 +58,15 @@ def test_trip_counts_are_those_of_the_simulator() -> None:
     assert counts.blocks == {address: count for address, count in module.block_counts["kernel"].items() if count}
 
 
+def test_trip_counts_follow_divisions() -> None:
+    """LLVM divides by a reciprocal in floating point."""
+    text = SUMS.replace("unsigned lane", "n = n / rows; unsigned lane")
+    code = CodeObject.parse(find_toolchain().compile_one(KernelSource("kernel", text, block=(64, 1, 1)), "gfx803"), "sums")
+    counts = Tracer(code, "kernel").count(_kernarg(3, 3000), SINGLE)
+    assert counts.known
+    assert max(counts.blocks.values()) == 3 * 1000
+
+
 def test_loops_of_compiled_code() -> None:
     facts = KernelFacts.read(CodeObject.parse(_code(), "sums"), "kernel", 64)
     assert [loop.parent for loop in facts.loops] == [-1, 0]
