@@ -9,7 +9,7 @@ from pathlib import Path
 
 from amdc.errors import UsageError
 
-COLUMNS = ("layout", "M", "N", "batch", "K", "gflops", "MT0", "MT1", "DepthU", "TT0", "TT1", "WG", "GSU", "LSU", "WGM")
+COLUMNS = ("layout", "M", "N", "batch", "K", "gflops", "MT0", "MT1", "DepthU", "TT0", "TT1", "WG", "GSU", "LSU", "VW", "WGM")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class SgemmRow:
 
     `gflops` is what rocBLAS's kernel reached, launch included. Its tile is `tile_m` x `tile_n`, `depth` values of k a stage,
     `lane_m` x `lane_n` a lane, `lanes` work-items; `split_k` work-groups share a tile's sum (GSU), `split_wave` parts of a
-    work-group do (LSU), `mapping` is the work-group mapping (WGM). `index` is the row's place in the file.
+    work-group do (LSU), `vector` floats make a load (VW), `mapping` is the work-group mapping (WGM). `index` is the row's place in the file.
     """
 
     index: int
@@ -36,6 +36,7 @@ class SgemmRow:
     lanes: int
     split_k: int
     split_wave: int
+    vector: int
     mapping: int
 
     @property
@@ -80,6 +81,7 @@ def _row(index: int, fields: dict[str, str]) -> SgemmRow:
         lanes=lane_groups[0] * lane_groups[1] * lane_groups[2],
         split_k=numbers["GSU"],
         split_wave=numbers["LSU"],
+        vector=numbers["VW"],
         mapping=numbers["WGM"],
     )
 

@@ -1,9 +1,10 @@
 """amdc's GEMM kernel with a measured row's tile and layouts, timed on the simulated R9 Nano.
 
 A column-major C of m x n is a row-major one of n x m, so the operands change places: this kernel's A is the row's B, and its
-rows are the row's columns. What differs from rocBLAS's kernel: how far apart a lane's elements lie, no alpha, beta and no reading
-of C, clang's schedule instead of one made by hand, always two stages in LDS (rows without PGR have one), no counterpart to WGM;
-and k split over work-groups (GSU) is added up by a second kernel, where rocBLAS zeroes C first and then uses atomics.
+rows are the row's columns. C is scaled and added to the product (alpha = beta = 2, Tensile's defaults for its benchmarks:
+DataInitTypeAlpha, DataInitTypeBeta). What differs from rocBLAS's kernel: how far apart a lane's elements lie, clang's schedule
+instead of one made by hand, always two stages in LDS (rows without PGR have one), no counterpart to WGM; and k split over
+work-groups (GSU) is added up by a second kernel, where rocBLAS scales C first and then uses atomics.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from benchmarks.timing.rows import SgemmRow
 
 CARD = "R9 Nano"
 SUM_LANES = 256
+ALPHA_BETA = 2.0
 PIECE = 1024  # values of k, whole stages of every tile
 CAMPING = 2048  # values of k between operands' rows that share one of 32 DRAM channels
 
@@ -71,7 +73,7 @@ def parameters(row: SgemmRow) -> dict[str, Value]:
         "LAYOUT_A": a.layout,
         "LAYOUT_B": b.layout,
         "VECTOR_C": int(row.m % 4 == 0 and row.lane_m % 4 == 0),
-        "BIAS": 0,
+        "BIAS": int(row.split_k == 1),
         "SPLIT": int(row.split_k > 1),
     } | dict.fromkeys(("TYPE_A", "TYPE_B", "TYPE_C", "TYPE_BIAS"), "float")
 
@@ -87,9 +89,9 @@ def has_tile(row: SgemmRow) -> bool:
 
 
 @cache
-def _code(template: KernelTemplate, values: tuple[tuple[str, Value], ...], lanes: int) -> bytes:
-    # PLAIN_DEEP: values of k that lie together go into LDS as rocBLAS's kernels put them there, without its later improvement.
-    defines = template.check(dict(values)) | {"AMDC_BLOCK": lanes, "AMDC_SYMBOL": "kernel", "PLAIN_DEEP": 1}
+def _code(template: KernelTemplate, values: tuple[tuple[str, Value], ...], lanes: int, vector: int = 4) -> bytes:
+    # PLAIN_DEEP: values of k that lie together are loaded as wide as in rocBLAS's kernel, and go into LDS as there.
+    defines = template.check(dict(values)) | {"AMDC_BLOCK": lanes, "AMDC_SYMBOL": "kernel", "PLAIN_DEEP": 2 if vector == 2 else 4}
     return find_toolchain().compile_one(KernelSource("kernel", template.source(), tuple(defines.items()), (lanes, 1, 1)), ARCH)
 
 
@@ -103,8 +105,14 @@ def _multiply(row: SgemmRow, k: int, arrays: tuple[DeviceArray, ...]) -> LaunchT
     numbers += [row.m, 0, row.m * row.n, 4 * a.floats, 4 * b.floats]
     numbers += [*magic(1), 1, chunk(row)] if row.split_k > 1 else []
     grid = (-(-row.m // row.tile_m), -(-row.n // row.tile_n), row.split_k)
-    module = card(CARD).load(_code(gemm.GEMM, tuple(parameters(row).items()), row.lanes))
-    return module.time("kernel", grid=grid, block=(row.lanes, 1, 1), args=_arguments(arrays, numbers))
+    code = _code(gemm.GEMM, tuple(parameters(row).items()), row.lanes, row.vector)
+    args = _arguments(arrays, numbers) + ([] if row.split_k > 1 else _added(row, arrays[2]))
+    return card(CARD).load(code).time("kernel", grid=grid, block=(row.lanes, 1, 1), args=args)
+
+
+def _added(row: SgemmRow, c: DeviceArray) -> list[Any]:
+    """The arguments that add beta * C: the kernel's bias, with the strides of C."""
+    return [*_arguments((c,), [row.m, 1]), np.float32(ALPHA_BETA), np.float32(ALPHA_BETA)]
 
 
 def _add(row: SgemmRow, pieces: DeviceArray, c: DeviceArray) -> LaunchTiming:

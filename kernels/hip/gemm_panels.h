@@ -22,7 +22,7 @@
 #define MEMBER __attribute__((device, always_inline))
 #define INLINE __attribute__((always_inline)) // of a lambda in a kernel
 #ifndef PLAIN_DEEP
-#define PLAIN_DEEP 0 // 1: PANEL_DEEP without the exchange, four lanes a bank: as the kernels lie that the timing model is held against
+#define PLAIN_DEEP 0 // 4, 2: PANEL_DEEP loads so many k at once, and without the exchange: as the kernels do that the timing model is held against
 #endif
 #define BEHIND 0x80000000u // an offset in bytes behind every buffer
 
@@ -183,26 +183,39 @@ template <int TILE, class T> struct Panel<TILE, PANEL_COLUMNS, T> {
     }
 };
 
+struct DeepPair {
+    typedef unsigned pair __attribute__((ext_vector_type(2)));
+    pair value;
+    MEMBER void load(amdc_buffer buffer, unsigned offset) { value = __builtin_amdgcn_raw_buffer_load_b64(buffer, (int)offset, 0, 0); }
+    MEMBER float get(unsigned i) const {
+        unsigned bits = i ? value.y : value.x;
+        return __builtin_bit_cast(float, bits);
+    }
+};
+template <unsigned GROUP, class T> struct DeepItems { typedef amdc_four<T> type; };
+template <class T> struct DeepItems<2, T> { typedef DeepPair type; };
+
 template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
-    typedef Spread<TILE_K / 4, TILE> Items; // four k of a column each
+    static constexpr unsigned group = PLAIN_DEEP == 2 ? 2 : 4;
+    typedef Spread<TILE_K / group, TILE> Items; // four k of a column each
     static_assert(Items::period == 1, "a lane keeps its k");
-    static constexpr unsigned turn = PLAIN_DEEP ? 0 : TILE_K > 32 ? 4 : 128 / TILE_K, stride = (Items::covered / (TILE_K / 4) + 31) / 32 * 32;
+    static constexpr unsigned turn = PLAIN_DEEP ? 0 : TILE_K > 32 ? 4 : 128 / TILE_K, stride = (Items::covered / (TILE_K / group) + 31) / 32 * 32;
     static constexpr unsigned passes = Items::passes, size = amdc_size<T>, floats = stride * TILE_K;
     template <unsigned UNIT = 1> MEMBER static unsigned at(unsigned k, unsigned column, unsigned further = 0) {
         return UNIT * (k * stride + further / 32 * 32) + (column ^ UNIT * (k / 4 * turn % 32 ^ further % 32));
     }
-    amdc_four<T> data[passes];
+    typename DeepItems<group, T>::type data[passes];
     const Matrix &matrix;
     unsigned offset[Items::starts], column_bytes, row, limit, written; // `written`: where in LDS the lane's first value goes
 
     MEMBER Panel(const Matrix &of) : matrix(of) {}
 
     MEMBER void start(unsigned first, unsigned, unsigned column_stride, unsigned count) {
-        row = 4 * Items::column(0);
+        row = group * Items::column(0);
         written = at(row, Items::row(0));
         column_bytes = size * column_stride;
         limit = count;
-        Items::fill(offset, [&](unsigned column, unsigned k) INLINE { return size * 4 * k + (first + column) * column_bytes; });
+        Items::fill(offset, [&](unsigned column, unsigned k) INLINE { return size * group * k + (first + column) * column_bytes; });
     }
     MEMBER void load(unsigned k, unsigned shift = 0) {
         amdc_buffer buffer = matrix.from(k * size + shift);
@@ -216,7 +229,7 @@ template <int TILE, class T> struct Panel<TILE, PANEL_DEEP, T> {
 #pragma unroll
         for (unsigned p = 0; p < passes; ++p)
 #pragma unroll
-            for (unsigned i = 0; i < 4; ++i) {
+            for (unsigned i = 0; i < group; ++i) {
                 float value = data[p].get(i);
                 if constexpr (Prologue::by_pass) value = prologue.of(value, p, i);
                 else if (!Prologue::identity) value = k + row < limit ? prologue(value, k + row + i) : 0.0f;

@@ -17,6 +17,7 @@
 #define LINE_SHIFT 6
 #define QUARTER 16 // lanes that the address unit takes at a time [GCN3, "vector memory"]
 #define MOST_LINES 255
+#define BANKS 32
 
 INLINE int trace_room(TraceBuffer *T, u64 words) {
     if (LIKELY(T->used + words <= T->size)) return 1;
@@ -102,21 +103,23 @@ INLINE void trace_scalars(Wave *W, u64 address, u32 size) {
     for (u32 i = 0; i < lines; ++i) T->words[T->used++] = first + i;
 }
 
-// LDS: `width` bytes a clock, 128 to read and 64 to write, go to 32 banks of a dword; lanes that want other dwords of the same bank wait.
+// LDS: of the lanes that fill 32 banks of a dword (half a wave's for dwords) those that want other dwords of the same bank wait [AMD's OpenCL
+// optimization guide]; no more than `width` bytes move in a clock, 128 read and 64 written [CLRX].
 NOINLINE u32 lds_clocks(const u32 *address, u32 offset, u32 dwords, u32 width, u64 exec) {
-    u32 lanes = width / 4 / dwords, clocks = 0;
+    u32 lanes = BANKS / dwords, clocks = 0;
     for (u32 first = 0; first < LANES; first += lanes) {
-        u32 used[32] = {0}, most = 0, places[LANES], count = 0;
+        u32 used[BANKS] = {0}, most = 0, places[LANES], count = 0;
         for (u32 lane = first; lane < first + lanes; ++lane) {
             if (!(exec >> lane & 1)) continue;
             u32 before = count;
             count = trace_add(places, 0, count, address[lane] + offset);
             for (u32 i = 0; i < dwords && count != before; ++i) {
-                u32 n = ++used[((address[lane] + offset) / 4 + i) % 32];
+                u32 n = ++used[((address[lane] + offset) / 4 + i) % BANKS];
                 most = n > most ? n : most;
             }
         }
-        clocks += most;
+        u32 moved = (4 * dwords * count + width - 1) / width;
+        clocks += most > moved ? most : moved;
     }
     return clocks;
 }
