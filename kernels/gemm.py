@@ -46,7 +46,9 @@ GEMM = KernelTemplate(
         Parameter("NORM_CENTRED", "1: layer norm, 0: RMS norm", values=(0, 1), default=0),
         Parameter("NORM_AFFINE", "0: neither gain nor shift, 1: gain, 2: both", values=(0, 1, 2), default=0),
         Parameter("MOMENTS", "1: the norm's mean and scale of each row are stored", values=(0, 1), default=0),
-        Parameter("SPLIT", "1: C is one piece of k for each z, for gemm_sum.hip", values=(0, 1), default=0),
+        Parameter(
+            "SPLIT", "1: C is one piece of k for each z, for gemm_sum.hip; 2: the last one adds them", values=(0, 1, 2), default=0
+        ),
         element_type("TYPE_A", "A", COMPUTED_IN_FLOAT),
         element_type("TYPE_B", "B", COMPUTED_IN_FLOAT),
         element_type("TYPE_C", "C"),

@@ -25,6 +25,11 @@ class GemmTile:
         return self.m * self.n // (self.thread_m * self.thread_n) * self.sets
 
     @property
+    def waves(self) -> int:
+        """Waves of 64 lanes that hold sums in the end."""
+        return self.lanes // self.sets // 64
+
+    @property
     def name(self) -> str:
         return f"{self.m}x{self.n}x{self.k}" + (f"s{self.sets}" if self.sets > 1 else "")
 
@@ -56,6 +61,7 @@ GEMM_TILES = (
     GemmTile(64, 128, 16, 4, 8, 1, 84),
     GemmTile(64, 64, 16, 4, 4, 1, 56),
     GemmTile(64, 64, 32, 8, 4, 2, 88),
+    GemmTile(64, 96, 16, 8, 6, 2, 104),
     GemmTile(64, 32, 16, 4, 4, 1, 60),
     GemmTile(32, 64, 16, 4, 4, 1, 60),
     GemmTile(32, 128, 32, 4, 8, 2, 100),

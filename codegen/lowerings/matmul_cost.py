@@ -5,7 +5,7 @@ The counts are read off the compiled loops (see kernels/hip/gemm.hip).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product
 from amdc.cost import Mix, Shape, estimate
@@ -83,17 +83,37 @@ def norm_mix(tile: GemmTile, k: int, target: Target) -> Mix:
     return Mix(valu, 0, 16 * rows * held, 4 * rows * k, alone=-(-rows // together) * DRAM_LATENCY + valu, barriers=2)
 
 
-def tiled_us(
-    product: Product, tile: GemmTile, layouts: tuple[int, int], pieces: int, target: Target, normed: bool = False
-) -> float:
-    """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where k is cut in pieces."""
+@dataclass(frozen=True)
+class Cut:
+    """k in `pieces`, which the last work-group of a tile adds (`joined`), or else gemm_sum.hip in a second launch."""
+
+    pieces: int = 1
+    joined: bool = False
+
+
+def join_mix(tile: GemmTile, pieces: int) -> Mix:
+    """split_finish.h: all waves store their sums, the last of each tile reads those of all."""
+    values = tile.thread_m * tile.thread_n
+    reads = 16 * values / 4 * pieces  # clocks of the address unit
+    alone = 2 * DRAM_LATENCY + 16 * values / 4 + max(reads, DRAM_LATENCY * -(-values * pieces // 32))
+    stored = 256 * values / tile.sets
+    return Mix(4 * values, 0, 2 * 16 * values / 4 / tile.sets, stored, stored, alone=alone)
+
+
+def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], cut: Cut, target: Target, normed: bool = False) -> float:
+    """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where that adds the pieces of k."""
+    pieces = cut.pieces
     chunk = -(-product.k // pieces)
     if normed:
         tile = replace(tile, vgprs=tile.vgprs + NORM_VGPRS)
     wave = stage_mix(tile, layouts, target.wave_size) * -(-chunk // tile.k) + ends_mix(tile)
     wave += norm_mix(tile, product.k, target) if normed else Mix()
+    wave += join_mix(tile, pieces) if cut.joined else Mix()
     groups = tile.groups(product.m, product.n) * product.batch * pieces
     partial = 4 * product.batch * product.m * product.n * pieces if pieces > 1 else 0
+    if cut.joined:  # all work-groups come to write, and the last ones to read, at about the same time
+        us = estimate(wave, tile_shape(tile, target), groups, least_bytes(product), target).us
+        return us + 1.2 * partial / (target.card().dram_gbps * target.dram_efficiency * 1e3)
     us = estimate(wave, tile_shape(tile, target), groups, least_bytes(product) + partial, target).us
     return us if pieces == 1 else us + sum_us(product, pieces, target)
 

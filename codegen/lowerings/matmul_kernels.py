@@ -26,8 +26,8 @@ MOST_ROWS = {0: gemm.GEMV_ROWS[-1], 1: 4}
 
 
 def launch_product(item: Item, builder: ProgramBuilder, product: Product, norm: RowNorm | None = None) -> None:
-    """`item` has a prologue, on A, and an epilogue. Few rows share one reading of B; with one column, A and B change places. A norm
-    of A's rows takes the place of the prologue; A is of layout DEEP then."""
+    """`item` has a prologue, on A, and an epilogue. Few rows share one reading of B; with one column, A and B change places. A
+    norm of A's rows takes the place of the prologue; A is of layout DEEP then."""
     task = Task(item, builder, product, item.prologue(-1), item.epilogue(-1), norm)
     if not {product.a.place.dtype, product.b.place.dtype} <= set(FLOAT32_MATH):
         if task.prologue:

@@ -8,12 +8,12 @@ from functools import partial
 
 from torch.fx import Node
 
-from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.builder import COUNTERS, Operand, Place, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import TAGS
 from amdc.codegen.expression import FusedExpression, dtype_name
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.matmul_cost import tiled_us
+from amdc.codegen.lowerings.matmul_cost import Cut, tiled_us
 from amdc.codegen.lowerings.matmul_operands import MAX_BYTES, Product
 from amdc.codegen.magic import magic
 from amdc.kernels import gemm
@@ -21,7 +21,7 @@ from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
 from amdc.kernels.template import Value
 from amdc.target import Target
 
-PIECES = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # of k, where it is cut
+PIECES = (2, 3, 4, 5, 6, 8, 9, 12, 16, 24, 32)  # of k, where it is cut
 LEAST_STAGES = 4  # of a piece: below, starting and adding it costs more than it saves
 FULL = 4  # work-groups a CU: from there on, pieces of k would only add bytes
 
@@ -92,14 +92,20 @@ class Task:
 
 @dataclass(frozen=True)
 class Way:
-    """A tile, and how many pieces k is cut into."""
+    """A tile, and how many pieces k is cut into; `joined`: the last work-group of a tile adds them, else a second launch."""
 
     tile: GemmTile
     pieces: int
+    joined: bool = False
 
     @property
     def name(self) -> str:
-        return self.tile.name + (f" split{self.pieces}" if self.pieces > 1 else "")
+        return self.tile.name + (f" {'join' if self.joined else 'split'}{self.pieces}" if self.pieces > 1 else "")
+
+    @property
+    def apart(self) -> bool:
+        """Whether a second launch adds up."""
+        return self.pieces > 1 and not self.joined
 
     def chunk(self, k: int) -> int:
         """Values of k of a piece: whole stages."""
@@ -107,10 +113,13 @@ class Way:
 
 
 def candidates(task: Task) -> list[Candidate]:
-    """All ways, the cheapest first: which there are does not hang on the costs, so that tuned choices outlive a better formula."""
+    """All ways, the cheapest first. Which there are does not hang on costs, so that tuned choices outlive a better formula."""
     target, product = task.builder.target, task.product
     normed = task.norm is not None
-    costs = {way: tiled_us(product, way.tile, task.layouts, way.pieces, target, normed) for way in _ways(product, target)}
+    costs = {
+        way: tiled_us(product, way.tile, task.layouts, Cut(way.pieces, way.joined), target, normed)
+        for way in _ways(product, target)
+    }
     best = sorted(costs, key=costs.__getitem__)
     return [Candidate(way.name, partial(costs.__getitem__, way), partial(build, task, way)) for way in best]
 
@@ -121,17 +130,20 @@ def _ways(product: Product, target: Target) -> Iterator[Way]:
         yield Way(tile, 1)
         if tile.groups(product.m, product.n) * product.batch >= FULL * target.card().compute_units:
             continue
+        tiles = tile.groups(product.m, product.n) * product.batch
         for pieces in PIECES:
-            way = Way(tile, pieces)
-            chunk = way.chunk(product.k)
+            chunk = Way(tile, pieces).chunk(product.k)
             whole = chunk * (pieces - 1) < product.k and chunk >= LEAST_STAGES * tile.k
-            if whole and 4 * pieces * product.batch * product.m * product.n < MAX_BYTES:
-                yield way
+            if not whole or 4 * pieces * tiles * tile.m * tile.n >= MAX_BYTES:
+                continue
+            yield Way(tile, pieces)
+            if tiles * tile.waves <= COUNTERS:
+                yield Way(tile, pieces, True)
 
 
 def build(task: Task, way: Way) -> None:
     """Lay out the launch, or both."""
-    if way.pieces == 1:
+    if not way.apart:
         _multiply(task, way, task.product.c.place)
         return
     product = task.product
@@ -141,9 +153,23 @@ def build(task: Task, way: Way) -> None:
     _add(task, way, pieces)
 
 
+def _cut(task: Task, way: Way) -> tuple[tuple[Operand, ...], tuple[Place, ...]]:
+    """The arguments of gemm.hip about pieces of k, and what of them is used within the launch."""
+    product, tile = task.product, way.tile
+    if way.pieces == 1:
+        return (), ()
+    cut = (*magic(product.batch), product.batch, way.chunk(product.k))
+    if not way.joined:
+        return cut, ()
+    tiles = tile.groups(product.m, product.n) * product.batch
+    nbytes = 4 * tiles * way.pieces * tile.m * tile.n
+    inside = task.builder.scratch(f"{task.item.node.name}.parts", nbytes), task.builder.counters(tiles * tile.waves)
+    return (*cut, *inside, way.pieces), inside
+
+
 def _multiply(task: Task, way: Way, to: Place) -> None:
-    """gemm.hip. A piece is stored as it is; the bias and the epilogue come with the sum."""
-    product, tile, whole = task.product, way.tile, way.pieces == 1
+    """gemm.hip. A piece for a second launch is stored as it is; the bias and the epilogue come with the sum."""
+    product, tile, whole = task.product, way.tile, not way.apart
     m, n, a, b, c = product.m, product.n, product.a, product.b, product.c
     aligned = c.layout() == gemm.VECTORS if whole else True
     parameters: dict[str, Value] = tile.defines() | {
@@ -151,7 +177,7 @@ def _multiply(task: Task, way: Way, to: Place) -> None:
         "LAYOUT_B": task.layouts[1],
         "VECTOR_C": int(n % 4 == 0 and tile.thread_n % 4 == 0 and aligned),
         "BIAS": int(whole and product.bias is not None),
-        "SPLIT": int(not whole),
+        "SPLIT": 0 if way.pieces == 1 else 2 if way.joined else 1,
         "TYPE_A": TAGS[a.place.dtype],
         "TYPE_B": TAGS[b.place.dtype],
         "TYPE_C": TAGS[to.dtype],
@@ -160,7 +186,7 @@ def _multiply(task: Task, way: Way, to: Place) -> None:
     }
     strides = (a.column, a.k, a.outer, a.inner, b.column, b.k, b.outer, b.inner, c.k, c.outer, c.inner)
     sizes = (m, n, product.k, product.inner, *magic(product.inner), *strides, a.nbytes, b.nbytes)
-    cut = () if whole else (*magic(product.batch), product.batch, way.chunk(product.k))
+    cut, inside = _cut(task, way)
     bias, epilogue = (task.bias_arguments, task.epilogue.operands) if whole else ((), ())
     fused = (*bias, *task.norm_arguments, *task.prologue.operands, *epilogue)
     task.builder.launch(
@@ -170,9 +196,15 @@ def _multiply(task: Task, way: Way, to: Place) -> None:
         grid=(-(-n // tile.n), -(-m // tile.m), product.batch * way.pieces),
         arguments=(a.place, b.place, to, *sizes, *cut, *fused),
         writes=(to, *(task.norm.moments if task.norm else ())),
+        inside=inside,
         flops=task.flops if whole else 2 * product.batch * m * n * product.k,
         prelude=task.prologue.text + (task.epilogue.text if whole else ""),
-        hint="_".join(filter(None, (tile.name, "split" * (not whole), "norm" * bool(task.norm), task.epilogue.hint * whole))),
+        hint="_".join(
+            filter(
+                None,
+                (tile.name, "split" * (not whole), "join" * way.joined, "norm" * bool(task.norm), task.epilogue.hint * whole),
+            )
+        ),
         block=(tile.lanes, 1, 1),
     )
 

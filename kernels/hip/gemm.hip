@@ -7,8 +7,9 @@
 //          LAYOUT_A, LAYOUT_B: 0 columns (m, n) contiguous, in multiples of 4 with 16-byte alignment; 1 columns contiguous; 2 any strides;
 //          3 k contiguous, K and all strides multiples of 4, 16-byte alignment.
 //          bytes_a, bytes_b: from the matrix's first element to the end of its last, in each batch.
-//          SPLIT 1: grid z counts pieces of k times batches; piece p takes `chunk` values of k (a multiple of TILE_K) from p * chunk on, and
-//          its products go to C[p * batch + z], dense, as they are: gemm_sum.hip adds the pieces and applies bias and epilogue.
+//          SPLIT 1, 2: grid z counts pieces of k times batches; piece p takes `chunk` values of k (a multiple of TILE_K) from p * chunk on. 1: its
+//          products go to C[p * batch + z], dense, as they are: gemm_sum.hip adds the pieces and applies bias and epilogue. 2: of the `parts`
+//          work-groups of a tile the last to arrive does so, wave by wave (split_finish.h): one launch.
 // Fused    AMDC_PROLOGUE(value, k) on A, AMDC_EPILOGUE(value, n, element of C). BIAS 1: alpha * product + beta * bias[m * row + n * column].
 // Types    TYPE_A, TYPE_B, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_C: any; arithmetic in fp32; the sum over k is sequential, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) * LOCAL_SPLIT lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
@@ -62,6 +63,9 @@
 #if NORM
 #include "gemm_norm.h"
 #endif
+#if SPLIT == 2
+#include "split_finish.h"
+#endif
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
 #define AMDC_EPILOGUE(value, channel, offset) (value)
@@ -105,6 +109,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
 #if SPLIT
                              , unsigned batch_multiplier, unsigned batch_shift, unsigned batch, unsigned chunk
 #endif
+#if SPLIT == 2
+                             , void *partials, unsigned partials_bytes, unsigned *counters, unsigned counters_bytes, unsigned parts
+#endif
 #if BIAS
                              , const void *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_column, float alpha, float beta
 #endif
@@ -146,6 +153,16 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
 #endif
     Tile tile;
     multiply_all(tile, panel_a, panel_b, walk, (values + TILE_K - 1) / TILE_K);
+#if SPLIT == 2
+    static_assert(LANES % 64 == 0, "whole waves hold the sums");
+    if (Tile::part() != 0) return;
+    unsigned columns_of_tiles = (N + TILE_N - 1) / TILE_N, rows_of_tiles = (M + TILE_M - 1) / TILE_M;
+    Split split = {amdc_make(partials, partials_bytes), counters, parts, part,
+                   (matrix * rows_of_tiles + amdc_group_y()) * columns_of_tiles + amdc_group_x()};
+    auto sum = [&](unsigned i) INLINE -> float & { return tile.c[i / THREAD_N][i % THREAD_N]; };
+    if (!split_finish<THREAD_M * THREAD_N, LANES / 64>(split, amdc_wave(), sum)) return;
+    z = matrix;
+#endif
 
     unsigned columns[THREAD_N];
     for (int j = 0; j < THREAD_N; ++j) columns[j] = first_n + Tile::column(j) < N ? first_n + Tile::column(j) : NO_COLUMN;
@@ -153,7 +170,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
         unsigned m = first_m + Tile::row(i);
         return m < M ? (z * M + m) * N : NO_ROW;
     };
-    unsigned first_c = SPLIT ? z * M * N : outer * c_outer + in * c_inner;
+    unsigned first_c = SPLIT == 1 ? z * M * N : outer * c_outer + in * c_inner;
     auto row_place = [&](int i) INLINE {
         unsigned m = first_m + Tile::row(i);
         return m < M ? first_c + m * c_row : NO_ROW;

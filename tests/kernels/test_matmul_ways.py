@@ -28,9 +28,14 @@ def splits(_: str, names: Sequence[str]) -> str:
     return next(name for name in names if "split" in name)
 
 
+def joins(_: str, names: Sequence[str]) -> str:
+    """The cheapest that does so within one launch."""
+    return next(name for name in names if "join" in name)
+
+
 def whole(_: str, names: Sequence[str]) -> str:
     """The cheapest that does not, and takes no vectors."""
-    return next(name for name in names if "split" not in name and name != "gemv")
+    return next(name for name in names if "split" not in name and "join" not in name and name != "gemv")
 
 
 def check(
@@ -55,9 +60,10 @@ def tensors(*shapes: tuple[int, ...]) -> list[torch.Tensor]:
 @pytest.mark.parametrize("m, n, k", [(31, 33, 1000), (5, 64, 1201), (20, 8, 517)])
 def test_pieces_of_k(m: int, n: int, k: int) -> None:
     check(aten.mm.default, tensors((m, k), (k, n)), k, splits, ["gemm", "gemm_sum"], extra=20)
+    check(aten.mm.default, tensors((m, k), (k, n)), k, joins, ["gemm"], extra=20)
 
 
-@pytest.mark.parametrize("pick, templates", [(splits, ["gemm", "gemm_sum"]), (whole, ["gemm"])])
+@pytest.mark.parametrize("pick, templates", [(splits, ["gemm", "gemm_sum"]), (joins, ["gemm"]), (whole, ["gemm"])])
 def test_bias_prologue_and_epilogue(pick: Pick, templates: Sequence[str]) -> None:
     """The prologue works on each piece, the bias and the epilogue on the sum, once."""
 
@@ -69,6 +75,16 @@ def test_bias_prologue_and_epilogue(pick: Pick, templates: Sequence[str]) -> Non
 
 def test_pieces_of_batches() -> None:
     check(aten.bmm.default, tensors((3, 18, 600), (3, 600, 21)), 600, splits, ["gemm", "gemm_sum"], extra=20)
+    check(aten.bmm.default, tensors((3, 18, 600), (3, 600, 21)), 600, joins, ["gemm"], extra=20)
+
+
+def test_pieces_repeat_bit_by_bit() -> None:
+    """Whichever work-group comes last, and the counters are zeros again behind each launch."""
+    graph = trace(aten.mm.default, *(inputs := tensors((40, 1024), (1024, 72))))
+    program = compile_lowered(lower(graph, target("gfx803"), LoweringOptions(choices=Choices(lookup=joins))))
+    with open_session(program, "sim") as session:
+        first, *others = (run(graph, session, *inputs) for _ in range(5))
+    assert all(np.array_equal(first, other) for other in others)
 
 
 @pytest.mark.slow
