@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amdc.kernels.gemm import BIAS, LAYOUT_A, SUMS, TILE_PARAMETERS, TYPE_BIAS, VECTOR_C
+from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
 from amdc.kernels.template import KernelTemplate, Parameter
 from amdc.kernels.types import COMPUTED_IN_FLOAT, element_type
 
@@ -31,6 +32,7 @@ CONV = KernelTemplate(
             "MODE", "k by taps (0), linear (1), or a 1x1 convolution that reads the input as a matrix (2)", values=(0, 1, 2)
         ),
         LAYOUT_A,
+        Parameter("SPLIT", "1: work-groups share the input channels, and the last one finishes a tile", values=(0, 1), default=0),
         VECTOR_C,
         BIAS,
         *TYPES,
@@ -58,6 +60,15 @@ class WinogradShape:
         return f"winograd2x2 {self.filters * self.filter_waves}x{self.waves}{split}"
 
 
+# Beside those of matrix products, tiles 28 and 56 wide: planes of 14x14, 28x28 and 56x56 are whole multiples of them.
+TILES = (
+    *GEMM_TILES,
+    GemmTile(128, 28, 16, 8, 7, 4, 112),
+    GemmTile(64, 28, 16, 4, 7, 4, 68),
+    GemmTile(128, 56, 16, 8, 7, 2, 120),
+    GemmTile(64, 56, 16, 8, 7, 4, 108),
+    GemmTile(128, 112, 16, 8, 7, 1, 124),
+)
 MOST_ELEMENTS = 1 << 28  # of a tensor that winograd.hip and conv_sum.hip write
 PARTS = (1, 2, 4, 8)  # into which the input channels are split among work-groups
 WINOGRAD_SHAPES = (

@@ -13,8 +13,8 @@ MOST_WIDTH = 4096  # of a row that a product normalises first
 
 GEMV_ROWS = (1, 2, 4, 8, 16)
 
-SIDES = (8, 16, 24, 32, 48, 64, 96, 128)
-THREAD_SIDES = (1, 2, 3, 4, 6, 8)
+SIDES = (8, 16, 24, 28, 32, 48, 56, 64, 96, 112, 128)
+THREAD_SIDES = (1, 2, 3, 4, 6, 7, 8)
 
 TILE_PARAMETERS = (
     Parameter("TILE_M", "rows of C of a work-group", values=SIDES),

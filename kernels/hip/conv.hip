@@ -37,6 +37,7 @@
 #define MODE 0
 #define LAYOUT_A 0
 #define VECTOR_C 1
+#define SPLIT 0
 #define BIAS 0
 #define TYPE_X float
 #define TYPE_W float
@@ -46,6 +47,7 @@
 #include "gemm_panels.h"
 #include "gemm_tile.h"
 #include "conv_gather.h"
+#include "split_finish.h"
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
 #define AMDC_EPILOGUE(value, channel, offset) (value)
@@ -86,14 +88,15 @@ struct Planes : Panel<TILE_N, PANEL_VECTORS, TYPE_X> {
     }
 };
 
-// Stands at a slice of k: `k` counts channels in TAPS and POINTWISE, and channels times taps in LINEAR.
+// Stands at a slice of k: `k` counts channels in TAPS and POINTWISE, and channels times taps in LINEAR, from `first` to `end` of each tap.
 template <class Prologue> struct Walk {
     Prologue prologue;
     const Geometry &g;
-    unsigned w_k, k = 0, tap = 0, kh = 0, kw = 0;
+    unsigned w_k, first, end, k, tap = 0, kh = 0, kw = 0;
     bool new_tap = MODE == TAPS;
 
-    MEMBER Walk(const Prologue &p, const Geometry &geometry, unsigned weights_k) : prologue(p), g(geometry), w_k(weights_k) {}
+    MEMBER Walk(const Prologue &p, const Geometry &geometry, unsigned weights_k, unsigned from, unsigned to)
+        : prologue(p), g(geometry), w_k(weights_k), first(from), end(to), k(from) {}
     template <class A> MEMBER void load(A &a, Gather &b) {
         if (new_tap) b.tap(kh, kw, g);
         a.load(k, amdc_size<TYPE_W> * tap * w_k);
@@ -115,9 +118,9 @@ template <class Prologue> struct Walk {
     MEMBER void advance() {
         k += TILE_K;
         if (MODE != TAPS || KHW == 1) return;
-        new_tap = k >= g.channels;
+        new_tap = k >= end;
         if (!new_tap) return;
-        k = 0;
+        k = first;
         ++tap;
         kw = kw + 1 == KW ? 0 : kw + 1;
         kh += kw == 0;
@@ -129,6 +132,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
                              unsigned w_k, unsigned channels, unsigned H, unsigned W, unsigned OW, unsigned plane_out, unsigned stride_h,
                              unsigned stride_w, unsigned dilation_h, unsigned dilation_w, unsigned pad_h, unsigned pad_w, unsigned OW_multiplier,
                              unsigned OW_shift, unsigned plane_multiplier, unsigned plane_shift
+#if SPLIT
+                             , const void *partials, unsigned partials_bytes, unsigned *counters, unsigned counters_bytes, unsigned parts,
+                             unsigned chunk, unsigned products, unsigned products_multiplier, unsigned products_shift, unsigned tiles_m,
+                             unsigned tiles_n
+#endif
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
@@ -136,10 +144,17 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     const Geometry g = {H, W, channels, stride_h, stride_w, dilation_h, dilation_w, (int)pad_h, (int)pad_w, OW, plane_out,
                         groups * channels * H * W, groups * M * plane_out, OW_multiplier, OW_shift, plane_multiplier, plane_shift};
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
+    unsigned size = MODE == LINEAR ? channels * KHW : channels, begin = 0, end = size;
+#if SPLIT
+    unsigned part = __builtin_amdgcn_readfirstlane(amdc_divide(z, products_multiplier, products_shift));
+    z -= part * products, begin = part * chunk;
+    end = size - begin < chunk ? size : begin + chunk;
+    Split split = {amdc_make(partials, partials_bytes), counters, parts, part, (z * tiles_m + amdc_group_y()) * tiles_n + amdc_group_x()};
+#endif
     unsigned group = __builtin_amdgcn_readfirstlane(z - amdc_divide(z, groups_multiplier, groups_shift) * groups);
     unsigned before = amdc_size<TYPE_X> * z * channels * H * W; // z = image * groups + group: dense in both tensors
     bool taps = MODE == TAPS;
-    unsigned per_k = taps ? KHW : 1, size = MODE == LINEAR ? channels * KHW : channels;
+    unsigned per_k = taps ? KHW : 1;
 
     Matrix weights((const char *)w + amdc_size<TYPE_W> * group * w_group, amdc_size<TYPE_W> * w_group);
     Panel<TILE_M, LAYOUT_A, TYPE_W> a(weights);
@@ -153,9 +168,15 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     b.start(amdc_make((const char *)x + before, x_bytes - before), first_n + amdc_thread() % TILE_N, N, g);
 #endif
     auto prologue = [&](float value, unsigned channel) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); };
-    Walk<Changed<decltype(prologue)>> walk(prologue, g, w_k);
+    Walk<Changed<decltype(prologue)>> walk(prologue, g, w_k, begin, end);
     Tile tile;
-    multiply_all(tile, a, b, walk, (taps ? KHW : 1) * ((size + TILE_K - 1) / TILE_K));
+    multiply_all(tile, a, b, walk, per_k * ((end - begin + TILE_K - 1) / TILE_K));
+#if SPLIT
+    static_assert(LANES % 64 == 0, "waves hold whole sums or none");
+    if (Tile::part() != 0) return;
+    auto sum = [&](unsigned i) INLINE -> float & { return tile.c[i / THREAD_N][i % THREAD_N]; };
+    if (!split_finish<THREAD_M * THREAD_N, LANES / 64>(split, amdc_wave(), sum)) return;
+#endif
 
     unsigned columns[THREAD_N], first_row = MODE == POINTWISE ? z * M : group * M;
     for (int j = 0; j < THREAD_N; ++j) {
@@ -167,12 +188,15 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
         unsigned m = first_m + Tile::row(i);
         return m < M ? (first_row + m) * plane_out : NO_ROW;
     };
-    auto finish = [&](float value, int i, int, unsigned element) INLINE {
-        unsigned channel = group * M + first_m + Tile::row(i);
 #if BIAS
-        value += amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), channel);
+    float added[THREAD_M]; // all at once: between the stores, clang would load each again for every column, and wait for it
+    for (int i = 0; i < THREAD_M; ++i) added[i] = amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), group * M + first_m + Tile::row(i));
 #endif
-        return AMDC_EPILOGUE(value, channel, element);
+    auto finish = [&](float value, int i, int, unsigned element) INLINE {
+#if BIAS
+        value += added[i];
+#endif
+        return AMDC_EPILOGUE(value, group * M + first_m + Tile::row(i), element);
     };
     tile.store<TYPE_Y, VECTOR_C>(amdc_make(y, y_bytes), columns, row_element, row_element, finish);
 }

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from amdc.ir.ops import packed
-from amdc.kernels.gemm_tiles import GEMM_TILES
-from tests.kernels.harness import check_function
+from amdc.kernels.conv import TILES as CONV_TILES
+from tests.kernels.harness import check_function, open_function
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -100,7 +100,7 @@ def test_packed_weights(case: Case) -> None:
     check_function(function, tensors, case.terms, extra=case.bias)
 
 
-GATHERED = [tile.name for tile in GEMM_TILES if tile.n % 64 == 0]
+GATHERED = [tile.name for tile in CONV_TILES if tile.n % 64 == 0]
 FAST = ("128x64x16", "32x64x32s2", "16x64x32s4")
 TILES = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in GATHERED]
 
@@ -113,11 +113,31 @@ def test_every_tile(tile: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tile", [tile.name for tile in GEMM_TILES])
-def test_every_tile_on_a_pointwise_one(tile: str) -> None:
-    case = Case(2, 40, 70, (6, 6), (1, 1))
+@pytest.mark.parametrize("size", [(6, 6), (7, 7)], ids=str)
+@pytest.mark.parametrize("tile", [tile.name for tile in CONV_TILES])
+def test_every_tile_on_a_pointwise_one(tile: str, size: tuple[int, int]) -> None:
+    case = Case(2, 40, 70, size, (1, 1))
     function, tensors = case.packed()
     check_function(function, tensors, case.terms, extra=1, candidate=tile)
+
+
+SPLITS = [
+    (Case(1, 264, 70, (7, 7), (1, 1)), "64x28x16s4 split4"),
+    pytest.param(Case(2, 520, 40, (6, 6), (1, 1)), "32x64x32s2 split3", marks=pytest.mark.slow),
+    pytest.param(Case(1, 40, 140, (9, 9), (3, 3), (2, 2), (1, 1, 1, 1)), "64x64x16 split2", marks=pytest.mark.slow),
+    pytest.param(Case(2, 64, 48, (9, 9), (3, 3), (2, 2), (1, 1, 1, 1), groups=2), "16x64x32s4 split2", marks=pytest.mark.slow),
+    pytest.param(Case(1, 12, 33, (9, 9), (5, 5), pads=(2, 2, 2, 2)), "64x64x16 split3", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("case, way", SPLITS, ids=str)
+def test_channels_split_among_work_groups(case: Case, way: str) -> None:
+    function, tensors = case.packed()
+    _, session = open_function(function, *tensors, candidate=way)
+    with session:
+        assert [way.replace(" ", "") in launch.kernel for launch in session.program.launches] == [True]
+        assert [(state.name, state.initial) for state in session.program.states] == [("amdc.counters", None)]
+    check_function(function, tensors, case.terms, extra=1, times=3, candidate=way)
 
 
 @pytest.mark.slow
