@@ -88,7 +88,7 @@ def simulated_times(bundle: Any, program: Any, rate: Rates, card: str | None) ->
     import numpy as np
 
     from amdc.profile.collect import random_inputs
-    from amdc.runtime.loaded import Code
+    from amdc.runtime.loaded import Code, states_by_offset
     from amdc.runtime.sim_device import SimDevice
     from amdc.target import target
 
@@ -102,6 +102,8 @@ def simulated_times(bundle: Any, program: Any, rate: Rates, card: str | None) ->
     for name, buffer in program.buffers.items():
         if buffer.kind == "constant" and buffer.dtype.startswith("int"):
             device.write(loaded.addresses[name], np.ascontiguousarray(bundle.constants[name]))
+    for offset, value in states_by_offset(bundle).items():
+        device.write(arena + offset, value)
     held: dict[Any, Any] = {}
     found = []
     for ready in loaded.ready:
