@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amdc.kernels.template import KernelTemplate, Parameter
 
-GROUP_ROWS = (64, 32, 16)
+GROUP_ROWS = 16  # of a work-group of attention.hip
 HELD_ROWS = (1, 2, 4, 8)
 MOST_COLUMNS = 256  # of the result by one launch
 DECODE_QUADS = 8  # rows times groups of 64 values that a lane of attention_decode.hip keeps in registers
@@ -25,7 +25,7 @@ ATTENTION = KernelTemplate(
     name="attention",
     file="attention.hip",
     computes="softmax(scale * Q K^T + mask) V by online softmax over tiles of 64 keys",
-    parameters=(Parameter("GROUP_ROWS", "rows of a work-group", values=GROUP_ROWS), *_COMMON),
+    parameters=_COMMON,
 )
 
 ATTENTION_DECODE = KernelTemplate(

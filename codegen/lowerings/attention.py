@@ -30,8 +30,6 @@ from amdc.program import ITEM_SIZES
 
 MAX_BYTES = 1 << 30  # of a tensor: the kernels mark what is outside by offsets behind that
 STORED = ("float32", "float16", "bfloat16")
-# Time of a work-group over its share of the work, relative to one of 64 rows: fewer rows share the loading of K and V.
-OVERHEAD = {64: 1.0, 32: 1.2, 16: 1.7}
 
 
 @dataclass(frozen=True)
@@ -165,9 +163,8 @@ class _Task:
             self.tiles()
 
     def tiles(self) -> None:
-        rows = _group_rows(self.builder, self.sizes)
-        grid = (-(-self.sizes.rows // rows), self.sizes.groups, self.sizes.batch)
-        self._launch(kernels.ATTENTION, {"GROUP_ROWS": rows}, grid, self.parts[3], (), 4 * rows)
+        grid = (-(-self.sizes.rows // kernels.GROUP_ROWS), self.sizes.groups, self.sizes.batch)
+        self._launch(kernels.ATTENTION, {}, grid, self.parts[3], ())
 
     def decode(self, way: DecodeWay) -> None:
         sizes, out = self.sizes, self.parts[3]
@@ -177,7 +174,7 @@ class _Task:
             out = Operand(parts, dense_strides(shape))
         held: dict[str, int | str] = {"HELD": way.held, "SPLIT": int(way.splits > 1)}
         grid = (way.splits, sizes.groups, sizes.batch)
-        self._launch(kernels.ATTENTION_DECODE, held, grid, out, (way.span,), 256)
+        self._launch(kernels.ATTENTION_DECODE, held, grid, out, (way.span,))
         if way.splits > 1:
             self._merge(out.place, way.splits)
 
@@ -188,7 +185,6 @@ class _Task:
         grid: tuple[int, int, int],
         out: Operand,
         further: tuple[int, ...],
-        lanes: int,
     ) -> None:
         sizes, parts, mask = self.sizes, [*self.parts[:3], out], self.mask
         strides = [stride for part in parts for stride in part.strides[:3]]
@@ -206,7 +202,6 @@ class _Task:
             flops=products * (2 * (sizes.d + sizes.e) + TRANSCENDENTAL),
             bytes_moved=_bytes(sizes, self.parts, mask),
             hint="causal" if self.causal else "",
-            block=(lanes, 1, 1),
         )
 
     def _merge(self, parts: Place, splits: int) -> None:
@@ -228,17 +223,6 @@ def _mask_kind(mask: Operand | None, sizes: Sizes) -> int:
         return 0
     _, head, row, _ = mask.strides
     return 1 if row == 0 and (head == 0 or sizes.heads == 1) else 2
-
-
-def _group_rows(builder: ProgramBuilder, sizes: Sizes) -> int:
-    """Rows of a work-group of attention.hip."""
-    units = builder.target.card().compute_units
-
-    def cost(rows: int) -> float:
-        busiest = -(-(-(-sizes.rows // rows) * sizes.groups * sizes.batch) // units)
-        return busiest * rows * OVERHEAD[rows]
-
-    return min(kernels.GROUP_ROWS, key=cost)
 
 
 def _bytes(sizes: Sizes, parts: list[Operand], mask: Operand | None) -> int:

@@ -57,7 +57,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
         unsigned row = place[r].inside ? SIZE * (b * q_batch + place[r].head * q_head + place[r].m * q_row) : BEHIND;
 #pragma unroll
         for (unsigned i = 0; i < QUADS; ++i) query[r][i] = load_four(from_q, row, i * 64 + c * 4, WIDTH);
-        maximum[r] = -__builtin_inff();
+        maximum[r] = LOWEST;
     }
     for (unsigned first = begin; first < end; first += TEAMS * AHEAD) {
         amdc_f4 key[AHEAD][QUADS], value[AHEAD][V_QUADS];
@@ -108,7 +108,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
     for (unsigned r = 0; r < HELD; ++r) {
         if (c == 0) maxima[team] = maximum[r], totals[team] = total[r];
         amdc_barrier();
-        float highest = -__builtin_inff(), sum = 0.0f;
+        float highest = LOWEST, sum = 0.0f;
         for (unsigned t = 0; t < TEAMS; ++t) highest = __builtin_fmaxf(highest, maxima[t]);
         for (unsigned t = 0; t < TEAMS; ++t) sum += totals[t] * weight(maxima[t], highest);
         float factor = sum == 0.0f ? 0.0f : weight(maximum[r], highest) * __builtin_amdgcn_rcpf(sum);

@@ -21,7 +21,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *parts, unsigned parts_bytes, void *o, u
                              unsigned o_batch, unsigned o_head, unsigned o_row) {
     unsigned m = amdc_group_x(), head = amdc_group_y(), b = amdc_group_z(), first = ((b * H + head) * M + m) * splits * PART;
     amdc_buffer from = amdc_make(parts, parts_bytes), to = amdc_make(o, o_bytes);
-    float highest = -__builtin_inff(), sum = 0.0f;
+    float highest = LOWEST, sum = 0.0f;
     for (unsigned s = 0; s < splits; ++s) highest = __builtin_fmaxf(highest, amdc_load_f32(from, 4 * (first + s * PART + V_WIDTH)));
     float result[(V_WIDTH + 63) / 64] = {};
 #pragma unroll 4

@@ -1,9 +1,12 @@
-// attention_parts.h: what the attention kernels share: rows, masks, the online softmax, the product with the values.
+// attention_parts.h: what the attention kernels share: rows, masks, the online softmax, exchanges among lanes.
 #define MEMBER __attribute__((device, always_inline))
 #define BEHIND 0x80000000u // an offset in bytes behind every buffer
 #define SIZE amdc_size<TYPE>
-#define E_LANE ((V_WIDTH + 15) / 16) // columns of the result that each of 16 lanes keeps
 #define LOG2E 1.44269504f
+#define LOWEST -3.40282347e38f // what a maximum starts from: finite, so that the weight of -inf is 0 also where nothing else was seen
+#ifndef SCORE_UNIT
+#define SCORE_UNIT 1.0f // scores are in multiples of it
+#endif
 
 #ifndef MASK_TYPE
 #define MASK_TYPE float
@@ -36,6 +39,10 @@ struct Place {
         unsigned head = amdc_divide(r, multiplier, shift);
         return {r - head * M, g * heads + head, r < heads * M};
     }
+    // The same, where it is the same for all lanes of a wave: kept in scalar registers.
+    MEMBER Place uniform() const {
+        return {(unsigned)__builtin_amdgcn_readfirstlane(m), (unsigned)__builtin_amdgcn_readfirstlane(head), inside};
+    }
 };
 
 // Elements d .. d + 3 of a row that starts at `row` bytes; 0 behind its width.
@@ -53,12 +60,6 @@ AMDC_DEVICE amdc_f4 load_four(amdc_buffer from, unsigned row, unsigned d, unsign
 template <int BY> AMDC_DEVICE float turned(float x) {
     return __builtin_bit_cast(float, __builtin_amdgcn_update_dpp(0, __builtin_bit_cast(int, x), 0x120 + BY, 0xf, 0xf, true));
 }
-AMDC_DEVICE float row_maximum(float x) {
-    x = __builtin_fmaxf(x, turned<8>(x));
-    x = __builtin_fmaxf(x, turned<4>(x));
-    x = __builtin_fmaxf(x, turned<2>(x));
-    return __builtin_fmaxf(x, turned<1>(x));
-}
 AMDC_DEVICE float row_sum(float x) {
     x += turned<8>(x);
     x += turned<4>(x);
@@ -68,85 +69,23 @@ AMDC_DEVICE float row_sum(float x) {
 
 // --- the online softmax: weights are relative to the largest score so far. exp2 of the difference errs by |x| e^x u < 0.4 u. ---
 AMDC_DEVICE float weight(float score, float maximum) {
-    return amdc_exp2_raw((score - (maximum == -__builtin_inff() ? 0.0f : maximum)) * LOG2E);
+    return amdc_exp2_raw((score - maximum) * (LOG2E / SCORE_UNIT));
 }
+// fmax of two numbers neither of which is a signalling NaN: without the instructions that would quiet them.
+AMDC_DEVICE float larger(float x, float y) { return __builtin_amdgcn_fmed3f(x, y, __builtin_inff()); }
 // Takes a new score into the maximum; returns, and applies to the total, what earlier weights shrink by.
 AMDC_DEVICE float advance(float &maximum, float &total, float highest) {
-    float next = __builtin_fmaxf(maximum, highest), factor = weight(maximum, next);
+    float next = larger(maximum, highest), factor = weight(maximum, next);
     maximum = next;
     total *= factor;
     return factor;
 }
 
-// --- columns of the result: lane c of 16 keeps groups of 4, then of 2, then of 1, each next to its neighbours' ---
-struct Columns {
-    static constexpr unsigned fours = E_LANE / 4, twos = E_LANE % 4 / 2, ones = E_LANE % 2;
-    MEMBER static unsigned of(unsigned i, unsigned c) {
-        if (i < 4 * fours) return i / 4 * 64 + c * 4 + i % 4;
-        if (i < 4 * fours + 2 * twos) return fours * 64 + c * 2 + i % 4;
-        return fours * 64 + twos * 32 + c;
-    }
-    MEMBER static void read(float (&to)[E_LANE], const float *row, unsigned c) {
-        typedef float two __attribute__((ext_vector_type(2)));
-#pragma unroll
-        for (unsigned i = 0; i < 4 * fours; i += 4) {
-            amdc_f4 value = *(const amdc_f4 *)(row + of(i, c));
-            for (unsigned j = 0; j < 4; ++j) to[i + j] = value[j];
-        }
-        if constexpr (twos != 0) {
-            two value = *(const two *)(row + of(4 * fours, c));
-            to[4 * fours] = value[0];
-            to[4 * fours + 1] = value[1];
-        }
-        if constexpr (ones != 0) to[E_LANE - 1] = row[of(E_LANE - 1, c)];
-    }
-    // Stores this lane's columns of a row that starts at `row` bytes, or is BEHIND.
-    MEMBER static void store(amdc_buffer to, unsigned row, const float (&from)[E_LANE], unsigned c) {
-constexpr unsigned wide = VECTORS ? 4 * fours : 0;
-#pragma unroll
-        for (unsigned i = 0; i < wide; i += 4) {
-            amdc_f4 four = {from[i], from[i + 1], from[i + 2], from[i + 3]};
-            amdc_store_f32x4(to, of(i, c) < V_WIDTH ? row + 4 * of(i, c) : BEHIND, four);
-        }
-#pragma unroll
-        for (unsigned i = wide; i < E_LANE; ++i)
-            amdc_store<TYPE>(to, of(i, c) < V_WIDTH && row < BEHIND ? row + SIZE * of(i, c) : BEHIND, from[i]);
-    }
-};
-
-// --- products of two slices in LDS; what the next value needs is read while this one is multiplied (see gemm_tile.h) ---
-template <int SLICE_, int A_STRIDE, int B_STRIDE> AMDC_DEVICE void multiply_scores(float (&sum)[4][4], const float *a, const float *b) {
-    amdc_f4 x[2] = {*(const amdc_f4 *)a}, y[2] = {*(const amdc_f4 *)b};
-#pragma unroll
-    for (int k = 0; k < SLICE_; ++k) {
-        if (k + 1 < SLICE_) {
-            x[(k + 1) & 1] = *(const amdc_f4 *)(a + (k + 1) * A_STRIDE);
-            y[(k + 1) & 1] = *(const amdc_f4 *)(b + (k + 1) * B_STRIDE);
-        }
-        __builtin_amdgcn_sched_barrier(0);
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-#pragma unroll
-            for (int j = 0; j < 4; ++j) sum[i][j] += x[k & 1][i] * y[k & 1][j];
-        __builtin_amdgcn_sched_barrier(0);
-    }
-}
-template <int SLICE_, int A_STRIDE> AMDC_DEVICE void multiply_values(float (&sum)[4][E_LANE], const float *a, const float *b, unsigned c) {
-    constexpr int AHEAD_ = E_LANE > 4 ? 0 : 1; // wide results leave no registers for it
-    amdc_f4 x[2] = {*(const amdc_f4 *)a};
-    float y[2][E_LANE];
-    Columns::read(y[0], b, c);
-#pragma unroll
-    for (int k = 0; k < SLICE_; ++k) {
-        if (k + AHEAD_ < SLICE_ && k + AHEAD_ > 0) {
-            x[(k + AHEAD_) & 1] = *(const amdc_f4 *)(a + (k + AHEAD_) * A_STRIDE);
-            Columns::read(y[(k + AHEAD_) & 1], b + (k + AHEAD_) * E_LANE * 16, c);
-        }
-        __builtin_amdgcn_sched_barrier(0);
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-#pragma unroll
-            for (int e = 0; e < E_LANE; ++e) sum[i][e] += x[k & 1][i] * y[k & 1][e];
-        __builtin_amdgcn_sched_barrier(0);
-    }
+// Stores elements e .. e + 3 of a row that starts at `row` bytes, or is BEHIND; those behind its width are dropped.
+AMDC_DEVICE void store_four(amdc_buffer to, unsigned row, unsigned e, unsigned width, amdc_f4 four) {
+#if VECTORS
+    amdc_store_f32x4(to, e < width ? row + 4 * e : BEHIND, four);
+#else
+    for (unsigned i = 0; i < 4; ++i) amdc_store<TYPE>(to, e + i < width && row < BEHIND ? row + SIZE * (e + i) : BEHIND, four[i]);
+#endif
 }
