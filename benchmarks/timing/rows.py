@@ -18,7 +18,8 @@ class SgemmRow:
 
     `gflops` is what rocBLAS's kernel reached, launch included. Its tile is `tile_m` x `tile_n`, `depth` values of k a stage,
     `lane_m` x `lane_n` a lane, `lanes` work-items; `split_k` work-groups share a tile's sum (GSU), `split_wave` parts of a
-    work-group do (LSU), `vector` floats make a load (VW), `mapping` is the work-group mapping (WGM). `index` is the row's place in the file.
+    work-group do (LSU), `vector` floats make a load (VW), `mapping` is the work-group mapping (WGM). `index` is the row's place
+    in the file.
     """
 
     index: int
