@@ -12,7 +12,11 @@ WINOGRAD4_INPUT = KernelTemplate(
     name="winograd4_input",
     file="winograd4_input.hip",
     computes="the 6x6 windows of a 3x3 convolution's input, transformed for F(4x4, 3x3), with prologue",
-    parameters=tuple(of for of in TYPES if of.name == "TYPE_X"),
+    parameters=(
+        Parameter("QUADS", "1: rows of fp32, one column of padding: four columns of a window are loaded at once", values=(0, 1)),
+        Parameter("CUT", "columns that the last window of a row has too many, with QUADS", values=(0, 1, 2, 3)),
+        *(of for of in TYPES if of.name == "TYPE_X"),
+    ),
 )
 WINOGRAD4_OUTPUT = KernelTemplate(
     name="winograd4_output",

@@ -25,18 +25,20 @@ from amdc.cost import Mix, Shape, estimate
 from amdc.kernels import winograd4
 from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
+from amdc.target import Target
 
 # No output may move by more than a relative 1e-3, whatever the network: were it 100 such convolutions deep, and their errors to
 # add up without cancelling, each could take its part of that. See `relative_error`.
 LARGEST_ERROR = 1e-3 / 100
-OFFERED = 3  # tiles of the products, the cheapest
-CAMP = 512  # floats: rows of a multiple of this apart would all start in the same L2 channel
+CAMP = 512  # floats: rows of a multiple of this apart would all start in the same of 8 L2 channels
+INPUT_FLOPS, OUTPUT_FLOPS = 12 * 22, 10 * 16 + 16  # of a tile: 12 and 10 columns are transformed, see winograd4.h
+STAGGER = 64  # floats: an L2 channel's share
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """How the outputs are cut into 4x4 tiles: `x` along a row, `image` in an image, `count` in all; rows of the transformed
-    tensors hold `columns` of them and lie `pitch` floats apart."""
+    """How the outputs are cut into 4x4 tiles: `x` along a row, `image` in an image, `count` in all. Rows of the transformed
+    tensors hold `columns` of them and lie `pitch` floats apart, in whole cache lines."""
 
     x: int
     image: int
@@ -48,14 +50,17 @@ class Tiles:
 
     @property
     def pitch(self) -> int:
-        even = round_up(self.count, 16)  # whole cache lines
+        even = round_up(self.count, 16)
         return even if even % CAMP else even + 16
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
+    def step(self, rows: int) -> int:
+        """Floats from a point's `rows` to the next point's: the 36 values of a tile fall on all L2 channels."""
+        return round_up(rows * self.pitch, CAMP) + STAGGER
+
+    def sizes(self, rows: int) -> tuple[int, ...]:
         """As the kernels take them."""
-        divisions = (*magic(self.count), *magic(self.image), *magic(self.x))
-        return (self.pitch, self.count, self.image, self.x, *divisions)
+        divisions = (*magic(self.pitch), *magic(self.image), *magic(self.x))
+        return (self.pitch, self.step(rows), self.count, self.image, self.x, *divisions)
 
 
 def tiles_of(window: Window) -> Tiles:
@@ -65,27 +70,39 @@ def tiles_of(window: Window) -> Tiles:
 
 
 def takes(builder: ProgramBuilder, window: Window, operands: Operands) -> bool:
-    """3x3, stride 1, no dilation, weights known at compile time; enough work to win two launches back; tensors within the
-    kernels' limits; and an error within `LARGEST_ERROR`."""
+    """3x3, stride 1, no dilation, weights known at compile time; tensors within the kernels' limits; a hope to win; and an error
+    within `LARGEST_ERROR`."""
     plain = window.kernel == (3, 3) and set(window.stride) == set(window.dilation) == {1} and not window.transposed
-    if not plain or operands.weight.op != "get_attr":
+    if not plain or operands.weight.op != "get_attr" or not may_pay(window, builder.target):
         return False
-    target = builder.target
-    saved = 2 * window.multiply_adds * (1 - POINTS / 144) / (target.card().fp32_tflops * 1e6)
     widest = window.groups * max(window.in_channels, window.out_channels)
-    if saved < 2 * target.launch_us or POINTS * widest * tiles_of(window).pitch >= winograd4.MOST_ELEMENTS:
-        return False
-    return relative_error(plain_weights(builder, window, operands)) <= LARGEST_ERROR
+    fits = POINTS * tiles_of(window).step(widest) < winograd4.MOST_ELEMENTS
+    return fits and relative_error(plain_weights(builder, window, operands)) <= LARGEST_ERROR
+
+
+def may_pay(window: Window, target: Target) -> bool:
+    """Whether the multiply-adds that are saved, at the card's peak, take longer than two launches."""
+    saved = 2 * window.multiply_adds * (1 - POINTS / 144) / (target.card().fp32_tflops * 1e6)
+    return saved >= 2 * target.launch_us
 
 
 def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> Iterator[Candidate]:
-    """One for each of the best tiles of the products; none where the algorithm does not apply."""
+    """One for each tile of the products; none where the algorithm does not apply."""
     if not takes(builder, window, operands):
         return
-    around = partial(_transforms_us, item, builder, window)
-    for way in products(_task(item, builder, window, *(Place("", "float32", (1,)) for _ in range(3))))[:OFFERED]:
+    nowhere = Place("", "float32", (1,))
+
+    def predicted(way: Candidate) -> float:
+        return way.cost() + _transforms_us(item, builder, window)
+
+    for way in _whole(_task(item, builder, window, nowhere, nowhere, nowhere)):
         build = partial(_build, item, builder, window, operands, way.name)
-        yield Candidate(f"winograd4x4 {way.name}", partial(lambda way: way.cost() + around(), way), build)
+        yield Candidate(f"winograd4x4 {way.name}", partial(predicted, way), build)
+
+
+def _whole(task: Task) -> list[Candidate]:
+    """The ways to compute the products with k whole: there are 36 of them, so pieces of k are not needed to fill the card."""
+    return [way for way in products(task) if "split" not in way.name]
 
 
 def _task(item: Item, builder: ProgramBuilder, window: Window, filters: Place, inputs: Place, sums: Place) -> Task:
@@ -93,10 +110,11 @@ def _task(item: Item, builder: ProgramBuilder, window: Window, filters: Place, i
     tiles, groups, width = tiles_of(window), window.groups, round_up(window.out_channels, 4)
     ins, outs = window.in_channels, window.out_channels
 
-    def matrix(place: Place, rows: int, pitch: int) -> Matrix:
-        return Matrix(place, 1, pitch, groups * rows * pitch, rows * pitch, rows * pitch)
+    def transformed(place: Place, rows: int) -> Matrix:
+        return Matrix(place, 1, tiles.pitch, tiles.step(groups * rows), rows * tiles.pitch, rows * tiles.pitch)
 
-    a, b, c = matrix(filters, ins, width), matrix(inputs, ins, tiles.pitch), matrix(sums, outs, tiles.pitch)
+    a = Matrix(filters, 1, width, groups * ins * width, ins * width, ins * width)
+    b, c = transformed(inputs, ins), transformed(sums, outs)
     return Task(item, builder, Product(outs, tiles.columns, ins, POINTS, groups, a, b, c), NOTHING, NOTHING)
 
 
@@ -120,27 +138,28 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     filters = builder.constant(name, arrange(plain_weights(builder, window, operands), window.groups, width))
 
     def transformed(hint: str, channels: int) -> Place:
-        return builder.activation(f"{item.node.name}.{hint}", "float32", (POINTS, window.groups * channels, tiles.pitch))
+        return builder.activation(f"{item.node.name}.{hint}", "float32", (POINTS, tiles.step(window.groups * channels)))
 
     inputs, sums = transformed("windows", window.in_channels), transformed("sums", window.out_channels)
     _transform_inputs(item, builder, window, operands, tiles, inputs)
-    ways = {way.name: way for way in products(_task(item, builder, window, filters, inputs, sums))}
+    ways = {way.name: way for way in _whole(_task(item, builder, window, filters, inputs, sums))}
     ways[tile].build()
     _transform_outputs(item, builder, window, operands, tiles, sums)
 
 
 def _transform_inputs(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tiles: Tiles, to: Place) -> None:
-    channels, prologue = window.groups * window.in_channels, item.prologue(1)
-    count = channels * tiles.count
-    sizes = (count, channels, *window.size, *window.pads, *tiles.sizes)
+    channels, prologue, width = window.groups * window.in_channels, item.prologue(1), window.size[1]
+    kind = types(item, operands)["TYPE_X"]
+    quads = kind == "float" and window.pad[1] == 1 and width >= 4 and 0 <= 4 * tiles.x - width < 4
+    sizes = (channels, *window.size, *window.pads, *tiles.sizes(channels))
     builder.launch(
         winograd4.WINOGRAD4_INPUT,
-        {"TYPE_X": types(item, operands)["TYPE_X"]},
+        {"QUADS": int(quads), "CUT": 4 * tiles.x - width if quads else 0, "TYPE_X": kind},
         item=item,
-        grid=(-(-count // 256), 1, 1),
+        grid=(-(-channels * tiles.pitch // 256), 1, 1),
         arguments=(operands.x, to, *sizes, *prologue.operands),
         writes=(to,),
-        flops=count * 2 * 12 * 14,
+        flops=channels * tiles.count * INPUT_FLOPS,
         prelude=prologue.text,
     )
 
@@ -149,17 +168,17 @@ def _transform_outputs(
     item: Item, builder: ProgramBuilder, window: Window, operands: Operands, tiles: Tiles, sums: Place
 ) -> None:
     channels, epilogue, tags = window.groups * window.out_channels, item.epilogue(1), types(item, operands)
-    count, bias = channels * tiles.count, operands.bias
-    parameters: dict[str, Value] = {"BIAS": int(bias is not None), "VECTOR": int(window.out[1] % 4 == 0)}
+    parameters: dict[str, Value] = {"BIAS": int(operands.bias is not None), "VECTOR": int(window.out[1] % 4 == 0)}
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
+    sizes = (channels, *window.out, *tiles.sizes(channels))
     builder.launch(
         winograd4.WINOGRAD4_OUTPUT,
         parameters,
         item=item,
-        grid=(-(-count // 256), 1, 1),
-        arguments=(sums, item.node, count, channels, *window.out, *tiles.sizes, *operands.bias_argument, *epilogue.operands),
+        grid=(-(-channels * tiles.pitch // 256), 1, 1),
+        arguments=(sums, item.node, *sizes, *operands.bias_argument, *epilogue.operands),
         writes=(item.node,),
-        flops=count * (10 * 20 + 16 * epilogue.flops),
+        flops=channels * tiles.count * (OUTPUT_FLOPS + 16 * epilogue.flops),
         prelude=epilogue.text,
         hint=epilogue.hint,
     )

@@ -1,10 +1,10 @@
 // winograd4_output.hip: 4x4 tiles of a 3x3 convolution's outputs from the 36 products of F(4x4, 3x3): A^T s A, with bias and epilogue.
 //
 // The last of three launches (winograd4_input.hip, gemm.hip, this); the algorithm and its points: winograd4.h.
-// Shapes   s [36][channels][pitch] fp32: point, output channel, tile (numbered as in winograd4_input.hip); y [batch][channels][OH][OW].
+// Shapes   s [36][channels][pitch] fp32: point, output channel, tile (numbered as in winograd4_input.hip); points lie `step` floats apart; y [batch][channels][OH][OW].
 // Fused    AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    TYPE_Y, TYPE_BIAS: any; the transform in fp32. VECTOR 1 (OW a multiple of 4): the four outputs of a row are stored at once.
-// Launch   256 lanes, a tile each; grid (ceil(channels * tiles / 256), 1, 1). Limits: s and y below 2^28 elements.
+// Launch   256 lanes, a tile each; grid (ceil(channels * pitch / 256), 1, 1). Limits: s and y below 2^28 elements.
 // Static   see winograd4.h.
 #include "amdc.h"
 #include "amdc_types.h"
@@ -22,26 +22,25 @@
 #define NO_ROW 0x10000000u    // an element behind every tensor, also with ...
 #define NO_COLUMN 0x10000000u // ... this added: 4 * (both) stays below 2^32
 
-AMDC_KERNEL void AMDC_SYMBOL(const void *s, unsigned s_bytes, void *y, unsigned y_bytes, unsigned count, unsigned channels, unsigned OH,
-                             unsigned OW, unsigned pitch, unsigned tiles, unsigned tiles_image, unsigned tiles_x,
-                             unsigned tiles_multiplier, unsigned tiles_shift, unsigned image_multiplier, unsigned image_shift,
+AMDC_KERNEL void AMDC_SYMBOL(const void *s, unsigned s_bytes, void *y, unsigned y_bytes, unsigned channels, unsigned OH,
+                             unsigned OW, unsigned pitch, unsigned step, unsigned tiles, unsigned tiles_image, unsigned tiles_x,
+                             unsigned pitch_multiplier, unsigned pitch_shift, unsigned image_multiplier, unsigned image_shift,
                              unsigned x_multiplier, unsigned x_shift
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
                              AMDC_EPILOGUE_PARAMS) {
-    unsigned at = amdc_group_x() * 256 + amdc_thread();
-    if (at >= count) return;
-    unsigned channel = amdc_divide(at, tiles_multiplier, tiles_shift), tile = at - channel * tiles;
+    unsigned at = amdc_group_x() * 256 + amdc_thread(), channel = amdc_divide(at, pitch_multiplier, pitch_shift), tile = at - channel * pitch;
+    if (channel >= channels || tile >= tiles) return;
     Window4 window(tile, tiles_image, tiles_x, image_multiplier, image_shift, x_multiplier, x_shift);
     amdc_buffer from = amdc_make(s, s_bytes), to = amdc_make(y, y_bytes);
-    unsigned place = 4 * (channel * pitch + tile), step = 4 * channels * pitch;
+    unsigned place = 4 * at;
     float half[4][6];
 #pragma unroll
     for (int j = 0; j < 6; ++j) {
         float column[6], out[4];
 #pragma unroll
-        for (int i = 0; i < 6; ++i) column[i] = amdc_load_f32(from, place + (6 * i + j) * step);
+        for (int i = 0; i < 6; ++i) column[i] = amdc_load_f32(from, place + (6 * i + j) * 4 * step);
         transform_output(column, out);
 #pragma unroll
         for (int i = 0; i < 4; ++i) half[i][j] = out[i];
