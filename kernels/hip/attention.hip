@@ -9,9 +9,10 @@
 //          16 lanes hold them in turns, and v_mac_f32's DPP operand brings each lane the next one's. So a multiply-add needs a quarter of
 //          an LDS read's four bytes, and LDS is half as busy as the vector ALU. In the second product a lane keeps 4 columns of e, and each
 //          team of 16 lanes sums over its own 16 keys, with a maximum of its own; the four teams' results are added at the end.
-// Options  WIDTH D and V_WIDTH E: up to 256. CAUSAL 1: row m sees columns up to m + N - M; tiles behind that are skipped. MASK 0 none, 1 the same for all
-//          rows, 2 by row. SOFTCAP 1: cap * tanh(scale * q k) before the mask (so `scale` is the model's over cap). VECTORS 1: dwordx4 loads and stores, for fp32 with D, E, all
-//          strides and addresses in multiples of 4 elements. A row that sees nothing gives 0.
+// Options  WIDTH D and V_WIDTH E: up to 256. CAUSAL 1: row m sees columns up to m + N - M; tiles behind that are skipped. MASK 0 none,
+//          1 the same for all rows, 2 by row. SOFTCAP 1: cap * tanh(scale * q k) before the mask (so `scale` is the model's over cap).
+//          VECTORS 1: dwordx4 loads and stores, for fp32 with D, E, all strides and addresses in multiples of 4 elements. A row that
+//          sees nothing gives 0.
 // Launch   256 lanes, 16 rows; grid (ceil(heads * M / 16), G, B).
 // Limits   tensors below 1 GiB.
 // Static   clang 19, fp32, causal: 71 VGPRs at width 64 (three waves a SIMD), 114 at 128, 182 at 256; LDS 17 KiB, 9 at width 32. No spills.
@@ -120,10 +121,8 @@ template <int TURN> AMDC_DEVICE void multiply_values(float (&sum)[ROWS][4], cons
 
 // The largest of 16 lanes' values, in each of them, for four rows at once: so three instructions stand between a write and its DPP read.
 AMDC_DEVICE void row_maxima(float (&x)[4]) {
-#define STEP(BY)                                                                                                                             \
-    "v_max_f32_dpp %0, %0, %0 row_ror:" BY " row_mask:0xf bank_mask:0xf\nv_max_f32_dpp %1, %1, %1 row_ror:" BY                                \
-    " row_mask:0xf bank_mask:0xf\nv_max_f32_dpp %2, %2, %2 row_ror:" BY " row_mask:0xf bank_mask:0xf\nv_max_f32_dpp %3, %3, %3 row_ror:" BY  \
-    " row_mask:0xf bank_mask:0xf\n"
+#define MAXIMUM(REGISTER, BY) "v_max_f32_dpp %" REGISTER ", %" REGISTER ", %" REGISTER " row_ror:" BY " row_mask:0xf bank_mask:0xf\n"
+#define STEP(BY) MAXIMUM("0", BY) MAXIMUM("1", BY) MAXIMUM("2", BY) MAXIMUM("3", BY)
     __asm__("s_nop 1\n" STEP("8") STEP("4") STEP("2") STEP("1") : "+v"(x[0]), "+v"(x[1]), "+v"(x[2]), "+v"(x[3]));
 }
 AMDC_DEVICE float across(float x, unsigned lanes) { // of the lane whose number differs in bit `lanes`
@@ -136,8 +135,9 @@ AMDC_DEVICE float exchanged(float first, float second, unsigned lanes) {
     return (low ? first : second) + across(low ? second : first, lanes);
 }
 
-AMDC_KERNEL __attribute__((amdgpu_waves_per_eu(WAVES))) void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, unsigned k_bytes, const void *v, unsigned v_bytes, void *o,
-                             unsigned o_bytes, unsigned M, unsigned N, unsigned heads, unsigned m_multiplier, unsigned m_shift,
+AMDC_KERNEL __attribute__((amdgpu_waves_per_eu(WAVES)))
+void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, unsigned k_bytes, const void *v, unsigned v_bytes, void *o, unsigned o_bytes,
+                             unsigned M, unsigned N, unsigned heads, unsigned m_multiplier, unsigned m_shift,
                              unsigned q_batch, unsigned q_head, unsigned q_row, unsigned k_batch, unsigned k_head, unsigned k_row,
                              unsigned v_batch, unsigned v_head, unsigned v_row, unsigned o_batch, unsigned o_head, unsigned o_row,
                              float scale, float cap MASK_PARAMS) {
@@ -163,7 +163,8 @@ AMDC_KERNEL __attribute__((amdgpu_waves_per_eu(WAVES))) void AMDC_SYMBOL(const v
         place[i] = Place::of(own + i, M, heads, g, m_multiplier, m_shift).uniform();
         unsigned row = own + i < rows ? SIZE * (b * q_batch + place[i].head * q_head + place[i].m * q_row) : BEHIND;
 #pragma unroll
-        for (unsigned part = 0; part < CHUNKS; ++part) query[part][i] = load_four(from_q, row, 4 * (part * TURNS + c % TURNS), WIDTH) * (scale * (SOFTCAP ? 1.0f : SCORE_UNIT));
+        for (unsigned part = 0; part < CHUNKS; ++part)
+            query[part][i] = load_four(from_q, row, 4 * (part * TURNS + c % TURNS), WIDTH) * (scale * (SOFTCAP ? 1.0f : SCORE_UNIT));
         maximum[i] = LOWEST;
     }
     amdc_f4 *const keys_to = stage + key_place(), *const values_to = stage + value_place();

@@ -74,7 +74,7 @@ ATTENTIONS = [(32, 84, 0.75), (64, 84, 0.85), (80, 128, 0.9), (128, 128, 0.9), (
 
 @pytest.mark.parametrize("width, vgprs, share", ATTENTIONS)
 def test_attention(width: int, vgprs: int, share: float) -> None:
-    """Both products are v_mac_f32 with DPP in a loop whose vector ALU does little else; LDS is read once for 16 of them; no spills."""
+    """Both products are v_mac_f32 with DPP in a loop whose vector ALU does little else; an LDS read feeds 16; nothing spills."""
     code = code_object(source(attention.ATTENTION, ATTENTION | {"WIDTH": width, "V_WIDTH": width}, 256))
     turns = 8 if width <= 32 else 16
     products = 2 * 16 * turns * -(-width // (4 * turns))  # for 4 rows and a key a lane
