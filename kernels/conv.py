@@ -70,7 +70,7 @@ TILES = (
     GemmTile(128, 112, 16, 8, 7, 1, 124),
 )
 MOST_ELEMENTS = 1 << 28  # of a tensor that winograd.hip and conv_sum.hip write
-PARTS = (1, 2, 4, 8)  # into which the input channels are split among work-groups
+WINOGRAD_PARTS = (1, 2, 3, 4, 5, 6, 8)  # into which the input channels are split among work-groups
 WINOGRAD_SHAPES = (
     WinogradShape(8, 4, 1, 1),
     WinogradShape(4, 4, 1, 2),
@@ -86,12 +86,14 @@ WINOGRAD = KernelTemplate(
         Parameter("WAVES", "waves of a work-group, and channels a stage", values=(4, 8)),
         Parameter("FILTERS", "filters of a wave", values=(2, 4)),
         Parameter("SPLIT", "sets of waves that share a stage's channels", values=(1, 2)),
+        Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
         BIAS,
         *(of for of in TYPES if of.name != "TYPE_W"),
     ),
 )
 
-SCALAR_WAVES = (4, 8)
+SCALAR_WAVES = (2, 4, 8)
+SCALAR_PARTS = (1, 2, 3, 4, 5, 6, 8, 9)
 CONV_SCALAR = KernelTemplate(
     name="conv_scalar",
     file="conv_scalar.hip",
@@ -100,13 +102,15 @@ CONV_SCALAR = KernelTemplate(
         *KERNEL,
         Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12),
         Parameter("IN_H", "rows of the input", 1, 1 << 20),
-        Parameter("IN_W", "columns of the input", 1, 28),
+        Parameter("IN_W", "columns of the input", 1, 1 << 12),
         Parameter("OUT_H", "rows of the output", 1, 1 << 20),
-        Parameter("OUT_W", "columns of the output", 1, 28),
+        Parameter("OUT_W", "columns of the output", 1, 1 << 12),
         Parameter("PAD_TOP", "padding above the input", 0, 1 << 12),
         Parameter("PAD_LEFT", "padding left of the input", 0, 1 << 12),
-        Parameter("OUT_ROWS", "rows of the output of a wave", 1, 64),
+        Parameter("OUT_ROWS", "rows of the output of a wave", 1, 70),
+        Parameter("OUT_COLUMNS", "columns of the output of a wave", 1, 28),
         Parameter("WAVES", "waves of a work-group, which share the input channels", values=SCALAR_WAVES),
+        Parameter("SPLIT", "1: work-groups share them, too, and the last of them finishes", values=(0, 1)),
         BIAS,
         *(of for of in TYPES if of.name != "TYPE_X"),
     ),

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
-from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.builder import COUNTERS, Place, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, parts_of, sum_cost, sum_parts, types
+from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.lowerings.winograd_filters import POINTS, transformed
 from amdc.codegen.magic import magic
@@ -34,7 +34,7 @@ def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Op
     if not takes(window, operands):
         return
     for shape in conv.WINOGRAD_SHAPES:
-        for parts in conv.PARTS:
+        for parts in conv.WINOGRAD_PARTS:
             if parts == 1 or _may_split(item, builder, window, shape, parts):
                 predicted = partial(_cost, item, builder, window, shape, parts)
                 name = shape.name + (f" {parts} parts" if parts > 1 else "")
@@ -43,8 +43,9 @@ def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Op
 
 def _may_split(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradShape, parts: int) -> bool:
     """Where work-groups are few, a part has two stages or more, and the parts stay within the kernel's limit."""
-    few = math.prod(_grid(window, shape, 1)) < 2 * builder.target.card().compute_units
-    return few and window.in_channels >= 2 * shape.waves * parts and parts * math.prod(item.shape) < conv.MOST_ELEMENTS
+    tiles = math.prod(_grid(window, shape, 1))
+    few = tiles < 2 * builder.target.card().compute_units and tiles * shape.filter_waves <= COUNTERS
+    return few and window.in_channels >= 2 * shape.waves * parts
 
 
 def _tiles(window: Window) -> tuple[int, int]:
@@ -76,30 +77,29 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradSh
     nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
     groups = math.prod(_grid(window, shape, parts))
     once = estimate(stage * stages + end, occupancy, groups, nbytes, builder.target).us
-    return once if parts == 1 else once + sum_cost(item, builder, parts)
+    return once
 
 
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WinogradShape, parts: int) -> None:
     channels = round_up(window.in_channels, shape.waves * parts)
     record = POINTS * shape.filters  # floats of one channel
-    filters = transformed(builder, window, operands, shape.filters, channels, tail=shape.waves * record)
-    y, bias = parts_of(item, builder, parts), operands.bias if parts == 1 else None
-    parameters: dict[str, Value] = {
-        "WAVES": shape.waves,
-        "FILTERS": shape.filters,
-        "SPLIT": shape.split,
-        "BIAS": int(bias is not None),
-    }
-    tags = types(item, operands)
-    parameters |= {"TYPE_X": tags["TYPE_X"], "TYPE_Y": tags["TYPE_Y"] if y is None else "float"}
-    parameters |= {} if bias is None else {"TYPE_BIAS": tags["TYPE_BIAS"]}
+    filters = transformed(builder, window, operands, shape.filters, channels, parts, tail=shape.waves * record)
+    parameters: dict[str, Value] = {"WAVES": shape.waves, "FILTERS": shape.filters, "SPLIT": shape.split, "PARTS": int(parts > 1)}
+    parameters |= {name: tag for name, tag in types(item, operands).items() if name != "TYPE_W"}
+    parameters |= {"BIAS": int(operands.bias is not None)}
     along_y, along_x = _tiles(window)
     blocks = -(-window.out_channels // shape.filters)
     tiles = (along_x, along_y * along_x, *magic(along_x), *magic(along_y * along_x))
     sizes = (window.batch, window.groups, blocks, window.batch * along_y * along_x, *window.size, *window.out, *window.pads)
     counts = (parts, *magic(parts), channels // (shape.waves * parts), window.in_channels, window.out_channels, window.plane)
-    arguments = (operands.x, filters, y or item.node, *sizes, *tiles, *counts, *(() if bias is None else (bias,)))
+    inside = _partials(item, builder, window, shape, parts) if parts > 1 else ()
+    arguments = (operands.x, filters, item.node, *sizes, *tiles, *counts, *operands.bias_argument, *inside)
     hint, grid = shape.name.replace(" ", "_"), _grid(window, shape, parts)
-    launch(item, builder, conv.WINOGRAD, parameters, grid, arguments, window, hint, 64 * shape.waves, parts=y)
-    if y is not None:
-        sum_parts(item, builder, y, operands.bias)
+    launch(item, builder, conv.WINOGRAD, parameters, grid, arguments, window, hint, 64 * shape.waves, inside=inside)
+
+
+def _partials(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradShape, parts: int) -> tuple[Place, Place]:
+    """Where work-groups leave what they computed of their tiles, and the counters by which the last of them is known."""
+    waves = math.prod(_grid(window, shape, 1)) * shape.filter_waves
+    partials = builder.scratch(f"{item.node.name}.partials", waves * parts * 4 * shape.filters * 256)
+    return partials, builder.counters(waves)

@@ -18,6 +18,7 @@ from amdc.ir.ops.packed import unpack_convolution_weight
 
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 POINTS = 16
+SKEW = 64  # floats between the filters of two waves, which start together: else all would read the same channel of L2
 
 
 def plain_weights(builder: ProgramBuilder, window: Window, operands: Operands) -> np.ndarray:
@@ -28,12 +29,12 @@ def plain_weights(builder: ProgramBuilder, window: Window, operands: Operands) -
     return to_numpy(held.to(torch.float64))
 
 
-def arrange(weights: np.ndarray, groups: int, filters: int, channels: int, tail: int) -> np.ndarray:
+def arrange(weights: np.ndarray, groups: int, filters: int, channels: int, parts: int, tail: int) -> np.ndarray:
     """The transformed filters [O, I/groups, 3, 3] in the order in which kernels/hip/winograd.hip reads them, as float32.
 
-    [group][block of `filters`][channel][row of the 4x4 points][filter of the block][column of the points]: what one wave needs
-    for one channel is contiguous. Channels and filters are padded with zeros to `channels` and a multiple of `filters`; `tail`
-    more floats follow, which the kernel fetches ahead.
+    [group][block of `filters`][part][channel][row of the 4x4 points][filter of the block][column of the points]: what one wave
+    needs is contiguous, and SKEW floats lie behind it. Channels and filters are padded with zeros to `channels`, a multiple of
+    `parts`, and a multiple of `filters`; `tail` more floats follow, which the kernel fetches ahead.
     """
     outs, ins = weights.shape[0] // groups, weights.shape[1]
     points = G @ weights.astype(np.float64) @ G.T
@@ -41,11 +42,16 @@ def arrange(weights: np.ndarray, groups: int, filters: int, channels: int, tail:
     padded = np.zeros((groups, blocks * filters, channels, 4, 4))
     padded[:, :outs, :ins] = points.reshape(groups, outs, ins, 4, 4)
     ordered = padded.reshape(groups, blocks, filters, channels, 4, 4).transpose(0, 1, 3, 4, 2, 5)
-    return np.concatenate([ordered.reshape(-1), np.zeros(tail)]).astype(np.float32)
+    streams = ordered.reshape(groups * blocks * parts, -1)
+    skewed = np.concatenate([streams, np.zeros((len(streams), SKEW))], axis=1)
+    return np.concatenate([skewed.reshape(-1), np.zeros(tail)]).astype(np.float32)
 
 
-def transformed(builder: ProgramBuilder, window: Window, operands: Operands, filters: int, channels: int, tail: int) -> Place:
+def transformed(
+    builder: ProgramBuilder, window: Window, operands: Operands, filters: int, channels: int, parts: int, tail: int
+) -> Place:
     """The transformed filters as a constant of the bundle; see `arrange`."""
     weight: Node = operands.weight
-    name = f"{weight.target}_winograd{filters}x{channels}x{window.groups}"
-    return builder.constant(name, arrange(plain_weights(builder, window, operands), window.groups, filters, channels, tail))
+    name = f"{weight.target}_winograd{filters}x{channels}x{parts}x{window.groups}"
+    weights = plain_weights(builder, window, operands)
+    return builder.constant(name, arrange(weights, window.groups, filters, channels, parts, tail))

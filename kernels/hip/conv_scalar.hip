@@ -22,6 +22,8 @@
 //          image by a select between two pointers: clang branches around each load, and none stays behind the products before it.
 #include "amdc.h"
 #include "amdc_types.h"
+#include "scalar_load.h"
+#include "split_finish.h"
 #ifndef KH
 #define KH 3
 #define KW 3
@@ -33,7 +35,9 @@
 #define PAD_TOP 1
 #define PAD_LEFT 1
 #define OUT_ROWS 7
+#define OUT_COLUMNS 7
 #define WAVES 8
+#define SPLIT 0
 #define BIAS 0
 #define TYPE_W float
 #define TYPE_Y float
@@ -45,39 +49,24 @@
 #endif
 #define MEMBER __attribute__((device, always_inline))
 #define TAPS (KH * KW)
-#define FIRST (OUT_ROWS == OUT_H ? PAD_TOP : 0) // of the input rows under OUT_ROWS outputs, counted from the window's first: those before are padding
-#define LAST (OUT_ROWS == OUT_H ? (IN_H + PAD_TOP < (OUT_ROWS - 1) * STRIDE + KH ? IN_H + PAD_TOP : (OUT_ROWS - 1) * STRIDE + KH) : (OUT_ROWS - 1) * STRIDE + KH)
-#define STEPS (LAST - FIRST)
-#define SUMS (OUT_ROWS * OUT_W)
+#define TILES (OUT_W / OUT_COLUMNS) // of columns
+#define WHOLE (OUT_ROWS == OUT_H && TILES == 1)
+#define LAST_ROW ((OUT_ROWS - 1) * STRIDE + KH)
+#define FIRST (WHOLE ? PAD_TOP : 0) // of the input rows under OUT_ROWS outputs, counted from the window's first: those before are padding
+#define LAST (WHOLE && IN_H + PAD_TOP < LAST_ROW ? IN_H + PAD_TOP : LAST_ROW)
+#define WIDTH (TILES == 1 ? IN_W : (OUT_COLUMNS - 1) * STRIDE + KW) // of a row of the input under the outputs
+#define PAD (TILES == 1 ? PAD_LEFT : 0)                             // columns before it that are not held
+#define FIT (WIDTH < 28 ? 28 / WIDTH : 1) // rows for which there are scalar registers, twice
+#define STEPS ((LAST - FIRST + FIT - 1) / FIT)
+#define ROWS ((LAST - FIRST + STEPS - 1) / STEPS) // of a step; the last may have less
+#define SUMS (OUT_ROWS * OUT_COLUMNS)
+#define ROUNDS ((SUMS + WAVES - 1) / WAVES)
+#define PLANE_BYTES (4 * IN_H * IN_W)
+#define WINDOW_LINES ((4 * LAST_ROW * IN_W + 63) / 64 + 1) // of the input under a work-group's outputs, 64 bytes each
+#define LDS_ROW (64 + 32 / WAVES)                          // what a round reads then lies in different banks
 
 #define NO_ROW 0x40000000u     // an offset in bytes behind every input, also with ...
 #define NO_CHANNEL 0x40000000u // ... this added: reads there give 0
-
-// The scalar unit's loads through a buffer, by LLVM's names: clang 19 has no built-in function for them.
-typedef int amdc_i4 __attribute__((ext_vector_type(4)));
-template <int COUNT> using Floats = float __attribute__((ext_vector_type(COUNT)));
-__attribute__((device)) float scalar_load1(amdc_i4, int, int) __asm("llvm.amdgcn.s.buffer.load.f32");
-__attribute__((device)) Floats<2> scalar_load2(amdc_i4, int, int) __asm("llvm.amdgcn.s.buffer.load.v2f32");
-__attribute__((device)) Floats<4> scalar_load4(amdc_i4, int, int) __asm("llvm.amdgcn.s.buffer.load.v4f32");
-__attribute__((device)) Floats<8> scalar_load8(amdc_i4, int, int) __asm("llvm.amdgcn.s.buffer.load.v8f32");
-__attribute__((device)) Floats<16> scalar_load16(amdc_i4, int, int) __asm("llvm.amdgcn.s.buffer.load.v16f32");
-
-// COUNT floats from `offset` bytes on; not one more: clang 19 narrows a load that is not used whole to a width that it cannot emit.
-template <int COUNT> AMDC_DEVICE void scalar_load(float *to, amdc_i4 from, unsigned offset) {
-    constexpr int now = COUNT >= 16 ? 16 : COUNT >= 8 ? 8 : COUNT >= 4 ? 4 : COUNT >= 2 ? 2 : 1;
-    if constexpr (now == 1) {
-        to[0] = scalar_load1(from, (int)offset, 0);
-    } else {
-        Floats<now> some;
-        if constexpr (now == 16) some = scalar_load16(from, (int)offset, 0);
-        else if constexpr (now == 8) some = scalar_load8(from, (int)offset, 0);
-        else if constexpr (now == 4) some = scalar_load4(from, (int)offset, 0);
-        else some = scalar_load2(from, (int)offset, 0);
-#pragma unroll
-        for (int i = 0; i < now; ++i) to[i] = some[i];
-    }
-    if constexpr (now < COUNT) scalar_load<COUNT - now>(to + now, from, offset + 4 * now);
-}
 
 // One tap of all filters of a wave, for one channel after the other.
 struct Weights {
@@ -89,24 +78,43 @@ struct Weights {
     }
 };
 
-struct Row {
-    float x[IN_W];
+// Some rows of the input of one channel.
+struct Rows {
+    float x[ROWS][WIDTH];
 
-    MEMBER void load(amdc_i4 from, unsigned offset) { scalar_load<IN_W>(x, from, offset); }
-    // The products of row `i` of the window with the columns FROM to TO of the output.
-    template <int FROM, int TO> MEMBER void multiply(float (&sums)[OUT_ROWS][OUT_W], const Weights &w, int i) const {
+    // `row(i)`: the offset in bytes of row i of the window.
+    template <int COUNT, class Row> MEMBER void load(amdc_i4 from, unsigned plane, int first, Row row) {
+        if constexpr (WHOLE) {
+            scalar_load<COUNT * WIDTH>(x[0], from, plane + row(first));
+        } else {
+#pragma unroll
+            for (int i = 0; i < COUNT; ++i) {
+                unsigned at = plane + row(first + i);
+                if constexpr (TILES > 1 && PAD_LEFT) {
+                    scalar_load<PAD_LEFT>(x[i], from, amdc_group_y() % TILES ? at - 4 * PAD_LEFT : NO_ROW);
+                    scalar_load<WIDTH - PAD_LEFT>(x[i] + PAD_LEFT, from, at);
+                } else {
+                    scalar_load<WIDTH>(x[i], from, at);
+                }
+            }
+        }
+    }
+    // The products of COUNT rows, the first of them row `first` of the window, with the columns FROM to TO of the output.
+    template <int FROM, int TO, int COUNT> MEMBER void multiply(float (&sums)[OUT_ROWS][OUT_COLUMNS], const Weights &w, int first) const {
 #pragma unroll
         for (int column = FROM; column < TO; ++column)
 #pragma unroll
-            for (int r = 0; r < OUT_ROWS; ++r) {
-                int kh = i - r * STRIDE;
-                if (kh < 0 || kh >= KH) continue;
+            for (int i = 0; i < COUNT; ++i)
 #pragma unroll
-                for (int kw = 0; kw < KW; ++kw) {
-                    int at = column * STRIDE + kw - PAD_LEFT;
-                    if (at >= 0 && at < IN_W) sums[r][column] += w.tap[kh * KW + kw] * x[at];
+                for (int r = 0; r < OUT_ROWS; ++r) {
+                    int kh = first + i - r * STRIDE;
+                    if (kh < 0 || kh >= KH) continue;
+#pragma unroll
+                    for (int kw = 0; kw < KW; ++kw) {
+                        int at = column * STRIDE + kw - PAD;
+                        if (at >= 0 && at < WIDTH) sums[r][column] += w.tap[kh * KW + kw] * x[i][at];
+                    }
                 }
-            }
     }
 };
 
@@ -116,64 +124,100 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
+#if SPLIT
+                             , void *partials, unsigned partials_bytes, unsigned *counters, unsigned
+#endif
                              AMDC_EPILOGUE_PARAMS) {
-    AMDC_SHARED static float lds[WAVES * WAVES * 64];
+    AMDC_SHARED static float lds[WAVES * WAVES * LDS_ROW];
     unsigned lane = amdc_lane(), wave = amdc_wave(), z = amdc_group_z();
     unsigned plane = __builtin_amdgcn_readfirstlane(amdc_divide(z, parts_multiplier, parts_shift)), part = z - plane * parts;
     unsigned image = __builtin_amdgcn_readfirstlane(amdc_divide(plane, groups_multiplier, groups_shift)), group = plane - image * groups;
-    unsigned m = amdc_group_x() * 64 + lane, first_row = amdc_group_y() * OUT_ROWS, step = WAVES * parts;
-    unsigned left = (channels + step - 1) / step, channel = part * WAVES + wave;
+    unsigned m = amdc_group_x() * 64 + lane, first_row = amdc_group_y() / TILES * OUT_ROWS, first_column = amdc_group_y() % TILES * OUT_COLUMNS, step = WAVES * parts;
+    unsigned channel = part * WAVES + wave;
     amdc_buffer weights = amdc_make((const char *)w + amdc_size<TYPE_W> * group * w_group, amdc_size<TYPE_W> * w_group);
     unsigned tap_bytes = amdc_size<TYPE_W> * w_k, offset = amdc_size<TYPE_W> * m + channel * TAPS * tap_bytes;
-    unsigned long address = (unsigned long)x + (unsigned long)(plane * channels) * (4 * IN_H * IN_W);
-    amdc_i4 planes = {(int)address, (int)(address >> 32), (int)(channels * (4 * IN_H * IN_W)), 0x27000};
+    unsigned long address = (unsigned long)x + plane * channels * PLANE_BYTES; // in 32 bits: gfx8 has no scalar multiplication to 64
+    amdc_i4 planes = {(int)address, (int)(address >> 32), (int)(channels * PLANE_BYTES), 0x27000};
     auto row = [&](int i) AMDC_INLINE {
         unsigned at = first_row * STRIDE + i - PAD_TOP;
-        return OUT_ROWS == OUT_H || at < IN_H ? at * (4 * IN_W) : NO_ROW;
+        return WHOLE || at < IN_H ? 4 * (at * IN_W + first_column * STRIDE) : NO_ROW;
     };
-    auto plane_offset = [&]() AMDC_INLINE { return channel < channels ? channel * (4 * IN_H * IN_W) : NO_CHANNEL; };
+    auto plane_offset = [&]() AMDC_INLINE { return channel < channels ? channel * PLANE_BYTES : NO_CHANNEL; };
 
-    float sums[OUT_ROWS][OUT_W] = {};
+    amdc_buffer inputs = amdc_make((const void *)address, channels * PLANE_BYTES);
+    unsigned window = WHOLE || first_row * STRIDE > PAD_TOP ? (first_row * STRIDE - (WHOLE ? 0 : PAD_TOP)) * (4 * IN_W) : 0;
+    unsigned line = lane < WINDOW_LINES ? window + channel * PLANE_BYTES + 64 * lane : NO_CHANNEL;
+    float fetched[2] = {amdc_load_f32(inputs, line), amdc_load_f32(inputs, line + step * PLANE_BYTES)};
+    line += 2 * step * PLANE_BYTES;
+
+    float sums[OUT_ROWS][OUT_COLUMNS] = {};
     Weights next[2];
-    Row rows[2];
+    Rows rows[2];
     next[0].load(weights, offset, tap_bytes);
     unsigned from = plane_offset();
-    rows[0].load(planes, from + row(FIRST));
-    for (left = (left + 1) / 2; left; --left) // two channels: an odd number of rows then ends where it began
+    rows[0].load<ROWS>(planes, from, FIRST, row);
+    __asm__ volatile("" ::"v"(fetched[0]), "v"(fetched[1]));
+    auto multiply = [&](int half) AMDC_INLINE {
+        offset += step * TAPS * tap_bytes;
+        float fetched = amdc_load_f32(inputs, line);
+        line += step * PLANE_BYTES;
+        next[half ^ 1].load(weights, offset, tap_bytes); // behind the last channel: zeros
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            offset += step * TAPS * tap_bytes;
-            next[half ^ 1].load(weights, offset, tap_bytes); // behind the last channel: zeros
-#pragma unroll
-            for (int i = 0; i < STEPS; ++i) {
-                int now = half * STEPS + i;
-                // The first column's products wait for this row; only then the next one is asked for.
-                rows[now & 1].multiply<0, 1>(sums, next[half], FIRST + i);
-                __builtin_amdgcn_sched_barrier(0);
-                if (i + 1 == STEPS) channel += step, from = plane_offset();
-                rows[(now + 1) & 1].load(planes, from + row(FIRST + (i + 1) % STEPS));
-                __builtin_amdgcn_sched_barrier(0);
-                rows[now & 1].multiply<1, OUT_W>(sums, next[half], FIRST + i);
-                __builtin_amdgcn_sched_barrier(0);
-            }
+        for (int i = 0; i < STEPS; ++i) {
+            Rows &now = rows[(half * STEPS + i) & 1], &then = rows[(half * STEPS + i + 1) & 1];
+            constexpr int tail = LAST - FIRST - (STEPS - 1) * ROWS;
+            int first = FIRST + i * ROWS;
+            // The first column's products wait for these rows; only then the next ones are asked for.
+            i + 1 < STEPS ? now.multiply<0, 1, ROWS>(sums, next[half], first) : now.multiply<0, 1, tail>(sums, next[half], first);
+            __builtin_amdgcn_sched_barrier(0);
+            if (i + 1 == STEPS) channel += step, from = plane_offset();
+            if (i + 2 == STEPS) then.load<tail>(planes, from, first + ROWS, row);
+            else then.load<ROWS>(planes, from, i + 1 == STEPS ? FIRST : first + ROWS, row);
+            __builtin_amdgcn_sched_barrier(0);
+            i + 1 < STEPS ? now.multiply<1, OUT_COLUMNS, ROWS>(sums, next[half], first) : now.multiply<1, OUT_COLUMNS, tail>(sums, next[half], first);
+            __builtin_amdgcn_sched_barrier(0);
         }
+        __asm__ volatile("" ::"v"(fetched));
+    };
+    while (channel < channels) {
+        multiply(0);
+        if (channel >= channels) break;
+        multiply(1);
+    }
 
+    float totals[ROUNDS];
+#pragma unroll
+    for (int round = 0; round < ROUNDS; ++round) {
+#pragma unroll
+        for (int i = 0; i < WAVES; ++i) {
+            int sum = round * WAVES + i;
+            if (sum < SUMS) lds[(wave * WAVES + i) * LDS_ROW + lane] = sums[sum / OUT_COLUMNS][sum % OUT_COLUMNS];
+        }
+        amdc_barrier();
+        totals[round] = 0;
+#pragma unroll
+        for (int other = 0; other < WAVES; ++other)
+            totals[round] += lds[(other * WAVES + lane % WAVES) * LDS_ROW + wave * (64 / WAVES) + lane / WAVES];
+        amdc_barrier();
+    }
+    unsigned filter = amdc_group_x() * 64 + wave * (64 / WAVES) + lane / WAVES, output = group * M + filter;
+#if SPLIT
+    unsigned tile = (plane * ((OUT_H + OUT_ROWS - 1) / OUT_ROWS * TILES) + amdc_group_y()) * ((M + 63) / 64) + amdc_group_x();
+    Split split = {amdc_make(partials, partials_bytes), counters, parts, part, tile};
+    if (!split_finish<ROUNDS, WAVES>(split, wave, [&](unsigned i) AMDC_INLINE -> float & { return totals[i]; })) return;
+#endif
     amdc_buffer to = amdc_make(y, y_bytes);
-#pragma unroll
-    for (int first = 0; first < SUMS; first += WAVES) {
-        int count = SUMS - first < WAVES ? SUMS - first : WAVES;
-#pragma unroll
-        for (int i = 0; i < count; ++i) lds[(wave * WAVES + i) * 64 + lane] = sums[(first + i) / OUT_W][(first + i) % OUT_W];
-        amdc_barrier();
-        float value = 0;
-#pragma unroll
-        for (int other = 0; other < WAVES; ++other) value += lds[(other * WAVES + wave) * 64 + lane];
-        amdc_barrier();
-        unsigned at = first + wave, r = at / OUT_W, column = at - r * OUT_W, output = group * M + m;
-        unsigned element = (((part * images + image) * groups * M + output) * OUT_H + first_row + r) * OUT_W + column;
-        if (at < SUMS && m < M && first_row + r < OUT_H) {
 #if BIAS
-            value += amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), output);
+    float added = amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), filter < M ? output : 0);
+#endif
+#pragma unroll
+    for (int round = 0; round < ROUNDS; ++round) {
+        unsigned at = round * WAVES + lane % WAVES, r = first_row + at / OUT_COLUMNS, column = first_column + at % OUT_COLUMNS;
+        unsigned element = ((image * groups * M + output) * OUT_H + r) * OUT_W + column;
+        float value = totals[round];
+        if (at < SUMS && filter < M && r < OUT_H) {
+#if BIAS
+            value += added;
 #endif
             amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE(value, output, element));
         }

@@ -29,10 +29,12 @@
 //          that only the end needs kept 16 SGPRs: they spilled in every stage (16 v_readlane) until computed in front of the loop.
 #include "amdc.h"
 #include "amdc_types.h"
+#include "split_finish.h"
 #ifndef WAVES
 #define WAVES 8
 #define FILTERS 4
 #define SPLIT 1
+#define PARTS 0
 #define BIAS 0
 #define TYPE_X float
 #define TYPE_Y float
@@ -57,6 +59,7 @@
 #define FILTER_WAVES (WAVES / SPLIT)
 #define HALVES (2 * WAVES / SPLIT) // half channels that a wave multiplies a stage
 #define LOADS (32 / HALVES)        // of the 16 inputs of the next stage's window, in each half of the first half of a stage
+#define SKEW 64                    // floats between the waves' filters: they would all lie in one channel of L2
 #define QUAD (64 * 4)              // floats of LDS: four points of all tiles of one channel
 
 typedef const float __attribute__((address_space(4))) *Scalars; // read by the scalar unit
@@ -154,6 +157,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
+#if PARTS
+                             , void *partials, unsigned partials_bytes, unsigned *counters, unsigned
+#endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * WAVES * 4 * QUAD];
     unsigned lane = amdc_lane(), wave = amdc_wave(), split = wave / FILTER_WAVES, z = amdc_group_z();
@@ -161,7 +167,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     unsigned tile = amdc_group_y() * 64 + lane, image = amdc_divide(tile, image_multiplier, image_shift);
     unsigned at = tile - image * tiles_image, row = amdc_divide(at, x_multiplier, x_shift), oy = 2 * row, ox = 2 * (at - row * tiles_x);
     bool live = tile < tiles;
-    unsigned place = ((part * images + image) * groups + group) * M * plane_out + oy * OW + ox;
+    unsigned place = (image * groups + group) * M * plane_out + oy * OW + ox;
     unsigned next_row = oy + 1 < OH ? OW : NO_ROW, next_column = ox + 1 < OW ? 1 : NO_COLUMN;
     if (!live) place = NO_ROW, next_row = next_column = 0;
     __asm__ volatile("" : "+v"(place), "+v"(next_row), "+v"(next_column)); // computed here: their arguments would cost the loop 16 SGPRs
@@ -171,7 +177,14 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
 
     unsigned block = amdc_group_x() * FILTER_WAVES + wave % FILTER_WAVES;
     unsigned from_block = block < blocks ? block : blocks - 1; // a wave without filters works like its neighbour, and stores nothing
-    Scalars filters = (Scalars)(unsigned long)u + (unsigned long)(((group * blocks + from_block) * parts + part) * stages * WAVES + split * FILTER_WAVES) * (16 * FILTERS);
+    unsigned first_filter = ((group * blocks + from_block) * parts + part) * (stages * WAVES * 16 * FILTERS + SKEW) + split * FILTER_WAVES * 16 * FILTERS;
+    Scalars filters = (Scalars)(unsigned long)u + first_filter;
+    unsigned line = lane < FILTER_WAVES * FILTERS ? 4 * first_filter + 64 * lane : OUTSIDE;
+    auto fetch = [&]() AMDC_INLINE {
+        float value = amdc_load_f32(amdc_make(u, u_bytes), line);
+        line += 4 * WAVES * 16 * FILTERS;
+        return value;
+    };
     unsigned channel = part * stages * WAVES + wave;
     auto load = [&](int first, int last) AMDC_INLINE {
         patch.load(amdc_make(x, channel < channels ? x_bytes : 0), channel < channels ? channel * plane_bytes : 0, first, last);
@@ -183,13 +196,16 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     unsigned stage = 0;
     const float *inputs = lds + (split * FILTER_WAVES * 4 * 64 + lane) * 4;
     Half half[2];
+    float fetched = fetch();
     load(0, 16);
     store(0);
+    __asm__ volatile("" ::"v"(fetched));
     amdc_barrier();
     half[0].read_filters(filters);
     for (unsigned left = stages; left; --left) {
         channel += WAVES;
         half[0].read_input(inputs + stage);
+        float ahead = fetch();
 #pragma unroll
         for (int h = 0; h < HALVES; ++h) {
             // The first products wait for what was fetched before; only then the next half is fetched: a wait for scalar loads is one for all.
@@ -202,7 +218,10 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
             __builtin_amdgcn_sched_barrier(0);
             half[h & 1].multiply<1, 8>(sums, (h & 1) * 2);
             __builtin_amdgcn_sched_barrier(0);
-            if (h == HALVES * 3 / 4 - 1) store(stage ^ WAVES * 4 * QUAD);
+            if (h == HALVES * 3 / 4 - 1) {
+                store(stage ^ WAVES * 4 * QUAD);
+                __asm__ volatile("" ::"v"(ahead));
+            }
         }
         stage ^= WAVES * 4 * QUAD;
         amdc_barrier();
@@ -218,6 +237,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     amdc_barrier();
     if (split) return;
     for (int f = 0; f < FILTERS; ++f) out[f] += other[f * 64];
+#endif
+#if PARTS
+    unsigned at_tile = (group * ((tiles + 63) / 64) + amdc_group_y()) * ((blocks + FILTER_WAVES - 1) / FILTER_WAVES) + amdc_group_x();
+    Split parted = {amdc_make(partials, partials_bytes), counters, parts, part, at_tile};
+    if (!split_finish<4 * FILTERS, FILTER_WAVES>(parted, wave, [&](unsigned i) AMDC_INLINE -> float & { return ((float *)out)[i]; })) return;
 #endif
     amdc_buffer to = amdc_make(y, y_bytes);
 #pragma unroll

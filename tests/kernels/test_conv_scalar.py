@@ -12,13 +12,15 @@ from tests.kernels.test_winograd import launched, offered
 ONE = (1, 1, 1, 1)
 #         case, candidate
 CASES = [
-    (Case(2, 35, 70, (7, 7), (3, 3), pads=ONE), "scalar 7x8"),  # all rows; two images, odd channels, two blocks of filters
-    (Case(1, 37, 20, (9, 14), (3, 3), pads=ONE), "scalar 4x4"),  # rows in blocks, the last one cut
-    (Case(1, 36, 20, (14, 14), (3, 3), (2, 2), ONE, groups=2), "scalar 7x4"),
-    (Case(3, 33, 9, (8, 11), (5, 4), (1, 1), (2, 1, 1, 3)), "scalar 3x4"),  # pads differ by side
-    (Case(1, 40, 66, (6, 14), (1, 1)), "scalar 2x8"),
-    (Case(2, 17, 65, (7, 7), (1, 1), bias=False), "scalar 7x4"),
-    (Case(1, 64, 16, (9, 9), (3, 3), (2, 2)), "scalar 4x4"),
+    (Case(2, 35, 70, (7, 7), (3, 3), pads=ONE), "scalar 7x7x8"),  # all rows; two images, odd channels, two blocks of filters
+    (Case(1, 37, 20, (9, 14), (3, 3), pads=ONE), "scalar 4x14x4"),  # rows in blocks, the last one cut
+    (Case(1, 36, 20, (14, 14), (3, 3), (2, 2), ONE, groups=2), "scalar 7x7x4"),
+    (Case(3, 33, 9, (8, 11), (5, 4), (1, 1), (2, 1, 1, 3)), "scalar 3x12x4"),  # pads differ by side
+    (Case(1, 40, 66, (6, 14), (1, 1)), "scalar 1x28x8"),
+    (Case(2, 17, 65, (7, 7), (1, 1), bias=False), "scalar 7x7x4"),
+    (Case(1, 64, 16, (9, 9), (3, 3), (2, 2)), "scalar 4x4x4"),
+    (Case(1, 35, 66, (9, 56), (3, 3), (2, 2), ONE), "scalar 5x14x4"),  # columns in tiles
+    (Case(2, 33, 8, (6, 42), (3, 3)), "scalar 3x20x2"),
 ]
 
 
@@ -34,7 +36,7 @@ def test_rows(case: Case, candidate: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("candidate", ["scalar 7x4 2 parts", "scalar 7x8 2 parts", "scalar 4x4 4 parts"])
+@pytest.mark.parametrize("candidate", ["scalar 7x7x4 2 parts", "scalar 7x7x8 2 parts", "scalar 4x7x4 3 parts"])
 def test_channels_in_parts(candidate: str) -> None:
     case = Case(1, 64, 20, (7, 7), (3, 3), pads=ONE)
     function, tensors = case.packed()
@@ -56,6 +58,6 @@ def test_epilogue() -> None:
 
 def test_where_it_does_not_apply() -> None:
     """Dilated, wide, few channels, plain weights: implicit GEMM alone."""
-    wide, few = Case(1, 32, 8, (5, 30), (3, 3)), Case(1, 8, 8, (7, 7), (3, 3), (2, 2))
+    wide, few = Case(1, 32, 8, (5, 58), (3, 3), pads=ONE), Case(1, 8, 8, (7, 7), (3, 3), (2, 2))
     for case in (Case(1, 32, 8, (9, 9), (3, 3), dilation=(2, 2)), wide, few):
         assert not any(name.startswith("scalar") for name in offered(case, constant=False))
