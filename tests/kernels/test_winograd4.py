@@ -24,7 +24,7 @@ CASES = (
     Case(1, 9, 6, (6, 7), (3, 3), pads=(0, 1, 2, 1)),  # pads differ by side
     Case(2, 8, 5, (9, 10), (3, 3), pads=(2, 2, 2, 2)),  # single loads
     Case(1, 8, 4, (1, 1), (3, 3), pads=ONE),
-    Case(1, 40, 33, (3, 3), (3, 3)),  # one output
+    Case(1, 40, 33, (3, 4), (3, 3)),  # two outputs
 )
 
 
@@ -50,14 +50,14 @@ def test_prologue_and_epilogue(dtype: torch.dtype) -> None:
     case = CASES[1]
     function, (x, packed, bias) = case.packed()
     scale, shift = torch.rand(case.channels, 1, 1), torch.rand(case.channels, 1, 1)
-    x, other = x.to(dtype), torch.randn(case.batch, case.outs, *case.size).to(dtype)
+    other = torch.randn(case.batch, case.outs, *case.size)
+    held = [value.to(dtype) for value in (x, scale, shift, packed, bias, other)]
 
-    def fused(x: torch.Tensor) -> torch.Tensor:
-        before = torch.relu(x * scale.to(x.dtype) + shift.to(x.dtype))
-        return torch.relu(function(before, packed.to(x.dtype), bias.to(x.dtype)) + other.to(x.dtype))
+    def fused(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        return torch.relu(function(torch.relu(x * scale + shift), *rest[:2]) + rest[2])
 
-    result = launched(fused, x, NAME, fuse=True, launches=3)
-    exact = fused(x.double()).numpy()
+    result = launched(lambda x: fused(x, *held[1:]), held[0], NAME, fuse=True, launches=3)
+    exact = fused(*(value.double() for value in held)).numpy()
     unit = 2.0**-10 if dtype == torch.float16 else 2.0**-20  # a few roundings of what is stored
     assert np.abs(result - exact).max() <= 8 * unit * np.abs(exact).max()
 
