@@ -1,21 +1,23 @@
 """From what one wave asks, how many waves there are, and the card: predicted microseconds, and what bounds them.
 
-The busiest CU works through its work-groups in rounds of as many as it holds at once; the last, partial round counts by itself. A
-round lasts no less than one wave takes alone, and no less than its units need: bottleneck analysis (Lazowska et al.,
-"Quantitative System Performance", chapter 5). As waves keep a CU's units busy neither one after the other nor all at once, their
-times are joined like the sides of a right angle: of the exponents from 1.5 to 8, 2 came closest to the timing layer on GEMM and
-convolution (benchmarks/cost_model.py). L2 and DRAM bound all CUs together.
+The busiest CU works through its work-groups in rounds of as many as it holds at once; the last, partial round counts by itself.
+A round lasts no less than one wave takes alone, and no less than its units need; then all CUs share L2 and DRAM: bottleneck
+analysis (Lazowska et al., "Quantitative System Performance", chapter 5). As waves keep units busy neither one after the other nor
+all at once, times are joined by norms: of the exponents tried, these came closest to the timing layer on GEMM, convolution and
+memory-bound kernels (benchmarks/cost_model.py); they are fitted.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from amdc.cost.facts import KernelFacts, Shape
 from amdc.cost.mix import Mix
 from amdc.sim.timing.machine import machine
 from amdc.target import Card, Target
+
+OF_A_CU, OF_THE_CARD = 3, 4  # exponents: units of a CU and the waves' own latency; CUs, L2 and DRAM. Fitted
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,16 @@ def estimate(wave: Mix, shape: Shape, groups: int, nbytes: float, hardware: Targ
         waves = resident * shape.group_waves
         units = (-(-waves // hardware.simds_per_cu) * wave.valu, waves * wave.lds, waves * wave.vmem)
         alone = wave.alone if resident else 0.0
-        clocks += times * max(math.hypot(*units), alone)
+        clocks += times * _joined((*units, alone), OF_A_CU)
         for name, value in zip(busy, (*units, alone), strict=True):
             busy[name] += times * value
-    bounds = {
-        max(busy, key=busy.__getitem__): clocks,
-        "L2": groups * shape.group_waves * (wave.load_bytes + wave.store_bytes) / (model.l2_bytes * model.l2_channels),
-        "DRAM": nbytes / model.dram_bytes_per_clock,
-    }
-    longest = max(bounds, key=bounds.__getitem__)
-    us = bounds[longest] / ((model.loaded_ghz if longest == "VALU" else model.clock_ghz) * 1e3)
+    l2 = groups * shape.group_waves * (wave.load_bytes + wave.store_bytes) / (model.l2_bytes * model.l2_channels)
+    shared = {max(busy, key=busy.__getitem__): clocks, "L2": l2, "DRAM": nbytes / model.dram_bytes_per_clock}
+    longest = max(shared, key=shared.__getitem__)
+    us = _joined(shared.values(), OF_THE_CARD) / ((model.loaded_ghz if longest == "VALU" else model.clock_ghz) * 1e3)
     return CostEstimate(us + hardware.launch_us, longest if us > hardware.launch_us else "launch")
+
+
+def _joined(clocks: Iterable[float], exponent: int) -> float:
+    """Between the largest of them and their sum."""
+    return float(sum(value**exponent for value in clocks) ** (1 / exponent))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from amdc.code_object import CodeObject, KernelInfo
 from amdc.cost.loops import find_loops
 from amdc.cost.scalar_values import VECTOR, VECTOR_COMPARE
-from amdc.cost.wave import SELECT, Wave, numbers
+from amdc.cost.wave import KEEP, SELECT, Wave, numbers
 from amdc.sim.isa.model import Instruction
 from amdc.sim.kernarg import LaunchShape
 from amdc.sim.translate.blocks import Block, Explorer, branch_target, is_control
@@ -81,7 +81,7 @@ class Tracer:
 
 
 def _is_relevant(instruction: Instruction, needed: set[int]) -> bool:
-    if instruction.op.format in SCALAR:
+    if instruction.op.format in SCALAR or instruction.op.name == KEEP:
         return True
     return any(dst.kind != "vgpr" or not needed.isdisjoint(numbers(dst)) for dst in instruction.dst)
 

@@ -16,7 +16,8 @@ LANES = 64
 
 class Walk:
     """`clock` runs on through the blocks; the queues hold when outstanding operations will have completed. Vector memory
-    operations complete in order; LDS and scalar loads share the other counter. Memory answers with the latency of L2."""
+    operations complete in order; LDS and scalar loads share the other counter. Loads take DRAM's latency, scalar ones too: what a
+    kernel reads first comes from there, and what L2 holds queues."""
 
     def __init__(self) -> None:
         self.clock = 0.0
@@ -42,13 +43,13 @@ class Walk:
             self.scalar.append(self.clock + op.clocks + Machine.lds_latency)
             return Mix(lds=op.clocks)
         if op.kind == Kind.SMEM:
-            self.scalar.append(self.clock + Machine.scalar_latency)
+            self.scalar.append(self.clock + Machine.dram_latency)
         return Mix(barriers=int(op.kind == Kind.BARRIER))
 
     def _memory(self, op: Operation) -> Mix:
         instruction = op.instructions[0].op
         nbytes = LANES * type_bytes(instruction.meaning.split(" ")[-1])
-        self.vector.append(self.clock + op.clocks + (Machine.store_latency if op.kind == Kind.STORE else Machine.l2_latency))
+        self.vector.append(self.clock + op.clocks + (Machine.store_latency if op.kind == Kind.STORE else Machine.dram_latency))
         if instruction.format == "FLAT":
             self.scalar.append(self.vector[-1])
         stored = nbytes if op.kind == Kind.STORE else 0

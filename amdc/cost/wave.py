@@ -13,6 +13,7 @@ VCC, EXEC, SCC = 106, 126, 253
 VECTORS = 256  # vector register n is number VECTORS + n
 WORK_ITEM_IDS = 3  # vector registers that hold the work-item's x, y and z at the start
 SELECT = "v_cndmask_b32"
+KEEP, FETCH = "v_writelane_b32", "v_readlane_b32"  # how compilers keep scalar registers that they run out of
 ALL_LANES = (1 << 64) - 1
 POINTERS = ("dispatch_ptr", "queue_ptr", "scratch")
 
@@ -33,6 +34,7 @@ class Wave:
         self.registers |= {number: size // 2 for number, size in zip(start.group_id, shape.grid, strict=True) if number >= 0}
         self.registers |= {EXEC: ALL_LANES & 0xFFFFFFFF, EXEC + 1: ALL_LANES >> 32}
         self.registers |= dict.fromkeys(range(VECTORS, VECTORS + WORK_ITEM_IDS), 0)
+        self.kept: dict[tuple[int, int], int | None] = {}  # (vector register, lane)
         self.scc: int | None = None
         self.lanes_known = True  # of EXEC: else all lanes are an assumption
         self.known = True
@@ -42,6 +44,8 @@ class Wave:
         op = instruction.op
         if op.format == "SMEM":
             self._load(instruction)
+        elif op.name in (KEEP, FETCH):
+            self._keep_or_fetch(instruction)
         elif "_saveexec_" in op.name:
             self._save_exec(instruction)
         elif op.name in COMPUTE:
@@ -115,6 +119,14 @@ class Wave:
         else:
             result = ALL_LANES if VECTOR_COMPARE[name](known[0], known[1], 0)[1] else 0
         self._write(instruction.dst[0], result)
+
+    def _keep_or_fetch(self, instruction: Instruction) -> None:
+        """A lane of a vector register that nothing else writes."""
+        (first, lane), target = instruction.src[:2], instruction.dst[0]
+        if instruction.op.name == KEEP:
+            self.kept[numbers(target).start, int(self._value(lane) or 0)] = self._value(first)
+        else:
+            self._write(target, self.kept.get((numbers(first).start, int(self._value(lane) or 0))))
 
     def _save_exec(self, instruction: Instruction) -> None:
         source, exec_mask = self._value(instruction.src[0]), self._wide(EXEC)

@@ -121,14 +121,19 @@ def test_bounds(wave: Mix, nbytes: float, bound: str) -> None:
 
 
 def test_a_peak_kernel_reaches_the_peak() -> None:
-    """64 lanes x 2 operations in 4 clocks on each of the chip's SIMDs is fp32_tflops."""
-    result = estimate(Mix(valu=4e6, alone=4e6), SHAPE, 36 * 2, 0, GFX803)
+    """64 lanes x 2 operations in 4 clocks on each of the chip's SIMDs is fp32_tflops, where no wave waits."""
+    result = estimate(Mix(valu=4e6), SHAPE, 36 * 2, 0, GFX803)
     flops = 36 * 2 * 4 * 1e6 * 64 * 2
     assert flops / (result.us - GFX803.launch_us) / 1e6 == pytest.approx(GFX803.card().fp32_tflops)
 
 
+def test_units_that_are_busy_alike_hinder_each_other() -> None:
+    both, one = (estimate(Mix(valu=1e6, lds=lds), SHAPE, 72, 0, GFX803).us - GFX803.launch_us for lds in (2.5e5, 0))
+    assert one < both < 2 * one
+
+
 def test_a_tail_costs_a_round() -> None:
     """One work-group more than the chip holds at once is a round of its own."""
-    wave = Mix(valu=1e5, alone=1e5)
+    wave = Mix(valu=1e5)
     full, more = (estimate(wave, SHAPE, groups, 0, GFX803).us - GFX803.launch_us for groups in (72, 73))
     assert more == pytest.approx(full * 1.5)
