@@ -6,31 +6,30 @@ from dataclasses import dataclass
 
 from amdc.kernels.template import KernelTemplate, Parameter
 
-MOST_LANES = 1024
-STAGES = {8: 4, 16: 2}  # values of k in a stage by channels; the kernel's loop takes two stages at a time
+CHANNELS = 8  # of a work-group
+STAGE = 4  # values of k in a stage; the kernel's loop takes two stages at a time
+MOST_WAVES = 16
+WAVES_K = (1, 2, 4, 8)
 SIZES = ("IN_H", "IN_W", "OUT_H", "OUT_W")
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How expand_depthwise.hip spreads its work: a work-group computes `rows` rows of outputs of `channels` channels, `waves_n`
-    waves with `positions` positions a lane side by side, `waves_k` of them sharing the input channels; then `strip`
-    outputs a lane."""
+    """How expand_depthwise.hip spreads its work: a work-group computes `rows` rows of outputs, `waves_n` waves have the positions
+    of the expanded planes that these need, `waves_k` of them share the input channels; then `strip` outputs a lane."""
 
     rows: int
-    channels: int
-    positions: int
     waves_n: int
     waves_k: int
     strip: int
 
     @property
-    def lanes(self) -> int:
-        return 64 * self.waves_n * self.waves_k
+    def waves(self) -> int:
+        return self.waves_n * self.waves_k
 
     @property
     def name(self) -> str:
-        return f"fused {self.rows}rows {self.channels}x{self.positions} {self.waves_n}x{self.waves_k} strip{self.strip}"
+        return f"fused {self.rows}rows s{self.waves_k}"
 
 
 EXPAND_DEPTHWISE = KernelTemplate(
@@ -45,10 +44,8 @@ EXPAND_DEPTHWISE = KernelTemplate(
         Parameter("PAD_TOP", "padding above the expanded planes", 0, 1 << 12),
         Parameter("PAD_LEFT", "padding left of the expanded planes", 0, 1 << 12),
         Parameter("OUT_ROWS", "rows of the output of a work-group", 1, 1 << 12),
-        Parameter("CHANNELS", "channels of a work-group", values=tuple(STAGES)),
-        Parameter("POSITIONS", "positions of the expanded planes a lane", 1, 8),
-        Parameter("WAVES_N", "waves with positions of their own", 1, 16),
-        Parameter("WAVES_K", "waves that share the input channels", values=(1, 2, 4, 8)),
+        Parameter("WAVES_N", "waves with positions of their own", 1, MOST_WAVES),
+        Parameter("WAVES_K", "sets of waves that share the input channels", values=WAVES_K),
         Parameter("STRIP", "outputs of a lane, one below the other", 1, 64),
         Parameter("EXPAND_BIAS", "1: a bias before the activation", values=(0, 1)),
         Parameter("BIAS", "1: a bias behind the depthwise convolution", values=(0, 1)),

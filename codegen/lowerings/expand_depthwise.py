@@ -23,7 +23,7 @@ from amdc.codegen.registry import lowers
 from amdc.ir import graph as ir
 from amdc.ir.ops.expand_depthwise import ACTIVATIONS, expand_depthwise
 from amdc.ir.ops.packed import convolution_packed
-from amdc.kernels.expand_depthwise import EXPAND_DEPTHWISE, Spread
+from amdc.kernels.expand_depthwise import CHANNELS, EXPAND_DEPTHWISE, Spread
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ def _build(item: Item, builder: ProgramBuilder, first: Half, second: Half, sprea
     parameters = dict(zip(("KH", "KW"), window.kernel, strict=True))
     parameters |= dict(zip(("IN_H", "IN_W", "OUT_H", "OUT_W"), (*window.size, *window.out), strict=True))
     parameters |= {"STRIDE": window.stride[0], "PAD_TOP": window.pad[0], "PAD_LEFT": window.pad[1], "OUT_ROWS": spread.rows}
-    parameters |= {"CHANNELS": spread.channels, "POSITIONS": spread.positions, "WAVES_N": spread.waves_n}
-    parameters |= {"WAVES_K": spread.waves_k, "STRIP": spread.strip, "EXPAND_BIAS": int(expand_bias is not None)}
+    parameters |= {"WAVES_N": spread.waves_n, "WAVES_K": spread.waves_k, "STRIP": spread.strip}
+    parameters |= {"EXPAND_BIAS": int(expand_bias is not None)}
     parameters |= {"BIAS": int(second.operands.bias is not None)}
     k, channels = first.window.in_channels, window.groups
     sizes = (k, k // spread.waves_k, channels, ir.shape(expand)[1])
@@ -119,13 +119,13 @@ def _build(item: Item, builder: ProgramBuilder, first: Half, second: Half, sprea
         EXPAND_DEPTHWISE,
         parameters,
         item=item,
-        grid=(-(-channels // spread.channels), -(-window.out[0] // spread.rows), window.batch),
+        grid=(-(-channels // CHANNELS), -(-window.out[0] // spread.rows), window.batch),
         arguments=(x, expand, item.node, second.operands.weight, *sizes, *biases, *epilogue.operands),
         writes=(item.node,),
         flops=2 * (first.window.multiply_adds + window.multiply_adds) + epilogue.flops * math.prod(item.shape),
         prelude=inner.text + epilogue.text,
         hint="_".join(filter(None, (f"{window.kernel[0]}x{window.kernel[1]}_s{window.stride[0]}", epilogue.hint))),
-        block=(spread.lanes, 1, 1),
+        block=(64 * spread.waves, 1, 1),
     )
 
 
