@@ -43,6 +43,8 @@ class _Machine(ctypes.Structure):
             *(
                 "lds_queue",
                 "address_queue",
+                "l2_queue",
+                "dram_queue",
                 "scalar_line",
                 "port_line",
                 "l2_line",
@@ -130,6 +132,8 @@ def _native_machine(card: Machine, target: Target, groups_per_cu: int, group_wav
         *(
             card.lds_queue,
             card.address_queue,
+            card.l2_queue * line / card.l2_bytes,
+            card.dram_queue * line / channel,
             line / card.scalar_bytes,
             line / card.port_bytes,
             line / card.l2_bytes,

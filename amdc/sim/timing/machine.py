@@ -45,6 +45,8 @@ class Machine:
     store_latency: int = 190  # guess: as an L2 hit
     lds_queue: int = 64  # guess: clocks of work that LDS accepts before waves stall
     address_queue: int = 64  # guess: the same of the address unit
+    l2_queue: int = 64  # guess: lines that wait at an L2 channel before the L1s that want more of it stall
+    dram_queue: int = 32  # guess: lines that wait at a DRAM channel before its L2 channel stalls
     dispatch_wave: int = 4  # guess: clocks between the starts of two waves, whole card
     start: int = 200  # guess: from the dispatch of a wave to its first instruction
     barrier: int = 16  # guess: from the last arrival to the next instruction

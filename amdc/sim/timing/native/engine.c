@@ -30,6 +30,7 @@ typedef struct {
     u32 scalar_sharers; // compute units that share a scalar cache, which has as many sets and ways as an L1
     i64 issue, lds_latency, l1_latency, l2_latency, dram_latency, smem_latency, store_latency;
     i64 lds_queue, address_queue; // how far a unit may be behind before waves stall at it
+    i64 l2_queue, dram_queue;     // the same of an L2 channel before L1s stall at it, and of a DRAM channel before its L2 channel does
     i64 scalar_line, port_line, l2_line, dram_line; // ticks a 64-byte line: a scalar cache, L2 to one CU, one L2 channel, one DRAM channel
     i64 dispatch_wave, start, barrier, taken;
 } Machine;
@@ -57,7 +58,7 @@ typedef struct {
 } Wave;
 typedef struct { u32 left, arrived; i64 latest; u32 first_wave; } Resident; // a work-group on a CU
 typedef struct {
-    i64 lds_free, address_free, port_free, valu_free[4];
+    i64 lds_free, address_free, port_free, requests_free, valu_free[4];
     u32 simd_waves[4];
     u32 *l1_tag, *l1_used;
     i64 *l1_ready;
@@ -113,6 +114,7 @@ static u32 pop(Engine *E) {
 
 // --- memory ---
 static u32 channel_of(const Machine *m, u32 line) { return line / m->interleave % m->l2_channels; }
+static u32 dram_channel_of(const Machine *m, u32 line) { return line / m->interleave % m->dram_channels; }
 // The set of a channel: the line's number in it with higher bits folded in. A guess: with the plain number columns 16 KiB apart would share 8
 // of Fiji's 128 sets, but its SGEMMs with k = 4096 are as fast as those whose columns fall on all of them.
 static u32 set_of(const Machine *m, u32 line) {
@@ -121,7 +123,7 @@ static u32 set_of(const Machine *m, u32 line) {
 }
 // DRAM moves a line. Returns when it begins.
 static i64 dram(Engine *E, u32 line, i64 at) {
-    u32 channel = line / E->m->interleave % E->m->dram_channels;
+    u32 channel = dram_channel_of(E->m, line);
     i64 start = MAX(at, E->dram_free[channel]);
     E->dram_free[channel] = start + E->m->dram_line;
     E->dram_busy[channel] += E->m->dram_line;
@@ -150,6 +152,8 @@ static i64 access_l2(Engine *E, u32 line, i64 at, int fetch, int dirty) {
     oldest->tag = line, oldest->used = E->stamp, oldest->dirty = (u32)dirty, oldest->ready = served + m->l2_latency;
     ++E->report->l2_misses;
     if (fetch) {
+        i64 room = E->dram_free[dram_channel_of(m, line)] - m->dram_queue;
+        if (room > served) served = room, E->l2_free[channel] = served + m->l2_line; // and all behind it wait
         ++E->report->dram_reads;
         oldest->ready = dram(E, line, served) + m->dram_latency;
     }
@@ -159,6 +163,15 @@ static i64 through_port(Engine *E, Cu *cu, i64 at) {
     i64 start = MAX(at, cu->port_free);
     cu->port_free = start + E->m->port_line;
     return start;
+}
+// An L1's request: they reach L2 in order, so that those behind one that finds its channel's queue full wait with it. Returns when the data is
+// back. The channel's own time is taken as if the request had come at once: what waits in a compute unit leaves no channel idle.
+static i64 request(Engine *E, Cu *cu, u32 line, i64 at, int fetch, int dirty) {
+    const Machine *m = E->m;
+    i64 sent = through_port(E, cu, at), taken = MAX(sent, cu->requests_free);
+    taken = MAX(taken, E->l2_free[channel_of(m, line)] - m->l2_queue);
+    cu->requests_free = taken + m->port_line;
+    return access_l2(E, line, sent, fetch, dirty) + taken - sent;
 }
 static i64 load_line(Engine *E, Cu *cu, u32 line, i64 at) {
     const Machine *m = E->m;
@@ -173,7 +186,7 @@ static i64 load_line(Engine *E, Cu *cu, u32 line, i64 at) {
         if (cu->l1_used[w] < cu->l1_used[oldest]) oldest = w;
     }
     ++E->report->l1_misses;
-    i64 ready = access_l2(E, line, through_port(E, cu, at), 1, 0);
+    i64 ready = request(E, cu, line, at, 1, 0);
     cu->l1_tag[oldest] = line, cu->l1_used[oldest] = cu->stamp, cu->l1_ready[oldest] = ready;
     return ready;
 }
@@ -296,7 +309,7 @@ static i64 global_access(Engine *E, Wave *W, const Op *op, i64 *stall) {
         u32 line = *W->at++;
         if (op->kind == LOAD) ready = load_line(E, cu, line, at);
         else {
-            ready = access_l2(E, line, through_port(E, cu, at), op->kind == ATOMIC, 1);
+            ready = request(E, cu, line, at, op->kind == ATOMIC, 1);
             if (op->kind == STORE) ready = at + m->store_latency, ++E->report->write_lines;
         }
         done = MAX(done, ready);
