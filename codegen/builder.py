@@ -7,6 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from torch.fx import Node
@@ -79,6 +80,7 @@ class ProgramBuilder:
         self._places: dict[tuple[Node, int], Place] = {}
         self._named: dict[str, Place] = {}  # constants, by the name they were asked for
         self._counters: Place | None = None
+        self.row_parts: dict[Node, Any] = {}  # what products leave of their rows beside their value: see lowerings/normed.py
         self._states = {node: name for name, node in named_placeholders(graph) if name in ir.states(graph)}
         self._deferred: dict[tuple[Node, int], tuple[StridedView, Callable[[Place, StridedView], None]]] = {}
 

@@ -41,7 +41,10 @@ GEMM = KernelTemplate(
         Parameter("LAYOUT_B", f"how B lies in memory: {LAYOUTS}", values=(0, 1, 2, 3)),
         VECTOR_C,
         BIAS,
-        Parameter("NORM", "1: a norm of A's rows comes first", values=(0, 1), default=0),
+        Parameter(
+            "NORM", "1: a norm of A's rows comes first; 2: from the parts that A's product left", values=(0, 1, 2), default=0
+        ),
+        Parameter("ROW_PARTS", "1: parts of the moments of C's rows are left", values=(0, 1), default=0),
         Parameter("NORM_WIDTH", "K, where a norm comes first", 4, MOST_WIDTH, default=4),
         Parameter("NORM_CENTRED", "1: layer norm, 0: RMS norm", values=(0, 1), default=0),
         Parameter("NORM_AFFINE", "0: neither gain nor shift, 1: gain, 2: both", values=(0, 1, 2), default=0),

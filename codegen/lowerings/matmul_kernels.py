@@ -9,13 +9,14 @@ from functools import partial
 from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
-from amdc.codegen.choice import Candidate
+from amdc.codegen.choice import LEVEL, Candidate
 from amdc.codegen.dtypes import FLOAT32_MATH, TAGS, sum_type
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.matmul_cost import vector_us
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product
 from amdc.codegen.lowerings.matmul_tiled import RowNorm, Task, candidates
+from amdc.codegen.lowerings.normed import norm_follows
 from amdc.codegen.magic import magic
 from amdc.errors import InternalError
 from amdc.kernels import gemm
@@ -28,7 +29,8 @@ MOST_ROWS = {0: gemm.GEMV_ROWS[-1], 1: 4}
 def launch_product(item: Item, builder: ProgramBuilder, product: Product, norm: RowNorm | None = None) -> None:
     """`item` has a prologue, on A, and an epilogue. Few rows share one reading of B; with one column, A and B change places. A
     norm of A's rows takes the place of the prologue; A is of layout DEEP then."""
-    task = Task(item, builder, product, item.prologue(-1), item.epilogue(-1), norm)
+    leaves = builder.opt_level >= LEVEL and product.batch == 1 and norm_follows(item.graph, item.node)
+    task = Task(item, builder, product, item.prologue(-1), item.epilogue(-1), norm, leaves)
     if not {product.a.place.dtype, product.b.place.dtype} <= set(FLOAT32_MATH):
         if task.prologue:
             raise InternalError(f"'{item.node.name}' has a prologue on {product.a.place.dtype}; its kernel takes none")
@@ -41,7 +43,7 @@ def launch_product(item: Item, builder: ProgramBuilder, product: Product, norm: 
 def _vectors(task: Task) -> Iterator[Candidate]:
     """gemv.hip, where it takes the product."""
     product, target = task.product, task.builder.target
-    if task.norm is not None:
+    if task.norm is not None or task.leaves:
         return
     if _takes_rows(product.b, product.m):
         w, x = product.b, product.a
@@ -59,7 +61,8 @@ def _problem(task: Task) -> str:
     kinds = [f"{name}={layout}/{matrix.place.dtype}" for name, layout, matrix in operands]
     bias = f"c={product.c.layout()}/{product.c.place.dtype} bias={int(product.bias is not None)}"
     fused = f"prologue={int(bool(task.prologue))} epilogue={int(bool(task.epilogue))}"
-    fused += f" norm={int(task.norm.centred)}{task.norm.affine}" if task.norm else ""
+    fused += f" norm={int(task.norm.centred)}{task.norm.affine}{int(bool(task.norm.parts))}" if task.norm else ""
+    fused += " leaves=1" if task.leaves else ""
     return f"gemm m={product.m} n={product.n} k={product.k} batch={product.batch} {' '.join(kinds)} {bias} {fused}"
 
 

@@ -15,6 +15,7 @@ from amdc.codegen.expression import FusedExpression, dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.matmul_cost import Cut, tiled_us
 from amdc.codegen.lowerings.matmul_operands import MAX_BYTES, Product
+from amdc.codegen.lowerings.normed import RowParts
 from amdc.codegen.magic import magic
 from amdc.kernels import gemm
 from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
@@ -29,13 +30,14 @@ FULL = 4  # work-groups a CU: from there on, pieces of k would only add bytes
 @dataclass(frozen=True)
 class RowNorm:
     """What A's rows go through: layer norm (`centred`) or RMS norm, with gain and shift by k. `moments`: where mean and scale of
-    each row go, if something needs them."""
+    each row go, if something needs them. `parts`: what the product that made A left of its rows."""
 
     gain: Node | None
     shift: Node | None
     epsilon: float
     centred: bool
     moments: tuple[Place, ...] = ()
+    parts: RowParts | None = None
 
     @property
     def affine(self) -> int:
@@ -44,7 +46,7 @@ class RowNorm:
 
 @dataclass(frozen=True)
 class Task:
-    """A product to lay out, with what is fused into it."""
+    """A product to lay out, with what is fused into it. `leaves`: also the parts of its rows' moments, for a norm behind it."""
 
     item: Item
     builder: ProgramBuilder
@@ -52,6 +54,7 @@ class Task:
     prologue: FusedExpression
     epilogue: FusedExpression
     norm: RowNorm | None = None
+    leaves: bool = False
 
     @property
     def flops(self) -> int:
@@ -73,7 +76,12 @@ class Task:
         norm = self.norm
         if norm is None:
             return {}
-        kinds = {"NORM": 1, "NORM_WIDTH": self.product.k, "NORM_CENTRED": int(norm.centred), "NORM_AFFINE": norm.affine}
+        kinds = {
+            "NORM": 2 if norm.parts else 1,
+            "NORM_WIDTH": self.product.k,
+            "NORM_CENTRED": int(norm.centred),
+            "NORM_AFFINE": norm.affine,
+        }
         tag = TAGS[dtype_name(norm.gain)] if norm.gain is not None else "float"
         return {**kinds, "MOMENTS": int(bool(norm.moments)), "TYPE_AFFINE": tag}
 
@@ -83,7 +91,8 @@ class Task:
         if norm is None:
             return ()
         affine = (x if norm.gain is None else norm.gain, x if norm.shift is None else norm.shift)
-        return (*affine, norm.epsilon, *norm.moments)
+        parts = (norm.parts.place, norm.parts.count, norm.parts.columns) if norm.parts else ()
+        return (*affine, norm.epsilon, *parts, *norm.moments)
 
     @property
     def layouts(self) -> tuple[int, int]:
@@ -115,10 +124,11 @@ class Way:
 def candidates(task: Task) -> list[Candidate]:
     """All ways, the cheapest first. Which there are does not hang on costs, so that tuned choices outlive a better formula."""
     target, product = task.builder.target, task.product
-    normed = task.norm is not None
+    reads = task.norm is not None and task.norm.parts is None
     costs = {
-        way: tiled_us(product, way.tile, task.layouts, Cut(way.pieces, way.joined), target, normed)
+        way: tiled_us(product, way.tile, task.layouts, Cut(way.pieces, way.joined), target, reads)
         for way in _ways(product, target)
+        if not (task.leaves and way.apart)
     }
     best = sorted(costs, key=costs.__getitem__)
     return [Candidate(way.name, partial(costs.__getitem__, way), partial(build, task, way)) for way in best]
@@ -167,6 +177,14 @@ def _cut(task: Task, way: Way) -> tuple[tuple[Operand, ...], tuple[Place, ...]]:
     return (*cut, *inside, way.pieces), inside
 
 
+def _left(task: Task, tile: GemmTile) -> Place:
+    """Where the product leaves the parts of its rows' moments."""
+    rows, count = task.product.m, -(-task.product.n // tile.n)
+    place = task.builder.activation(f"{task.item.node.name}.row_parts", "float32", (2, count, rows))
+    task.builder.row_parts[task.item.node] = RowParts(place, count, tile.n)
+    return place
+
+
 def _multiply(task: Task, way: Way, to: Place) -> None:
     """gemm.hip. A piece for a second launch is stored as it is; the bias and the epilogue come with the sum."""
     product, tile, whole = task.product, way.tile, not way.apart
@@ -183,19 +201,21 @@ def _multiply(task: Task, way: Way, to: Place) -> None:
         "TYPE_C": TAGS[to.dtype],
         **(task.bias_types if whole else {}),
         **task.norm_parameters,
+        "ROW_PARTS": int(task.leaves),
     }
     strides = (a.column, a.k, a.outer, a.inner, b.column, b.k, b.outer, b.inner, c.k, c.outer, c.inner)
     sizes = (m, n, product.k, product.inner, *magic(product.inner), *strides, a.nbytes, b.nbytes)
     cut, inside = _cut(task, way)
     bias, epilogue = (task.bias_arguments, task.epilogue.operands) if whole else ((), ())
-    fused = (*bias, *task.norm_arguments, *task.prologue.operands, *epilogue)
+    left = (_left(task, tile),) if task.leaves else ()
+    fused = (*bias, *task.norm_arguments, *left, *task.prologue.operands, *epilogue)
     task.builder.launch(
         gemm.GEMM,
         parameters,
         item=task.item,
         grid=(-(-n // tile.n), -(-m // tile.m), product.batch * way.pieces),
         arguments=(a.place, b.place, to, *sizes, *cut, *fused),
-        writes=(to, *(task.norm.moments if task.norm else ())),
+        writes=(to, *(task.norm.moments if task.norm else ()), *left),
         inside=inside,
         flops=task.flops if whole else 2 * product.batch * m * n * product.k,
         prelude=task.prologue.text + (task.epilogue.text if whole else ""),

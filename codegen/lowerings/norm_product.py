@@ -4,9 +4,6 @@ later uses of the norm."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
 from amdc.codegen.dtypes import TAGS
@@ -15,13 +12,13 @@ from amdc.codegen.item import Item
 from amdc.codegen.lowerings.matmul_kernels import launch_product
 from amdc.codegen.lowerings.matmul_operands import Matrix, check_operands, is_accessible, make_product
 from amdc.codegen.lowerings.matmul_tiled import RowNorm
+from amdc.codegen.lowerings.normed import moments_writer
 from amdc.codegen.lowerings.row_norms import Norm, normalize
 from amdc.codegen.lowerings.views import place_result
 from amdc.codegen.registry import lowers
 from amdc.ir import graph as ir
 from amdc.ir.ops.norm_linear import norm_linear
 from amdc.ir.ops.row_moments import row_moments
-from amdc.ir.regions import anchor, is_region
 from amdc.kernels import gemm
 from amdc.kernels.norm_gemv import LANES, MOST_ROWS, NORM_GEMV
 
@@ -76,12 +73,13 @@ def _many_rows(item: Item, builder: ProgramBuilder) -> None:
     result = place_result(item, builder, is_accessible)
     product = make_product(builder, x, weight, result, outs, None)
     if product.a.layout(product.k) == gemm.DEEP:
-        launch_product(item, builder, product, RowNorm(gain, shift, float(epsilon), bool(centred), wanted))
+        norm = RowNorm(gain, shift, float(epsilon), bool(centred), wanted, builder.row_parts.get(x))
+        launch_product(item, builder, product, norm)
         return
     apart = builder.activation(f"{item.node.name}.norm", dtype_name(x), ir.shape(x))
     bare = Item(item.graph, item.node, item.anchor, item.args, {}, {})
-    norm = Norm(gain, shift, float(epsilon), ir.shape(x)[0], centred=bool(centred))
-    normalize(bare, builder, norm, apart, list(wanted))
+    rows = Norm(gain, shift, float(epsilon), ir.shape(x)[0], centred=bool(centred))
+    normalize(bare, builder, rows, apart, list(wanted))
     dense = Matrix(apart, product.k, 1, 0, 0, apart.numel)
     launch_product(item, builder, replace(product, a=dense))
 
@@ -102,28 +100,3 @@ def _moments_of(item: Item, builder: ProgramBuilder) -> tuple[Place, ...]:
         if ir.is_op(user, row_moments) and user.users and moments_writer(item.graph, user) is item.node:
             return builder.place(user, 0), builder.place(user, 1)
     return ()
-
-
-def moments_writer(graph: ir.Graph, moments: Node) -> Node | None:
-    """The first product that computes the layer norm which these moments are of, if it comes before all that use them."""
-    x, epsilon = moments.args
-    order = {node: index for index, node in enumerate(graph.graph.nodes)}
-    products = [node for node in x.users if _normed(graph, node) == (x, epsilon)]  # type: ignore[union-attr]
-    first = min(products, key=order.__getitem__, default=None)
-    uses = [use for result in moments.users for use in result.users]
-    return first if first is not None and all(order[use] > order[first] for use in uses) else None
-
-
-def _normed(graph: ir.Graph, node: Node) -> tuple[Any, Any] | None:
-    """What a product for many rows, bare or with an epilogue, takes the layer norm of, and that one's epsilon; None for any other
-    node."""
-    outer: dict[Any, Any] = {}
-    product: Node | None = node
-    if is_region(node):
-        body = ir.region(graph, node)
-        outer = dict(zip(ir.placeholders(body), node.args, strict=True))
-        product = anchor(body)
-    if product is None or not ir.is_op(product, norm_linear):
-        return None
-    x, epsilon, centred = outer.get(product.args[0], product.args[0]), product.args[5], product.args[6]
-    return (x, epsilon) if centred and ir.shape(x)[0] > MOST_ROWS else None

@@ -10,6 +10,7 @@
 //          SPLIT 1, 2: grid z counts pieces of k times batches; piece p takes `chunk` values of k (a multiple of TILE_K) from p * chunk on. 1: its
 //          products go to C[p * batch + z], dense, as they are: gemm_sum.hip adds the pieces and applies bias and epilogue. 2: of the `parts`
 //          work-groups of a tile the last to arrive does so, wave by wave (split_finish.h): one launch.
+//          NORM 1, 2: A's rows are normalised first (gemm_norm.h); ROW_PARTS 1: C's rows will be (gemm_row_parts.h), by NORM 2 of a later launch.
 // Fused    AMDC_PROLOGUE(value, k) on A, AMDC_EPILOGUE(value, n, element of C). BIAS 1: alpha * product + beta * bias[m * row + n * column].
 // Types    TYPE_A, TYPE_B, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_C: any; arithmetic in fp32; the sum over k is sequential, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) * LOCAL_SPLIT lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
@@ -57,11 +58,15 @@
 #ifndef NORM
 #define NORM 0
 #define MOMENTS 0
+#define ROW_PARTS 0
 #endif
 #include "gemm_panels.h"
 #include "gemm_tile.h"
 #if NORM
 #include "gemm_norm.h"
+#endif
+#if ROW_PARTS
+#include "gemm_row_parts.h"
 #endif
 #if SPLIT == 2
 #include "split_finish.h"
@@ -118,8 +123,14 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
 #if NORM
                              , const void *gain, unsigned gain_bytes, const void *shift, unsigned shift_bytes, float epsilon
 #endif
+#if NORM == 2
+                             , const void *parts_of_a, unsigned parts_of_a_bytes, unsigned parts_count, unsigned parts_columns
+#endif
 #if MOMENTS
                              , void *means, unsigned means_bytes, void *scales, unsigned scales_bytes
+#endif
+#if ROW_PARTS
+                             , void *row_parts, unsigned row_parts_bytes
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
@@ -144,7 +155,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
 #else
     Moments moments = {};
 #endif
+#if NORM == 2
+    norm_moments_of_parts(amdc_make(parts_of_a, parts_of_a_bytes), parts_count, parts_columns, first_m, M, epsilon, lds, moments);
+#else
     norm_moments<TYPE_A>(matrix_of_a, first_m, M, amdc_size<TYPE_A> * a_column, epsilon, lds, moments);
+#endif
     Walk<RowNorm<PanelA>> walk = {first_k, K, {.gains = amdc_make(gain, gain_bytes), .shifts = amdc_make(shift, shift_bytes)}};
     walk.prologue.start(lds);
 #else
@@ -180,7 +195,14 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
         unsigned at = (first_m + Tile::row(i)) * bias_row + (first_n + Tile::column(j)) * bias_column;
         value = alpha * value + beta * amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), at);
 #endif
-        return AMDC_EPILOGUE_OF_ROW(value, first_n + Tile::column(j), element, z * M + first_m + Tile::row(i));
+        value = AMDC_EPILOGUE_OF_ROW(value, first_n + Tile::column(j), element, z * M + first_m + Tile::row(i));
+#if ROW_PARTS
+        tile.c[i][j] = value;
+#endif
+        return value;
     };
     tile.store<TYPE_C, VECTOR_C>(amdc_make(c, c_bytes), columns, row_element, row_place, finish);
+#if ROW_PARTS
+    if (Tile::part() == 0) leave_row_parts(tile, amdc_make(row_parts, row_parts_bytes), M, N, first_m, first_n);
+#endif
 }

@@ -68,6 +68,34 @@ template <class T> AMDC_DEVICE void norm_moments(const Matrix &matrix, unsigned 
     amdc_barrier();
 }
 
+// The same from what the product that made A left: means and squared distances over each `columns` columns (gemm_row_parts.h). A lane
+// takes a row, and adds up around its first mean [Chan, Golub, LeVeque 1983].
+AMDC_DEVICE void norm_moments_of_parts(amdc_buffer parts, unsigned count, unsigned columns, unsigned first, unsigned rows, float epsilon,
+                                       float *lds, const Moments &out) {
+    for (unsigned at = amdc_thread(); at < TILE_M; at += AMDC_BLOCK) {
+        const unsigned row = first + at;
+        const float pivot = amdc_load_f32(parts, 4 * row);
+        float sum = 0.0f, apart = 0.0f, squares = 0.0f;
+#pragma unroll 8
+        for (unsigned p = 0; p < count; ++p) {
+            float mean = amdc_load_f32(parts, 4 * (p * rows + row)) - pivot, left = (float)NORM_WIDTH - (float)(p * columns);
+            float width = left < (float)columns ? left : (float)columns;
+            squares += amdc_load_f32(parts, 4 * ((count + p) * rows + row));
+            sum += width * mean;
+            apart += width * mean * mean;
+        }
+        float mean = sum * (1.0f / NORM_WIDTH);
+        float scale = amdc_rsqrt((squares + (apart - sum * mean)) * (1.0f / NORM_WIDTH) + epsilon);
+        mean += pivot;
+        lds[at] = mean, lds[TILE_M + at] = scale;
+        if (out.wanted && row < rows) {
+            amdc_store_f32(out.means, 4 * row, mean);
+            amdc_store_f32(out.scales, 4 * row, scale);
+        }
+    }
+    amdc_barrier();
+}
+
 // The prologue of a PANEL_DEEP: lane's moments by pass, gain and shift of its four k.
 template <class Panel> struct RowNorm {
     static constexpr bool identity = false, by_pass = true;
