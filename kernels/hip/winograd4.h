@@ -5,6 +5,12 @@
 // 11/16 and 11/8 make every entry of B^T and A^T exact in fp32, and the error 8 times that of a direct sum instead of 33 at the usual 1 and
 // 2 (standard deviations, random filters, worst output of a tile; see codegen/lowerings/winograd4_filters.py). The multiplications that
 // 1 and 2 would save are free: these kernels wait for DRAM.
+//
+// Predicted on an RX 580 (simulated), the three launches with 26 us each, in brackets winograd.hip's one launch: batch 1, 128 channels at
+// 112x112 about 472 us (594), 256 at 56x56 396 (590), 512 at 28x28 376 (745); batch 8, 128 at 28x28 297 (312), 256 at 14x14 257 (398), 512 at
+// 7x7 308 (379), but 64 at 56x56 406 (336): there the 36 values a tile and channel, written and read twice, take longer than the products.
+// One launch for products and output transform would save a quarter of that traffic, but 36 points of a 32x32 tile are 144 sums a lane, one
+// wave a SIMD, each fed 8 floats from LDS for 16 products: LDS would be as busy as the vector ALU, and nothing hides a wait (counted).
 #define NEAR 0.6875f
 #define FAR 1.375f
 #define NEAR2 (NEAR * NEAR)
