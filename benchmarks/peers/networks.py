@@ -116,6 +116,7 @@ MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
     "squeezenet": lambda: light("squeezenet"),
     "densenet121": lambda: light("densenet121"),
     "shufflenet": lambda: light("shufflenet"),
+    "vgg19": lambda: light("vgg19"),
 }
 NETWORKS = LAYERS | MODELS
 
