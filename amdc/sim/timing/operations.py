@@ -57,6 +57,12 @@ def vector_clocks(op: Op) -> int:
     return m.VALU_CLOCKS
 
 
+def working_clocks(op: Op) -> int:
+    """Clocks for which a vector instruction keeps all lanes' multipliers or adders at work, which is what costs power: 32-bit
+    integer multiplication goes through them four times; doubles and transcendentals go through a few units of their own."""
+    return m.QUARTER_RATE if op.name.startswith(("v_mul_lo_", "v_mul_hi_")) else m.VALU_CLOCKS
+
+
 def operation(instruction: Instruction) -> Operation:
     """What one instruction asks of the compute unit."""
     op, this = instruction.op, (instruction,)

@@ -11,8 +11,8 @@ from amdc.errors import InternalError, UsageError
 from amdc.sim.kernarg import LaunchShape
 from amdc.sim.timing import sampling
 from amdc.sim.timing.engine import Replay, replay
-from amdc.sim.timing.machine import VALU_CLOCKS, machine
-from amdc.sim.timing.operations import Kind, Operation, kernel_operations
+from amdc.sim.timing.machine import machine
+from amdc.sim.timing.operations import Kind, Operation, kernel_operations, working_clocks
 from amdc.sim.timing.report import InstructionTiming, LaunchTiming
 from amdc.sim.timing.trace import Recording
 from amdc.sim.translate.blocks import Explorer, branch_target, is_control
@@ -77,7 +77,7 @@ class Timer:
         busy = {unit: played.busy[unit] * scale / (clocks * share) for unit, share in shares.items()}
         line = self.target.cache_line * scale
         us, group_waves, per_cu = (
-            self._microseconds(clocks, issued(facts.blocks, played) * scale / (clocks * cus * simds)),
+            self._microseconds(clocks, worked(facts.blocks, played) * scale / (clocks * cus * simds)),
             self._group_waves(shape),
             self._groups_per_cu(kernel, shape),
         )
@@ -104,8 +104,8 @@ class Timer:
         )
 
     def _microseconds(self, clocks: float, activity: float) -> float:
-        """A board at its power limit lowers its clock: taken as linear in the share of the vector instructions that the SIMDs
-        could issue, so that those of lower rate weigh less (clpeak: fp32 is held down, fp64 is not)."""
+        """A board at its power limit lowers its clock: taken as linear in the share of time for which the SIMDs' lanes all work
+        (clpeak: fp32 and integers are held down, fp64 is not)."""
         top, loaded = self.machine.clock_ghz, self.machine.loaded_ghz
         return clocks / (top - (top - loaded) * min(1.0, activity)) / 1e3
 
@@ -140,11 +140,12 @@ def bound(busy: dict[str, float], microseconds: float, launch_us: float) -> str:
     return unit if busy[unit] >= BUSY_ENOUGH else "latency"
 
 
-def issued(blocks: list[list[Operation]], played: Replay) -> float:
-    """The clocks that all vector instructions would take at full rate."""
+def worked(blocks: list[list[Operation]], played: Replay) -> float:
+    """The clocks of one SIMD for which vector instructions keep all its lanes at work."""
     operations = [operation for block in blocks for operation in block]
-    counts = [len(operation.instructions) if operation.kind == Kind.VALU else 0 for operation in operations]
-    return float(VALU_CLOCKS * (played.issues * counts).sum())
+    vector = [operation.instructions if operation.kind == Kind.VALU else () for operation in operations]
+    clocks = [sum(working_clocks(instruction.op) for instruction in instructions) for instructions in vector]
+    return float((played.issues * clocks).sum())
 
 
 def instruction_timings(blocks: list[list[Operation]], played: Replay) -> tuple[InstructionTiming, ...]:
