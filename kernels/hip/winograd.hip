@@ -59,6 +59,7 @@
 #define FILTER_WAVES (WAVES / SPLIT)
 #define HALVES (2 * WAVES / SPLIT) // half channels that a wave multiplies a stage
 #define LOADS (32 / HALVES)        // of the 16 inputs of the next stage's window, in each half of the first half of a stage
+#define PORTION (FILTER_WAVES * FILTERS / 4) // lines of 64 bytes in a quarter of a wave's filters of a stage
 #define SKEW 64                    // floats between the waves' filters: they would all lie in one channel of L2
 #define QUAD (64 * 4)              // floats of LDS: four points of all tiles of one channel
 
@@ -179,12 +180,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     unsigned from_block = block < blocks ? block : blocks - 1; // a wave without filters works like its neighbour, and stores nothing
     unsigned first_filter = ((group * blocks + from_block) * parts + part) * (stages * WAVES * 16 * FILTERS + SKEW) + split * FILTER_WAVES * 16 * FILTERS;
     Scalars filters = (Scalars)(unsigned long)u + first_filter;
-    unsigned line = lane < FILTER_WAVES * FILTERS ? 4 * first_filter + 64 * lane : OUTSIDE;
-    auto fetch = [&]() AMDC_INLINE {
-        float value = amdc_load_f32(amdc_make(u, u_bytes), line);
-        line += 4 * WAVES * 16 * FILTERS;
-        return value;
-    };
+    // A stage's filters are fetched into L2 a stage before, in four portions: all at once they would hold up what waves wait for.
+    unsigned line = lane < PORTION ? 4 * first_filter + 64 * lane : OUTSIDE;
+    auto fetch = [&](unsigned portion) AMDC_INLINE { return amdc_load_u32(amdc_make(u, u_bytes), line, 64 * PORTION * portion); };
     unsigned channel = part * stages * WAVES + wave;
     auto load = [&](int first, int last) AMDC_INLINE {
         patch.load(amdc_make(x, channel < channels ? x_bytes : 0), channel < channels ? channel * plane_bytes : 0, first, last);
@@ -196,16 +194,18 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     unsigned stage = 0;
     const float *inputs = lds + (split * FILTER_WAVES * 4 * 64 + lane) * 4;
     Half half[2];
-    float fetched = fetch();
+    unsigned fetched[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) fetched[i] = fetch(i);
     load(0, 16);
     store(0);
-    __asm__ volatile("" ::"v"(fetched));
+    __asm__ volatile("" ::"v"(fetched[0]), "v"(fetched[1]), "v"(fetched[2]), "v"(fetched[3]));
     amdc_barrier();
     half[0].read_filters(filters);
     for (unsigned left = stages; left; --left) {
         channel += WAVES;
         half[0].read_input(inputs + stage);
-        float ahead = fetch();
+        line += 4 * WAVES * 16 * FILTERS;
 #pragma unroll
         for (int h = 0; h < HALVES; ++h) {
             // The first products wait for what was fetched before; only then the next half is fetched: a wait for scalar loads is one for all.
@@ -214,13 +214,16 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
             filters += h + 1 == HALVES ? 8 * FILTERS + (WAVES - FILTER_WAVES) * 16 * FILTERS : 8 * FILTERS;
             half[(h + 1) & 1].read_filters(filters);
             if (h + 1 < HALVES) half[(h + 1) & 1].read_input(inputs + stage + ((h + 1) * 2) * QUAD);
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+                if (h == i * (HALVES * 3 / 4) / 4) fetched[i] = fetch(i);
             if (h < HALVES / 2) load(h * LOADS, (h + 1) * LOADS); // a few at a time: the address unit takes 9 clocks for each
             __builtin_amdgcn_sched_barrier(0);
             half[h & 1].multiply<1, 8>(sums, (h & 1) * 2);
             __builtin_amdgcn_sched_barrier(0);
             if (h == HALVES * 3 / 4 - 1) {
+                __asm__ volatile("" ::"v"(fetched[0]), "v"(fetched[1]), "v"(fetched[2]), "v"(fetched[3]));
                 store(stage ^ WAVES * 4 * QUAD);
-                __asm__ volatile("" ::"v"(ahead));
             }
         }
         stage ^= WAVES * 4 * QUAD;
