@@ -32,7 +32,6 @@ from amdc.target import Target
 LARGEST_ERROR = 1e-3 / 100
 CAMP = 512  # floats: rows of a multiple of this apart would all start in the same of 8 L2 channels
 INPUT_FLOPS, OUTPUT_FLOPS = 12 * 22, 10 * 16 + 16  # of a tile: 12 and 10 columns are transformed, see winograd4.h
-STAGGER = 64  # floats: an L2 channel's share
 
 
 @dataclass(frozen=True)
@@ -53,14 +52,11 @@ class Tiles:
         even = round_up(self.count, 16)
         return even if even % CAMP else even + 16
 
-    def step(self, rows: int) -> int:
-        """Floats from a point's `rows` to the next point's: the 36 values of a tile fall on all L2 channels."""
-        return round_up(rows * self.pitch, CAMP) + STAGGER
-
-    def sizes(self, rows: int) -> tuple[int, ...]:
+    @property
+    def sizes(self) -> tuple[int, ...]:
         """As the kernels take them."""
         divisions = (*magic(self.pitch), *magic(self.image), *magic(self.x))
-        return (self.pitch, self.step(rows), self.count, self.image, self.x, *divisions)
+        return (self.pitch, self.count, self.image, self.x, *divisions)
 
 
 def tiles_of(window: Window) -> Tiles:
@@ -76,7 +72,7 @@ def takes(builder: ProgramBuilder, window: Window, operands: Operands) -> bool:
     if not plain or operands.weight.op != "get_attr" or not may_pay(window, builder.target):
         return False
     widest = window.groups * max(window.in_channels, window.out_channels)
-    fits = POINTS * tiles_of(window).step(widest) < winograd4.MOST_ELEMENTS
+    fits = POINTS * widest * tiles_of(window).pitch < winograd4.MOST_ELEMENTS
     return fits and relative_error(plain_weights(builder, window, operands)) <= LARGEST_ERROR
 
 
@@ -110,11 +106,10 @@ def _task(item: Item, builder: ProgramBuilder, window: Window, filters: Place, i
     tiles, groups, width = tiles_of(window), window.groups, round_up(window.out_channels, 4)
     ins, outs = window.in_channels, window.out_channels
 
-    def transformed(place: Place, rows: int) -> Matrix:
-        return Matrix(place, 1, tiles.pitch, tiles.step(groups * rows), rows * tiles.pitch, rows * tiles.pitch)
+    def transformed(place: Place, rows: int, pitch: int) -> Matrix:
+        return Matrix(place, 1, pitch, groups * rows * pitch, rows * pitch, rows * pitch)
 
-    a = Matrix(filters, 1, width, groups * ins * width, ins * width, ins * width)
-    b, c = transformed(inputs, ins), transformed(sums, outs)
+    a, b, c = transformed(filters, ins, width), transformed(inputs, ins, tiles.pitch), transformed(sums, outs, tiles.pitch)
     return Task(item, builder, Product(outs, tiles.columns, ins, POINTS, groups, a, b, c), NOTHING, NOTHING)
 
 
@@ -138,7 +133,7 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     filters = builder.constant(name, arrange(plain_weights(builder, window, operands), window.groups, width))
 
     def transformed(hint: str, channels: int) -> Place:
-        return builder.activation(f"{item.node.name}.{hint}", "float32", (POINTS, tiles.step(window.groups * channels)))
+        return builder.activation(f"{item.node.name}.{hint}", "float32", (POINTS, window.groups * channels, tiles.pitch))
 
     inputs, sums = transformed("windows", window.in_channels), transformed("sums", window.out_channels)
     _transform_inputs(item, builder, window, operands, tiles, inputs)
@@ -151,7 +146,7 @@ def _transform_inputs(item: Item, builder: ProgramBuilder, window: Window, opera
     channels, prologue, width = window.groups * window.in_channels, item.prologue(1), window.size[1]
     kind = types(item, operands)["TYPE_X"]
     quads = kind == "float" and window.pad[1] == 1 and width >= 4 and 0 <= 4 * tiles.x - width < 4
-    sizes = (channels, *window.size, *window.pads, *tiles.sizes(channels))
+    sizes = (channels, *window.size, *window.pads, *tiles.sizes)
     builder.launch(
         winograd4.WINOGRAD4_INPUT,
         {"QUADS": int(quads), "CUT": 4 * tiles.x - width if quads else 0, "TYPE_X": kind},
@@ -170,7 +165,7 @@ def _transform_outputs(
     channels, epilogue, tags = window.groups * window.out_channels, item.epilogue(1), types(item, operands)
     parameters: dict[str, Value] = {"BIAS": int(operands.bias is not None), "VECTOR": int(window.out[1] % 4 == 0)}
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
-    sizes = (channels, *window.out, *tiles.sizes(channels))
+    sizes = (channels, *window.out, *tiles.sizes)
     builder.launch(
         winograd4.WINOGRAD4_OUTPUT,
         parameters,

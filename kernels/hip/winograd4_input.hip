@@ -1,7 +1,7 @@
 // winograd4_input.hip: the inputs of a 3x3 convolution as Winograd's F(4x4, 3x3) multiplies them: B^T d B of each 6x6 window d.
 //
 // The first of three launches (this, gemm.hip with 36 products, winograd4_output.hip); the algorithm and its points: winograd4.h.
-// Shapes   x [batch][channels][H][W]; v [36][channels][pitch] fp32: point, channel, tile; points lie `step` floats apart. Tiles are numbered through all images, row by
+// Shapes   x [batch][channels][H][W]; v [36][channels][pitch] fp32: point, channel, tile. Tiles are numbered through all images, row by
 //          row, 4x4 outputs each; a window starts at 4 * row - pad_h, 4 * column - pad_w. What lies outside the image is zero.
 // Fused    AMDC_PROLOGUE(value, channel) before the zero padding.
 // Types    TYPE_X: float or narrower; the transform in fp32.
@@ -12,8 +12,7 @@
 //          batch 8: 64 channels 56x56 98 (93), 128 channels 28x28 57 (47), 256 channels 14x14 35 (28).
 // Versions 36 single loads a window: 108, 69 and 53 us in batch 8; half of their lines were no longer in L1, and L2 was busiest. By fours
 //          (QUADS), but scheduled by clang among the arithmetic to save registers: 118, 60 and 36; the stores of all waves in flight are
-//          larger than L2 and drive the lines out before the neighbouring window's load. Points a multiple of 2 KiB apart, so that a
-//          tile's 36 stores meet in one L2 channel: 36 us for 30 (256 channels 14x14).
+//          larger than L2 and drive the lines out before the neighbouring window's load.
 #include "amdc.h"
 #include "amdc_types.h"
 #ifndef TYPE_X
@@ -55,7 +54,7 @@ struct Row {
 };
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, void *v, unsigned v_bytes, unsigned channels, unsigned H,
-                             unsigned W, unsigned pad_h, unsigned pad_w, unsigned pitch, unsigned step, unsigned tiles, unsigned tiles_image,
+                             unsigned W, unsigned pad_h, unsigned pad_w, unsigned pitch, unsigned tiles, unsigned tiles_image,
                              unsigned tiles_x, unsigned pitch_multiplier, unsigned pitch_shift, unsigned image_multiplier,
                              unsigned image_shift, unsigned x_multiplier, unsigned x_shift AMDC_PROLOGUE_PARAMS) {
     unsigned at = amdc_group_x() * 256 + amdc_thread(), channel = amdc_divide(at, pitch_multiplier, pitch_shift), tile = at - channel * pitch;
@@ -84,11 +83,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, void *v, unsigned 
         for (int i = 0; i < 6; ++i) d[i][j] = column[i];
     }
     amdc_buffer to = amdc_make(v, v_bytes);
-    unsigned place = 4 * at;
+    unsigned step = 4 * channels * pitch;
 #pragma unroll
     for (int i = 0; i < 6; ++i) {
         transform_input(d[i]);
 #pragma unroll
-        for (int j = 0; j < 6; ++j) amdc_store_f32(to, place + (6 * i + j) * 4 * step, d[i][j]);
+        for (int j = 0; j < 6; ++j) amdc_store_f32(to, 4 * at + (6 * i + j) * step, d[i][j]);
     }
 }

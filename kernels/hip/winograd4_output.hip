@@ -1,7 +1,7 @@
 // winograd4_output.hip: 4x4 tiles of a 3x3 convolution's outputs from the 36 products of F(4x4, 3x3): A^T s A, with bias and epilogue.
 //
 // The last of three launches (winograd4_input.hip, gemm.hip, this); the algorithm and its points: winograd4.h.
-// Shapes   s [36][channels][pitch] fp32: point, output channel, tile (numbered as in winograd4_input.hip); points lie `step` floats apart; y [batch][channels][OH][OW].
+// Shapes   s [36][channels][pitch] fp32: point, output channel, tile (numbered as in winograd4_input.hip); y [batch][channels][OH][OW].
 // Fused    AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    TYPE_Y, TYPE_BIAS: any; the transform in fp32. VECTOR 1 (OW a multiple of 4): the four outputs of a row are stored at once.
 // Launch   256 lanes, a tile each; grid (ceil(channels * pitch / 256), 1, 1). Limits: s and y below 2^28 elements.
@@ -25,7 +25,7 @@
 #define NO_COLUMN 0x10000000u // ... this added: 4 * (both) stays below 2^32
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *s, unsigned s_bytes, void *y, unsigned y_bytes, unsigned channels, unsigned OH,
-                             unsigned OW, unsigned pitch, unsigned step, unsigned tiles, unsigned tiles_image, unsigned tiles_x,
+                             unsigned OW, unsigned pitch, unsigned tiles, unsigned tiles_image, unsigned tiles_x,
                              unsigned pitch_multiplier, unsigned pitch_shift, unsigned image_multiplier, unsigned image_shift,
                              unsigned x_multiplier, unsigned x_shift
 #if BIAS
@@ -36,13 +36,13 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *s, unsigned s_bytes, void *y, unsigned 
     if (channel >= channels || tile >= tiles) return;
     Window4 window(tile, tiles_image, tiles_x, image_multiplier, image_shift, x_multiplier, x_shift);
     amdc_buffer from = amdc_make(s, s_bytes), to = amdc_make(y, y_bytes);
-    unsigned place = 4 * at;
+    unsigned step = 4 * channels * pitch;
     float half[4][6];
 #pragma unroll
     for (int j = 0; j < 6; ++j) {
         float column[6], out[4];
 #pragma unroll
-        for (int i = 0; i < 6; ++i) column[i] = amdc_load_f32(from, place + (6 * i + j) * 4 * step);
+        for (int i = 0; i < 6; ++i) column[i] = amdc_load_f32(from, 4 * at + (6 * i + j) * step);
         transform_output(column, out);
 #pragma unroll
         for (int i = 0; i < 4; ++i) half[i][j] = out[i];
