@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.workloads import LIGHT, TOKENS, efficientnet_lite0, encoder, resnet50
+from benchmarks.workloads import CONTEXT, LIGHT, TOKENS, efficientnet_lite0, encoder, gpt2, resnet50
 
 FOLD_BYTES = 1 << 28  # no constant here is as large
 OPSET = 17  # of the single layers: what all compilers here read
@@ -51,20 +51,52 @@ def opennsfw() -> onnx.ModelProto:
     return model
 
 
-def transformer(name: str) -> onnx.ModelProto:
-    """An encoder of benchmarks/workloads.py for 128 tokens, exported by PyTorch. What depends on constants alone is folded, the
-    positions' embeddings among it: tinygrad cannot gather by a constant table of two dimensions."""
+def exported(model: Any, inputs: Mapping[str, Any], output: str) -> onnx.ModelProto:
+    """A torch module as PyTorch exports it. What depends on constants alone is folded, the positions' embeddings among it:
+    tinygrad cannot gather by a constant table of two dimensions."""
     import torch
     from onnxscript.optimizer import optimize
 
-    model, inputs = encoder(name)
-    names = {"input_names": list(inputs), "output_names": ["last_hidden_state"]}
+    names = {"input_names": list(inputs), "output_names": [output]}
     with torch.no_grad():
-        exported = torch.onnx.export(model, (), kwargs=inputs, dynamo=True, external_data=False, verbose=False, **names)
-    assert exported is not None
-    folded = optimize(exported.model_proto, input_size_limit=FOLD_BYTES, output_size_limit=FOLD_BYTES)
+        program = torch.onnx.export(model, (), kwargs=dict(inputs), dynamo=True, external_data=False, verbose=False, **names)
+    assert program is not None
+    folded = optimize(program.model_proto, input_size_limit=FOLD_BYTES, output_size_limit=FOLD_BYTES)
     assert isinstance(folded, onnx.ModelProto)
     return folded
+
+
+def transformer(name: str) -> onnx.ModelProto:
+    """An encoder of benchmarks/workloads.py for 128 tokens."""
+    model, inputs = encoder(name)
+    return exported(model, inputs, "last_hidden_state")
+
+
+def decoding() -> onnx.ModelProto:
+    """GPT-2's step from a cache of all tokens but the last to the logits behind it. The cache is an input: an ONNX file has no
+    state. So each side joins it with the new token's keys and values, which amdc's own `compile_causal` needs not."""
+    import torch
+    from transformers.cache_utils import DynamicCache
+
+    class Step(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = gpt2()
+
+        def forward(self, token: torch.Tensor, position: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+            past = DynamicCache()
+            for layer, (key, value) in enumerate(zip(keys.unbind(0), values.unbind(0), strict=True)):
+                past.update(key, value, layer)
+            result = self.model(input_ids=token, position_ids=position, past_key_values=past, use_cache=True)
+            logits: torch.Tensor = result.logits
+            return logits
+
+    step = Step()
+    config = step.model.config
+    held = (config.n_layer, 1, config.n_head, CONTEXT - 1, config.n_embd // config.n_head)
+    token, position = torch.zeros((1, 1), dtype=torch.int64), torch.tensor([[CONTEXT - 1]])
+    given = {"token": token, "position": position, "keys": torch.zeros(held), "values": torch.zeros(held)}
+    return exported(step.eval(), given, "logits")
 
 
 def layer(
@@ -112,6 +144,7 @@ MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
     "efficientnet-lite0-b1": lambda: onnx.load(efficientnet_lite0()),
     f"minilm-{TOKENS}": lambda: transformer("minilm"),
     f"bert-base-{TOKENS}": lambda: transformer("bert"),
+    "gpt2-decode": decoding,
     "opennsfw": opennsfw,
     "squeezenet": lambda: light("squeezenet"),
     "densenet121": lambda: light("densenet121"),
@@ -122,7 +155,7 @@ NETWORKS = LAYERS | MODELS
 
 
 def random_feed(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """The same inputs each time: normal floats, token numbers, a mask of ones."""
+    """The same inputs each time: normal floats, token numbers, the last position, a mask of ones."""
     rng = np.random.default_rng(0)
     constants = {tensor.name for tensor in model.graph.initializer}
     feed = {}
@@ -135,5 +168,6 @@ def random_feed(model: onnx.ModelProto) -> dict[str, np.ndarray]:
         if np.issubdtype(dtype, np.floating):
             feed[port.name] = rng.standard_normal(shape).astype(dtype)
         else:
-            feed[port.name] = np.ones(shape, dtype) if "mask" in port.name else rng.integers(1000, 2000, shape).astype(dtype)
+            limits = {"position": (CONTEXT - 1, CONTEXT), "attention_mask": (1, 2)}.get(port.name, (1000, 2000))
+            feed[port.name] = rng.integers(*limits, shape).astype(dtype)
     return feed
