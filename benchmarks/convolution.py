@@ -29,7 +29,7 @@ from benchmarks.convolution_layers import NETWORKS, Layer  # noqa: E402
 from benchmarks.machine import description  # noqa: E402
 
 ARCH = "gfx803"
-PRODUCTS = {"winograd2x2": 16 / 36}  # multiply-adds for one of the convolution's
+PRODUCTS = {"winograd2x2": 16 / 36, "winograd4x4": 36 / 144}  # multiply-adds for one of the convolution's
 
 
 @dataclass(frozen=True)
