@@ -44,6 +44,12 @@ GEMM = KernelTemplate(
         Parameter(
             "NORM", "1: a norm of A's rows comes first; 2: from the parts that A's product left", values=(0, 1, 2), default=0
         ),
+        Parameter(
+            "SPREAD",
+            "1: the columns' work-groups start at different k, where A's rows share memory channels",
+            values=(0, 1),
+            default=0,
+        ),
         Parameter("ROW_PARTS", "1: parts of the moments of C's rows are left", values=(0, 1), default=0),
         Parameter("NORM_WIDTH", "K, where a norm comes first", 4, MOST_WIDTH, default=4),
         Parameter("NORM_CENTRED", "1: layer norm, 0: RMS norm", values=(0, 1), default=0),

@@ -11,6 +11,7 @@
 //          products go to C[p * batch + z], dense, as they are: gemm_sum.hip adds the pieces and applies bias and epilogue. 2: of the `parts`
 //          work-groups of a tile the last to arrive does so, wave by wave (split_finish.h): one launch.
 //          NORM 1, 2: A's rows are normalised first (gemm_norm.h); ROW_PARTS 1: C's rows will be (gemm_row_parts.h), by NORM 2 of a later launch.
+//          SPREAD 1: the work-groups of different columns start at different slices of k, which they take as a ring.
 // Fused    AMDC_PROLOGUE(value, k) on A, AMDC_EPILOGUE(value, n, element of C). BIAS 1: alpha * product + beta * bias[m * row + n * column].
 // Types    TYPE_A, TYPE_B, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_C: any; arithmetic in fp32; the sum over k is sequential, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) * LOCAL_SPLIT lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
@@ -36,6 +37,8 @@
 //          A branch around the last, partial pass of a 96-wide panel: 200 bytes a lane of spills. Without sched_barrier in multiply
 //          (gemm_tile.h) each fragment is loaded right before its use. With the last stage peeled off the loop: 194 VGPRs. With the
 //          resource's base from a 64-bit product, or its size from a saturating subtraction: a loop over its "different" values.
+//          Predicted for 128x768x3072 on an RX 580, 64x64x32s2 with k in 3 pieces: A's rows, 12 KiB apart, start in one memory channel,
+//          and all work-groups read the same k: 171 us; with SPREAD 129. Adding the pieces in a second launch: 26 us and 8 to 15 more.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_math.h"
@@ -59,6 +62,7 @@
 #define NORM 0
 #define MOMENTS 0
 #define ROW_PARTS 0
+#define SPREAD 0
 #endif
 #include "gemm_panels.h"
 #include "gemm_tile.h"
@@ -89,6 +93,9 @@
 template <class Prologue> struct Walk {
     unsigned k, size;
     Prologue prologue;
+#if SPREAD
+    unsigned first, end; // of the slices, which are a ring
+#endif
 
     template <class A, class B> MEMBER void load(A &a, B &b) {
         a.load(k);
@@ -99,7 +106,19 @@ template <class Prologue> struct Walk {
         a.store(to_a, k, size, prologue);
         b.store(to_b, k, size, Unchanged());
     }
-    MEMBER void advance() { k += TILE_K; }
+    MEMBER void advance() {
+        k += TILE_K;
+#if SPREAD
+        k = k < end ? k : first;
+#endif
+    }
+    // Start at a slice of the work-group's own: `id` times the golden ratio, of `stages`.
+    MEMBER void spread(unsigned id, unsigned stages) {
+#if SPREAD
+        first = k, end = k + stages * TILE_K;
+        k += ((id * 40503 & 0xffff) * stages >> 16) * TILE_K;
+#endif
+    }
 };
 
 template <class Function> struct Changed : Function {
@@ -167,7 +186,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
     Walk<Changed<decltype(prologue)>> walk = {first_k, K, prologue};
 #endif
     Tile tile;
-    multiply_all(tile, panel_a, panel_b, walk, (values + TILE_K - 1) / TILE_K);
+    unsigned stages = (values + TILE_K - 1) / TILE_K;
+    walk.spread(amdc_group_x() + z * ((N + TILE_N - 1) / TILE_N), stages);
+    multiply_all(tile, panel_a, panel_b, walk, stages);
 #if SPLIT == 2
     static_assert(LANES % 64 == 0, "whole waves hold the sums");
     if (Tile::part() != 0) return;
