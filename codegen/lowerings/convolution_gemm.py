@@ -18,7 +18,7 @@ from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.lowerings.matmul_cost import DRAM_LATENCY, ends_mix, stage_mix, tile_shape
 from amdc.codegen.magic import magic
-from amdc.cost import Mix, estimate
+from amdc.cost import Mix, Shape
 from amdc.ir import graph as ir
 from amdc.kernels import conv, gemm
 from amdc.kernels.gemm_tiles import GemmTile
@@ -34,6 +34,8 @@ FULL = 8  # work-groups a CU at most: further parts would only add work
 MOST_PARTIALS = 1  # sums that the parts leave each other, in sizes of L2: beyond, they would go through DRAM
 LEAST_STAGES = 4  # of a part: below, starting and adding it costs more than it saves
 L2_LATENCY = 190
+# Fitted on 55 kernels of seven 1x1 layers against the timing layer: what waves of a SIMD leave idle or fill, by their number.
+OVERLAP = (1.1, 1.05, 1.0, 0.9)
 AHEAD = 32  # values of a lane that split_finish.h has under way
 WAVE = 64
 
@@ -147,9 +149,33 @@ def cost(task: Task, way: Way) -> float:
     gather = Mix(valu=4 * vector * values, vmem=2 * values if vector else 0, alone=4 * (vector + others) * values)
     stages = -(-way.chunk(size) // tile.k) * taps
     wave = (stage_mix(tile, layouts, target.wave_size) + gather) * stages + ends_mix(tile) + finish_mix(way)
+    wave += scattered_mix(way) if tile.thread_n % 4 or window.plane % 4 else Mix()
+    shape, groups = tile_shape(tile, target), math.prod(tiles_of(window, way)) * way.parts
+    most = -(-groups // target.card().compute_units)
+    last = min(1.0, shape.groups_per_cu / most)  # of the output, what the last work-groups write: nothing runs beside that
+    output = math.prod(task.item.shape) * ir.dtype(task.item.node).itemsize
     weights = math.prod(ir.shape(task.operands.weight)) * ir.dtype(task.operands.weight).itemsize
-    groups = math.prod(tiles_of(window, way)) * way.parts
-    return estimate(wave, tile_shape(tile, target), groups, least_bytes(task.item, window) + weights, target).us
+    nbytes = least_bytes(task.item, window) + weights - last * output
+    partials = 4 * groups * tile.m * tile.n if way.parts > 1 else 0  # all are stored at about the same time
+    rate = target.card().dram_gbps * target.dram_efficiency * 1e3
+    us = max(_clocks(wave, shape, most, target) / (target.card().clock_ghz * 1e3), nbytes / rate)
+    return target.launch_us + us + (partials + last * output) / rate
+
+
+def _clocks(wave: Mix, shape: Shape, most: int, target: Target) -> float:
+    """Of a CU's `most` work-groups, a new one starting where one ends. A SIMD serves its oldest wave first: that one takes what it
+    would alone, and each further one its vector instructions more."""
+    waves = most * shape.group_waves
+    of_simd = -(-waves // target.simds_per_cu)
+    units = math.hypot(of_simd * wave.valu, waves * wave.lds, waves * wave.vmem)
+    alone = max(wave.alone + (of_simd - 1) * wave.valu, wave.alone * most / shape.groups_per_cu)
+    return max(units, alone) * OVERLAP[min(shape.waves_per_simd, len(OVERLAP)) - 1]
+
+
+def scattered_mix(way: Way) -> Mix:
+    """Of a wave, what storing dword by dword adds to `ends_mix`."""
+    clocks = 12 * way.tile.thread_m * way.tile.thread_n / way.tile.sets
+    return Mix(valu=clocks, vmem=clocks, alone=clocks * way.tile.sets)
 
 
 def finish_mix(way: Way) -> Mix:
