@@ -29,8 +29,6 @@ from benchmarks.timing.rows import SgemmRow
 CARD = "R9 Nano"
 SUM_LANES = 256
 ALPHA_BETA = 2.0
-PIECE = 1024  # values of k, whole stages of every tile
-CAMPING = 2048  # values of k between operands' rows that share one of 32 DRAM channels
 
 
 @dataclass(frozen=True)
@@ -99,9 +97,9 @@ def _arguments(arrays: tuple[DeviceArray, ...], numbers: list[int]) -> list[Any]
     return [part for array in arrays for part in (array, np.uint32(array.nbytes))] + [np.uint32(number) for number in numbers]
 
 
-def _multiply(row: SgemmRow, k: int, arrays: tuple[DeviceArray, ...]) -> LaunchTiming:
+def _multiply(row: SgemmRow, arrays: tuple[DeviceArray, ...]) -> LaunchTiming:
     a, b = operands(row)
-    numbers = [row.n, row.m, k, 1, *magic(1), a.column, a.k, 0, a.floats, b.column, b.k, 0, b.floats]
+    numbers = [row.n, row.m, row.k, 1, *magic(1), a.column, a.k, 0, a.floats, b.column, b.k, 0, b.floats]
     numbers += [row.m, 0, row.m * row.n, 4 * a.floats, 4 * b.floats]
     numbers += [*magic(1), 1, chunk(row)] if row.split_k > 1 else []
     grid = (-(-row.m // row.tile_m), -(-row.n // row.tile_n), row.split_k)
@@ -122,23 +120,16 @@ def _add(row: SgemmRow, pieces: DeviceArray, c: DeviceArray) -> LaunchTiming:
     return card(CARD).load(code).time("kernel", grid=grid, block=(SUM_LANES, 1, 1), args=_arguments((pieces, c), numbers))
 
 
-def simulated_k(row: SgemmRow) -> int:
-    """How much of k is simulated; the time is scaled to all of it. `PIECE` gives within 1 % of what all of k gives, except where
-    rows of k values lie a multiple of 8 KiB apart: there work-groups start in one DRAM channel and spread in time: all of it."""
-    return row.k if row.split_k > 1 or row.k % CAMPING == 0 else min(row.k, PIECE)
-
-
 def predict(row: SgemmRow) -> tuple[float, LaunchTiming]:
     """Predicted GFLOPS, and the product's timing.
 
     One launch's overhead counts for a row, also where there are two launches: the smallest measured rows take 26 to 29 us, and
     all of them are two launches of rocBLAS's."""
     a, b = operands(row)
-    k = simulated_k(row)
     with Buffers(card(CARD)) as buffers:
         arrays = buffers.floats(a.floats), buffers.floats(b.floats), buffers.floats(row.split_k * row.m * row.n)
-        timing = _multiply(row, k, arrays)
-        taken = timing.microseconds * row.k / k + timing.launch_us
+        timing = _multiply(row, arrays)
+        taken = timing.microseconds + timing.launch_us
         if row.split_k > 1:
             taken += _add(row, arrays[2], buffers.floats(row.m * row.n)).microseconds
     return row.flops / taken / 1e3, timing
