@@ -126,14 +126,14 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
     rows = (spread.rows - 1) * window.stride[0] + window.kernel[0]
     width = min(window.size[1], (spread.columns - 1) * window.stride[1] + window.kernel[1])
     steps = -(-rows // max(1, FULL // width))  # each with its wait for the scalar unit
-    valu = 4 * (_products(window, spread) + window.taps + 12) + 40 * steps  # the last: waits, from the timing layer
+    valu = 4.6 * (_products(window, spread) + window.taps + 12) + 40 * steps  # 4 a product, and waits, from the timing layer
     lines = -(-rows * width * 4 // 64) + rows
     moved = 256 * window.taps + 64 * lines
     channel = Mix(valu=valu, vmem=4 * window.taps + lines, load_bytes=moved, alone=max(valu + 60 * steps, 300 * steps))
     rounds = -(-spread.rows * spread.columns // spread.waves)
     split = rounds * (spread.parts > 1)  # partial sums, to L2 and back
     end = Mix(
-        valu=60 * rounds,
+        valu=60 * rounds + 8 * split * spread.parts,
         lds=40 * rounds,
         vmem=40 * rounds,
         load_bytes=256 * split,

@@ -20,7 +20,10 @@ from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
 
 LEAST_CHANNELS = 8  # below, padding them to a stage costs more than the products saved
-SCALAR_MISSES = 1.4  # what waiting for filters that the scalar cache lacks adds: on ResNet-50 1.35 to 1.66 times
+ENDS = (
+    5000.0  # clocks of a wave before the first stage and behind the last, from the timing layer: 12,000 of a CU with two a SIMD
+)
+PART = 1100.0  # clocks of a wave for each part that work-groups leave and the last of them adds
 
 
 def takes(window: Window, operands: Operands) -> bool:
@@ -63,8 +66,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradSh
     """Counted off the compiled loops: see the figures in winograd.hip."""
     own, stages = shape.filter_waves, -(-window.in_channels // (shape.waves * parts))
     products = POINTS * shape.filters * own
-    # The last: what a stage's barrier costs, from the timing layer, as the factor.
-    valu = SCALAR_MISSES * (4 * (products + 45) + 90 * shape.waves)
+    valu = 4 * (products + 45) + 15 * shape.waves  # the last: what a stage's barrier costs, from the timing layer
     stage = Mix(
         valu=valu,
         lds=own * 4 * 8 + 4 * 16,
@@ -72,12 +74,12 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradSh
         load_bytes=64 * 4 * 5 + 4 * products,  # windows overlap: of 16 values a tile about 5 come from L2
         alone=valu + 60 * own + 150,
     )
-    end = Mix(valu=4 * 40 * shape.filters, vmem=4 * shape.filters * 16, store_bytes=64 * 16 * shape.filters, alone=3000)
+    ends = ENDS + (PART * parts if parts > 1 else 0)
+    end = Mix(valu=ends, vmem=4 * shape.filters * 16, store_bytes=64 * 16 * shape.filters, alone=2 * ends)
     occupancy = Shape(shape.waves, shape.groups_per_cu, shape.groups_per_cu * shape.waves // 4)
     nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
     groups = math.prod(_grid(window, shape, parts))
-    once = estimate(stage * stages + end, occupancy, groups, nbytes, builder.target).us
-    return once
+    return estimate(stage * stages + end, occupancy, groups, nbytes, builder.target).us
 
 
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WinogradShape, parts: int) -> None:
