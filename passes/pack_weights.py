@@ -2,9 +2,9 @@
 
 Activations keep their layout (batch, channels, rows, columns), and there is no pass that chooses another. What others would bring
 to the 1x1 convolutions, which are the ones that read planes as matrices, was timed on a simulated RX 580 (microseconds without
-the launch, the fastest of the first tiles; predicted, not measured):
+the launch, the fastest of the first tiles; predicted, not measured). Before: 7x7 gathered, 14x14 image by image.
 
-    convolution, plane, batch     gathered   planes of 4n floats   images side by side (CNHW)   as they lie now
+    convolution, plane, batch       before   planes of 4n floats   images side by side (CNHW)   as they lie now
     2048->512 7x7 1                     73                    48                            -                51
     512->2048 7x7 1                     42                    36                            -                38
     256->1024 14x14 8                  218                     -                          176               177
