@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
+LDS_PATTERNS = 64  # remembered accesses of a worker
+
 
 class Fault(ctypes.Structure):
     """What stopped a kernel: see FAULT_* in wave.h for `kind`."""
@@ -30,6 +32,18 @@ class Allocations(ctypes.Structure):
     ]
 
 
+class LdsPattern(ctypes.Structure):
+    """An access of a wave to LDS and the clocks that it takes."""
+
+    _fields_ = [
+        ("relative", ctypes.c_uint32 * 64),
+        ("exec", ctypes.c_uint64),
+        ("start", ctypes.c_uint32),
+        ("form", ctypes.c_uint32),
+        ("clocks", ctypes.c_uint32),
+    ]
+
+
 class TraceBuffer(ctypes.Structure):
     """A worker's stream of what sampled work-groups did: see native/trace.h."""
 
@@ -41,7 +55,7 @@ class TraceBuffer(ctypes.Structure):
         ("end", ctypes.c_uint64),
         ("place", ctypes.c_uint64),
         ("full", ctypes.c_uint64),
-        ("patterns", ctypes.c_uint8 * (64 * 280)),
+        ("patterns", LdsPattern * LDS_PATTERNS),
     ]
 
 
