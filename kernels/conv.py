@@ -32,6 +32,7 @@ CONV = KernelTemplate(
             "MODE", "k by taps (0), linear (1), or a 1x1 convolution that reads the input as a matrix (2)", values=(0, 1, 2)
         ),
         LAYOUT_A,
+        Parameter("EXACT", "1: k by taps (mode 0), and channels are a multiple of TILE_K", values=(0, 1), default=0),
         Parameter("SPLIT", "1: work-groups share the input channels, and the last one finishes a tile", values=(0, 1), default=0),
         VECTOR_C,
         BIAS,

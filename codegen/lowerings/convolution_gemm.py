@@ -28,6 +28,7 @@ from amdc.target import Target
 
 # Instructions that fetch a gathered value beside its load, of the vector and of the scalar ALU, read off the compiled loops.
 GATHER = {conv.TAPS: (1, 10), conv.LINEAR: (8, 22), conv.POINTWISE: (0, 0)}
+EXACT_GATHER = (0, 1)  # by taps where channels are whole stages
 GOOD_FILL = 0.8  # of a stage's k by one tap's channels; below, k runs over channels and taps together
 PARTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)  # into which the channels are cut
 FULL = 8  # work-groups a CU at most: further parts would only add work
@@ -38,6 +39,7 @@ L2_LATENCY = 190
 OVERLAP = (1.1, 1.05, 1.0, 0.9)
 AHEAD = 32  # values of a lane that split_finish.h has under way
 WAVE = 64
+MOST_LEFT = 32  # lanes of a work-group without a value of their own to gather
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,23 @@ def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Op
 
 
 def ways(window: Window, operands: Operands, target: Target) -> Iterator[Way]:
-    """A gathered panel wants whole waves along n, plain weights few rows of k."""
+    """A gathered panel wants whole waves along n or whole stages of channels, plain weights few rows of k."""
     mode = mode_of(window, operands)
     for tile in conv.TILES:
         plain = tile.m.bit_count() == 1 and tile.k <= 16 and tile.sets == 1
-        if not (mode == conv.POINTWISE or tile.n % WAVE == 0) or not (operands.packed or plain):
+        any_width = mode == conv.POINTWISE or is_exact(window, mode, tile)
+        if not (any_width or tile.n % WAVE == 0) or not (operands.packed or plain):
             continue
         for parts in PARTS:
             way = Way(tile, mode, parts)
             if parts == 1 or _may_split(window, way, target):
                 yield way
+
+
+def is_exact(window: Window, mode: int, tile: GemmTile) -> bool:
+    """Whether conv.hip gathers without tests of the channel: whole stages of a tap, and few lanes left over in a pass."""
+    left = tile.lanes % tile.n if tile.n <= tile.lanes else tile.lanes
+    return mode == conv.TAPS and window.in_channels % tile.k == 0 and left <= MOST_LEFT
 
 
 def _may_split(window: Window, way: Way, target: Target) -> bool:
@@ -145,8 +154,10 @@ def cost(task: Task, way: Way) -> float:
     window, tile, target, (size, taps) = task.window, way.tile, task.builder.target, walk(task.window, way.mode)
     layouts = gemm.VECTORS if task.operands.packed else gemm.COLUMNS, gemm.VECTORS
     values = tile.n * tile.k / tile.lanes  # that a lane gathers in a stage
-    vector, others = GATHER[way.mode]
-    gather = Mix(valu=4 * vector * values, vmem=2 * values if vector else 0, alone=4 * (vector + others) * values)
+    vector, others = EXACT_GATHER if is_exact(window, way.mode, tile) else GATHER[way.mode]
+    gather = Mix(
+        valu=4 * vector * values, vmem=2 * values if way.mode != conv.POINTWISE else 0, alone=4 * (vector + others) * values
+    )
     stages = -(-way.chunk(size) // tile.k) * taps
     wave = (stage_mix(tile, layouts, target.wave_size) + gather) * stages + ends_mix(tile) + finish_mix(way)
     wave += scattered_mix(way) if tile.thread_n % 4 or window.plane % 4 else Mix()
@@ -163,8 +174,8 @@ def cost(task: Task, way: Way) -> float:
 
 
 def _clocks(wave: Mix, shape: Shape, most: int, target: Target) -> float:
-    """Of a CU's `most` work-groups, a new one starting where one ends. A SIMD serves its oldest wave first: that one takes what it
-    would alone, and each further one its vector instructions more."""
+    """Of a CU's `most` work-groups, a new one starting where one ends. A SIMD serves its oldest wave first: that one takes what
+    it would alone, and each further one its vector instructions more."""
     waves = most * shape.group_waves
     of_simd = -(-waves // target.simds_per_cu)
     units = math.hypot(of_simd * wave.valu, waves * wave.lds, waves * wave.vmem)
@@ -199,6 +210,7 @@ def build(task: Task, way: Way) -> None:
         "KW": window.kernel[1],
         "MODE": way.mode,
         "LAYOUT_A": gemm.VECTORS if operands.packed else gemm.COLUMNS,
+        "EXACT": int(is_exact(window, way.mode, tile)),
         "SPLIT": int(way.parts > 1),
         "VECTOR_C": int(window.plane % 4 == 0 and tile.thread_n % 4 == 0),
         "BIAS": int(operands.bias is not None),

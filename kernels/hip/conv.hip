@@ -38,6 +38,7 @@
 #define LAYOUT_A 0
 #define VECTOR_C 1
 #define SPLIT 0
+#define EXACT 0
 #define BIAS 0
 #define TYPE_X float
 #define TYPE_W float
@@ -97,19 +98,19 @@ template <class Prologue> struct Walk {
 
     MEMBER Walk(const Prologue &p, const Geometry &geometry, unsigned weights_k, unsigned from, unsigned to)
         : prologue(p), g(geometry), w_k(weights_k), first(from), end(to), k(from) {}
-    template <class A> MEMBER void load(A &a, Gather &b) {
+    template <class A, class B> MEMBER void load(A &a, B &b) {
         if (new_tap) b.tap(kh, kw, g);
         a.load(k, amdc_size<TYPE_W> * tap * w_k);
-        if (MODE == TAPS) b.load_taps(k, g);
+        if constexpr (MODE == TAPS) b.load_taps(k, g);
         else b.load_linear(k, g);
     }
     template <class A> MEMBER void load(A &a, Planes &b) {
         a.load(k);
         b.load(k);
     }
-    template <class A> MEMBER void store(A &a, Gather &b, float *to_a, float *to_b) {
+    template <class A, class B> MEMBER void store(A &a, B &b, float *to_a, float *to_b) {
         a.store(to_a, k, 0, Unchanged());
-        b.store<MODE == LINEAR>(to_b, k, prologue);
+        b.template store<MODE == LINEAR>(to_b, k, prologue);
     }
     template <class A> MEMBER void store(A &a, Planes &b, float *to_a, float *to_b) {
         a.store(to_a, k, 0, Unchanged());
@@ -164,8 +165,12 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     Planes b(input);
     b.start(first_n, N, g);
 #else
+#if EXACT
+    ExactGather b;
+#else
     Gather b;
-    b.start(amdc_make((const char *)x + before, x_bytes - before), first_n + amdc_thread() % TILE_N, N, g);
+#endif
+    b.start(amdc_make((const char *)x + before, x_bytes - before), first_n, N, g);
 #endif
     auto prologue = [&](float value, unsigned channel) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); };
     Walk<Changed<decltype(prologue)>> walk(prologue, g, w_k, begin, end);

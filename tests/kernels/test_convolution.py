@@ -121,6 +121,26 @@ def test_every_tile_on_a_pointwise_one(tile: str, size: tuple[int, int]) -> None
     check_function(function, tensors, case.terms, extra=1, candidate=tile)
 
 
+EXACT = [
+    (Case(2, 64, 72, (9, 9), (3, 3), (2, 2), (1, 1, 1, 1)), "64x28x16s4"),
+    pytest.param(Case(2, 32, 40, (11, 9), (1, 1), (2, 2)), "64x56x16s4", marks=pytest.mark.slow),
+    pytest.param(Case(3, 64, 72, (9, 9), (3, 3), pads=(2, 1, 0, 1), groups=2), "32x64x32s2", marks=pytest.mark.slow),
+    pytest.param(Case(1, 16, 40, (20, 13), (3, 5), pads=(1, 2, 1, 2), dilation=(1, 2)), "128x112x16", marks=pytest.mark.slow),
+    pytest.param(Case(1, 64, 40, (9, 9), (3, 3), pads=(1, 1, 1, 1)), "64x28x16s4 split2", marks=pytest.mark.slow),
+    pytest.param(Case(1, 32, 40, (30, 29), (3, 3), pads=(1, 1, 1, 1)), "128x56x16s2", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("case, way", EXACT, ids=str)
+def test_whole_stages_of_channels(case: Case, way: str) -> None:
+    function, tensors = case.packed()
+    _, session = open_function(function, *tensors, candidate=way)
+    with session:
+        (kernel,) = session.program.kernels.values()
+        assert kernel.parameters["EXACT"] == 1 and way.replace(" ", "") in kernel.symbol
+    check_function(function, tensors, case.terms, extra=1, times=2, candidate=way)
+
+
 SPLITS = [
     (Case(1, 264, 70, (7, 7), (1, 1)), "64x28x16s4 split4"),
     pytest.param(Case(2, 520, 40, (6, 6), (1, 1)), "32x64x32s2 split3", marks=pytest.mark.slow),
