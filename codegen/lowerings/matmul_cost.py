@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product
-from amdc.cost import Mix, Shape, estimate
+from amdc.cost import Camping, Mix, Shape, camping, estimate
 from amdc.kernels import gemm
 from amdc.kernels.gemm_tiles import GemmTile
 from amdc.program import ITEM_SIZES
@@ -30,11 +30,21 @@ def _read_bytes(matrix: Matrix, columns: int, k: int, product: Product) -> int:
     return columns * k * outer * inner * ITEM_SIZES[matrix.place.dtype]
 
 
-def least_bytes(product: Product) -> int:
-    """What must pass between chip and DRAM."""
-    a = _read_bytes(product.a, product.m, product.k, product)
-    b = _read_bytes(product.b, product.n, product.k, product)
+def least_bytes(product: Product, slow: tuple[float, float] = (1.0, 1.0)) -> float:
+    """What must pass between chip and DRAM; A's and B's bytes count `slow` times."""
+    a = slow[0] * _read_bytes(product.a, product.m, product.k, product)
+    b = slow[1] * _read_bytes(product.b, product.n, product.k, product)
     return a + b + product.batch * product.m * product.n * ITEM_SIZES[product.c.place.dtype]
+
+
+def camped(product: Product, layouts: tuple[int, int], pieces: int, chunk: int, target: Target) -> tuple[Camping, Camping]:
+    """How channels hold up the operands that lie along k, of which pieces of `chunk` values are read at once."""
+
+    def of(matrix: Matrix, columns: int, layout: int) -> Camping:
+        size = ITEM_SIZES[matrix.place.dtype]
+        return camping(matrix.column * size, columns, pieces, chunk * size, target.card()) if layout == gemm.DEEP else Camping()
+
+    return of(product.a, product.m, layouts[0]), of(product.b, product.n, layouts[1])
 
 
 def tile_shape(tile: GemmTile, target: Target) -> Shape:
@@ -46,8 +56,8 @@ def tile_shape(tile: GemmTile, target: Target) -> Shape:
     return Shape(waves, groups, -(-groups * waves // target.simds_per_cu))
 
 
-def stage_mix(tile: GemmTile, layouts: tuple[int, int], wave_size: int) -> Mix:
-    """One stage of one wave."""
+def stage_mix(tile: GemmTile, layouts: tuple[int, int], wave_size: int, slow: tuple[float, float] = (1.0, 1.0)) -> Mix:
+    """One stage of one wave; L2 takes `slow` times as long for A and B."""
     waves = -(-tile.lanes // wave_size)
     part, panels = tile.k // tile.sets, (tile.m * tile.k, tile.n * tile.k)
     each = list(zip(panels, layouts, strict=True))
@@ -59,7 +69,8 @@ def stage_mix(tile: GemmTile, layouts: tuple[int, int], wave_size: int) -> Mix:
     fragment = max(4 * tile.thread_m * tile.thread_n, LDS_LATENCY + reads / part)
     multiply = part * fragment + valu - 4 * tile.products + 4 * others
     wait = max(0.0, DRAM_LATENCY + fetch * waves - multiply) + LDS_LATENCY + BARRIER
-    loaded = 4 * sum(values * (2 if layout == gemm.DEEP and tile.k == 8 else 1) for values, layout in each) / waves
+    halves = [2 if layout == gemm.DEEP and tile.k == 8 else 1 for layout in layouts]  # lines that two stages read
+    loaded = 4 * sum(values * twice * times for values, twice, times in zip(panels, halves, slow, strict=True)) / waves
     return Mix(valu, reads + sum(panels) / 16 / waves, fetch, loaded, alone=multiply + wait, barriers=1)
 
 
@@ -103,18 +114,20 @@ def join_mix(tile: GemmTile, pieces: int) -> Mix:
 def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], cut: Cut, target: Target, normed: bool = False) -> float:
     """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where that adds the pieces of k."""
     pieces = cut.pieces
-    chunk = -(-product.k // pieces)
+    chunk = -(-product.k // (pieces * tile.k)) * tile.k
+    a, b = camped(product, layouts, pieces, min(chunk, product.k), target)
+    nbytes = least_bytes(product, (a.dram, b.dram))
     if normed:
         tile = replace(tile, vgprs=tile.vgprs + NORM_VGPRS)
-    wave = stage_mix(tile, layouts, target.wave_size) * -(-chunk // tile.k) + ends_mix(tile)
+    wave = stage_mix(tile, layouts, target.wave_size, (a.l2, b.l2)) * (chunk // tile.k) + ends_mix(tile)
     wave += norm_mix(tile, product.k, target) if normed else Mix()
     wave += join_mix(tile, pieces) if cut.joined else Mix()
     groups = tile.groups(product.m, product.n) * product.batch * pieces
     partial = 4 * product.batch * product.m * product.n * pieces if pieces > 1 else 0
     if cut.joined:  # all work-groups come to write, and the last ones to read, at about the same time
-        us = estimate(wave, tile_shape(tile, target), groups, least_bytes(product), target).us
+        us = estimate(wave, tile_shape(tile, target), groups, nbytes, target).us
         return us + 1.2 * partial / (target.card().dram_gbps * target.dram_efficiency * 1e3)
-    us = estimate(wave, tile_shape(tile, target), groups, least_bytes(product) + partial, target).us
+    us = estimate(wave, tile_shape(tile, target), groups, nbytes + partial, target).us
     return us if pieces == 1 else us + sum_us(product, pieces, target)
 
 
