@@ -6,9 +6,10 @@
 // 2 (standard deviations, random filters, worst output of a tile; see codegen/lowerings/winograd4_filters.py). The multiplications that
 // 1 and 2 would save are free: these kernels wait for DRAM.
 //
-// Predicted on an RX 580 (simulated), the three launches with 26 us each, in brackets winograd.hip's one launch: batch 1, 128 channels at
-// 112x112 about 472 us (594), 256 at 56x56 396 (590), 512 at 28x28 376 (745); batch 8, 128 at 28x28 297 (312), 256 at 14x14 257 (398), 512 at
-// 7x7 308 (379), but 64 at 56x56 406 (336): there the 36 values a tile and channel, written and read twice, take longer than the products.
+// Predicted on an RX 580 (simulated), the three launches with 26 us each, in brackets winograd.hip's one launch (32x8): batch 1, 128 channels
+// at 112x112 479 us (489), 256 at 56x56 407 (532), 512 at 28x28 381 (713); batch 8, 256 at 14x14 269 (380), 512 at 7x7 316 (360); but 128 at 28x28
+// 308 (261), 64 at 56x56 419 (279): there the 36 values a tile and channel, written and read twice, take longer than the products.
+// Error of 128 channels at 56x56, rectified inputs (simulated): 9.0e-7 of |filter| * rms(input), standard deviation; a direct sum's is 4.2e-7.
 // One launch for products and output transform would save a quarter of that traffic, but 36 points of a 32x32 tile are 144 sums a lane, one
 // wave a SIMD, each fed 8 floats from LDS for 16 products: LDS would be as busy as the vector ALU, and nothing hides a wait (counted).
 #define NEAR 0.6875f

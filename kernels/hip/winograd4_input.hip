@@ -8,8 +8,8 @@
 // Launch   256 lanes, a window each; grid (ceil(channels * pitch / 256), 1, 1): lanes of a wave hold neighbouring tiles of a channel, so a
 //          store of a point writes whole lines. Limits: x below 2^28 elements, v too.
 // Static   clang 19, QUADS 1, CUT 0: 43 VGPRs, 18 loads, 36 stores, 311 VALU instructions; LDS none.
-// Predicted on an RX 580 (simulated), without the launch, in brackets the DRAM time of x and v at 224 GB/s: 256 channels 56x56 52 us (47);
-//          batch 8: 64 channels 56x56 98 (93), 128 channels 28x28 57 (47), 256 channels 14x14 35 (28).
+// Predicted on an RX 580 (simulated), without the launch, in brackets the DRAM time of x and v at 224 GB/s: 256 channels 56x56 54 us (47);
+//          batch 8: 64 channels 56x56 105 (93), 128 channels 28x28 58 (47), 256 channels 14x14 35 (28).
 // Versions 36 single loads a window: 108, 69 and 53 us in batch 8; half of their lines were no longer in L1, and L2 was busiest. By fours
 //          (QUADS), but scheduled by clang among the arithmetic to save registers: 118, 60 and 36; the stores of all waves in flight are
 //          larger than L2 and drive the lines out before the neighbouring window's load.

@@ -6,8 +6,8 @@
 // Types    TYPE_Y, TYPE_BIAS: any; the transform in fp32. VECTOR 1 (OW a multiple of 4): the four outputs of a row are stored at once.
 // Launch   256 lanes, a tile each; grid (ceil(channels * pitch / 256), 1, 1). Limits: s and y below 2^28 elements.
 // Static   clang 19, VECTOR 1, no epilogue: 36 VGPRs, 36 loads, 4 stores, 269 VALU instructions; LDS none.
-// Predicted on an RX 580 (simulated), without the launch, in brackets the DRAM time of s and y at 224 GB/s: 128 channels 112x112 94 us (93);
-//          batch 8: 64 channels 56x56 95 (93), 128 channels 28x28 48 (47), 256 channels 14x14 29 (28).
+// Predicted on an RX 580 (simulated), without the launch, in brackets the DRAM time of s and y at 224 GB/s: 128 channels 112x112 96 us (93);
+//          256 channels 56x56 54 (47), 512 channels 28x28 33 (27); batch 8: 256 channels 14x14 35 (28).
 #include "amdc.h"
 #include "amdc_types.h"
 #ifndef TYPE_Y
