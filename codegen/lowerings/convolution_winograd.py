@@ -20,9 +20,7 @@ from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
 
 LEAST_CHANNELS = 8  # below, padding them to a stage costs more than the products saved
-ENDS = (
-    5000.0  # clocks of a wave before the first stage and behind the last, from the timing layer: 12,000 of a CU with two a SIMD
-)
+ENDS = 5000.0  # clocks of a wave before the first stage and behind the last, from the timing layer
 PART = 1100.0  # clocks of a wave for each part that work-groups leave and the last of them adds
 
 

@@ -1,24 +1,31 @@
 // conv_scalar.hip: 2-d convolution of small planes with the inputs in scalar registers: a lane is a filter; fused epilogue.
 //
 // Shapes   input [batch][groups * channels][IN_H][IN_W], output [batch][groups * M][OUT_H][OUT_W]; packed weights as in conv.hip: output m of a group
-//          at tap t of channel c lies at w_group * group + (c * KH * KW + t) * w_k + m. A wave keeps 64 filters times OUT_ROWS rows of outputs.
-//          A row of the input is the same for all lanes, so the scalar unit loads it, and a product is v_mac(sum, SGPR, VGPR): no LDS in the
-//          loop, no barrier, and what lies in the padding left and right is never multiplied. WAVES waves share the input channels; their
-//          sums meet in LDS. Rows above and below the image are read as zeros; with OUT_ROWS = OUT_H they are not multiplied either.
+//          at tap t of channel c lies at w_group * group + (c * KH * KW + t) * w_k + m. A wave keeps 64 filters times OUT_ROWS rows of
+//          OUT_COLUMNS outputs. A row of the input is the same for all lanes, so the scalar unit loads it, and a product is v_mac(sum,
+//          SGPR, VGPR): no LDS in the loop, no barrier, and what lies in the padding left and right is never multiplied. WAVES waves share
+//          the input channels; their sums meet in LDS. Rows above and below the image are read as zeros; a wave that has the whole plane
+//          does not multiply them either. OUT_COLUMNS below OUT_W: it divides OUT_W, and nothing is padded on the right.
 // Fused    AMDC_EPILOGUE(value, output channel, element); no prologue: it would cost a vector instruction an input. BIAS 1: bias[channel].
 // Types    input float; TYPE_W, TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic in fp32 with v_mac.
-// Launch   64 * WAVES lanes; grid (ceil(M / 64), ceil(OUT_H / OUT_ROWS), batch * groups * parts). With more than one of `parts`, y is
-//          [parts][batch][...] in fp32, and conv_sum.hip adds them. Limits: tensors below 2^28 elements; 2 * IN_W of the 102 SGPRs.
+// Launch   64 * WAVES lanes; grid (ceil(M / 64), ceil(OUT_H / OUT_ROWS) * OUT_W / OUT_COLUMNS, batch * groups * parts). SPLIT 1: there are
+//          several of `parts`, which share the input channels, too, and the last work-group of a tile adds them (split_finish.h).
+//          Limits: tensors below 2^28 elements; twice the rows of a step in the 102 SGPRs.
 // Static   clang 19, 3x3, WAVES 8, BIAS 1; v_mac of the loop's vector instructions:
-//            7x7 all rows            75 VGPRs, 80 SGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
-//            14x14 by 4 rows         83 VGPRs, 92 SGPRs   0.97      14x14 stride 2, all rows   76 VGPRs, 95 SGPRs   0.97
-//            28x28 stride 2 by 2     56 VGPRs, 98 SGPRs   0.85      (scalars spill into lanes: two rows of 28 and their addresses)
-// Predicted on an RX 580 (simulated), batch 1, without the launch, and the implicit GEMM's best tile:
-//            512 -> 512 7x7      66 us in 4 parts (67 % of what DRAM allows for the weights)
-//            512 -> 512 14x14/2  91 us in 4 parts (50 %)      256 -> 256 28x28/2  72 us
-//            256 -> 256 14x14    63 us, 155 by implicit GEMM
-//          (55, 57, 66 and 58 us while the model took scalar loads for hits.)
-// Versions A lane an output position, weights in scalars: 49 of 64 lanes at 7x7 and 196 of 256 at 14x14, 49 us at best. Rows outside the
+//            7x7 all rows                    75 VGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
+//            14x14 from 28x28 by 5 rows      97 VGPRs   0.92      56x56 to 28x28 by 4 rows, 14 columns   83 VGPRs   0.91
+//          (the latter two: SGPRs spill into lanes of VGPRs, 53 v_readlane in two channels)
+// Predicted on an RX 580 (simulated), batch 1, without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
+//            512 -> 512 7x7      56 us by 7 rows, 4 parts (79 %)      512 -> 512 14x14/2  76 us by 7 rows, 9 parts (60 %)
+//            256 -> 256 28x28/2  60 us by 5 rows, 3 parts (62 %)      128 -> 128 56x56/2  72 us by 5 rows of 14, 3 parts (52 %)
+//          Before the two fetches below: 66, 91, 72 and, by implicit GEMM, 146 us.
+// Versions The first to ask for a line of the input waits in DRAM's queue behind weights that are needed much later: so a vector load
+//          touches the lines of a channel two steps before scalar loads want them (66 us to 54, 512 -> 512 7x7). All of the input at the
+//          start gained nothing: it had left L2 before its turn. The same for weights took 12 VGPRs and cost 60 -> 66 us at 28x28/2.
+//          One row of 14 a step is 126 clocks of products, less than L2's latency: two rows (78 us to 59, 512 -> 512 14x14/2).
+//          Storing as the lanes lie (a filter each) took 64 lines a store: sums change lanes on their way through LDS.
+//          Tiles of 7 columns, or 2 waves with more parts, read weights more often than L2 can: 89 us for 73 (128 -> 128 56x56/2).
+//          A lane an output position, weights in scalars: 49 of 64 lanes at 7x7 and 196 of 256 at 14x14, 49 us at best. Rows outside the
 //          image by a select between two pointers: clang branches around each load, and none stays behind the products before it.
 #include "amdc.h"
 #include "amdc_types.h"

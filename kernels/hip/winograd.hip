@@ -9,16 +9,20 @@
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    TYPE_X, TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic, transforms and u in fp32. The error bound: tests/kernels/winograd_bound.py.
 // Launch   64 * WAVES lanes; grid (ceil(M / (FILTERS * WAVES / SPLIT)), ceil(tiles / 64), groups * parts): work-groups with the same tiles
-//          run at the same time and find them in L2. Each of `parts` has `stages` stages of its own; with more than one, y is
-//          [parts][batch][...] in fp32, and conv_sum.hip adds them. Limits: tensors below 2^28 elements.
-// Static   clang 19, BIAS 1; LDS 8 KiB a wave. Loop: v_mac of the instructions, of the VALU instructions:
-//            WAVES 8 FILTERS 4   119 VGPRs, 94 SGPRs   0.77  0.94
-//            WAVES 4 FILTERS 4   119 VGPRs, 94 SGPRs   0.69  0.88
-//            WAVES 4 FILTERS 2    87 VGPRs, 62 SGPRs   0.54  0.79
+//          run at the same time and find them in L2. Each of `parts` has `stages` stages of its own; PARTS 1: there is more than one, and
+//          the last work-group of a tile adds them (split_finish.h). Limits: tensors below 2^28 elements.
+// Static   clang 19, BIAS 1; LDS 8 KiB a wave; no spills with 8 waves and 4 filters, in parts or not. v_mac of the VALU instructions: 0.94
+//          with 8 waves and 4 filters (127 VGPRs, 102 SGPRs), 0.88 with 4 and 4, 0.79 with 4 and 2.
 // Predicted on an RX 580 (simulated), share of the fp32 peak of the convolution's own multiply-adds, without the launch, ResNet-50's 3x3
-//          layers: batch 1 76 % at 56x56, 41 % at 28x28 (65 % in 2 parts, with conv_sum.hip but not its launch). While scalar loads were
-//          taken for hits these were 103 and 68 %, and batch 8 139, 150, 116, 121 % at 56, 28, 14, 7. Implicit GEMM: 48, 43, 24 % at batch 1.
-// Versions All 16 loads of a stage at its start kept the address unit busy and every wave waiting: 274 us for 220 (56x56, batch 8).
+//          layers: batch 1 90 % at 56x56, 83 % at 28x28 in 2 parts, 74 % at 14x14 in 4 parts (40, 37, 33 % of Winograd's own peak: 26 to 32
+//          work-groups on 36 CUs, and 8 stages of 4,100 clocks of products take 5,400, start and end 12,000).
+//          With none of the fetches below, and parts added by a second launch, which is not counted: 76, 65 and 53 %.
+// Versions Filters come from DRAM or another CU's part of L2, 350 clocks away, and scalar registers hold 128 clocks of products ahead: so a
+//          vector load touches each line a stage before it is needed, and scalar loads find it in L2 (56x56 49 us to 44). In one
+//          portion a stage all work-groups at once kept L2's channels busy in front of scalar loads: 51 us for 45 in four portions (28x28).
+//          Two stages ahead, what 256 waves have fetched drops out of L2 before it is used: 71 us for 53 (14x14). Waves' filters lie a
+//          multiple of 16 KiB apart, in one channel of L2, so 256 bytes more lie between them (SKEW; 53 us to 51 at 28x28).
+//          All 16 loads of a stage at its start kept the address unit busy and every wave waiting: 274 us for 220 (56x56, batch 8).
 //          FILTERS 2 has 16 products for each wait, fewer than LDS takes: 60 us for 46 (56x56, batch 1), and pays on small grids only.
 //          F(4x4, 3x3) needs 36 sums a tile and filter: 2 filters a lane are 72 sums, whose 36 inputs from LDS take as long as the products
 //          (288 of 288 clocks of a CU); in three launches its products and sums, 2.25 times input and output each, pass DRAM twice: 320 us
