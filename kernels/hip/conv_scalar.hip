@@ -13,7 +13,7 @@
 //          Limits: tensors below 2^28 elements; twice the rows of a step in the 102 SGPRs.
 // Static   clang 19, 3x3, WAVES 8, BIAS 1; v_mac of the loop's vector instructions:
 //            7x7 all rows                    75 VGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
-//            14x14 from 28x28 by 5 rows      97 VGPRs   0.92      56x56 to 28x28 by 4 rows, 14 columns   83 VGPRs   0.91
+//            14x14 from 28x28 by 5 rows      97 VGPRs   0.93      56x56 to 28x28 by 4 rows, 14 columns   83 VGPRs   0.92
 //          (the latter two: SGPRs spill into lanes of VGPRs, 53 v_readlane in two channels)
 // Predicted on an RX 580 (simulated), batch 1, without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
 //            512 -> 512 7x7      56 us by 7 rows, 4 parts (79 %)      512 -> 512 14x14/2  76 us by 7 rows, 9 parts (60 %)
@@ -22,9 +22,9 @@
 // Versions The first to ask for a line of the input waits in DRAM's queue behind weights that are needed much later: so a vector load
 //          touches the lines of a channel two steps before scalar loads want them (66 us to 54, 512 -> 512 7x7). All of the input at the
 //          start gained nothing: it had left L2 before its turn. The same for weights took 12 VGPRs and cost 60 -> 66 us at 28x28/2.
-//          One row of 14 a step is 126 clocks of products, less than L2's latency: two rows (78 us to 59, 512 -> 512 14x14/2).
-//          Storing as the lanes lie (a filter each) took 64 lines a store: sums change lanes on their way through LDS.
-//          Tiles of 7 columns, or 2 waves with more parts, read weights more often than L2 can: 89 us for 73 (128 -> 128 56x56/2).
+//          One row of 14 a step is 126 clocks of products, less than L2's latency: two rows. Storing as the
+//          lanes lie (a filter each) took 64 lines a store: sums change lanes on their way through LDS. Both: 78 us to 59 (14x14/2).
+//          Tiles of 7 columns, or 2 waves with more parts, read weights more often than L2 can: 89 us for 75 (128 -> 128 56x56/2).
 //          A lane an output position, weights in scalars: 49 of 64 lanes at 7x7 and 196 of 256 at 14x14, 49 us at best. Rows outside the
 //          image by a select between two pointers: clang branches around each load, and none stays behind the products before it.
 #include "amdc.h"
