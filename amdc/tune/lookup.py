@@ -9,7 +9,7 @@ from amdc.target import Target
 from amdc.tune.database import Database, default_path
 from amdc.tune.records import CARD, Source, Timing
 from amdc.tune.shipped import Shipped
-from amdc.tune.version import version
+from amdc.tune.version import of_kernels, version
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Lookup:
 
 def is_current(timing: Timing, candidates: Sequence[str]) -> bool:
     """Whether a timing is of today's kernels and of a choice among these candidates."""
-    return timing.candidate in candidates and timing.version == version(candidates, timing.templates)
+    return timing.candidate in candidates and of_kernels(timing.version) == version(candidates, timing.templates)
 
 
 def standard_lookup(hardware: Target, create: bool = False) -> Lookup:

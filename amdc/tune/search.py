@@ -23,7 +23,7 @@ from amdc.tune.order import FACTOR, FEW, Order
 from amdc.tune.records import Timing
 from amdc.tune.survey import Problem, Work, forced_work, survey
 from amdc.tune.timers import Timer
-from amdc.tune.version import version
+from amdc.tune.version import stamp
 
 if TYPE_CHECKING:
     from amdc.ir.graph import Graph
@@ -106,10 +106,11 @@ class Search:
         return self._order(survey(graph, self.hardware, self.opt_level, self._best))
 
     def _order(self, problems: dict[str, Problem]) -> Order:
-        """What is to be timed of these problems, for whose timings of other kernels, or of a choice among others, are removed."""
+        """What is to be timed of these problems. Timings of other kernels, of a choice among others, or by another model are
+        removed."""
         for problem in problems.values():
             for timing in self.database.timings(problem.key, self.hardware.arch, self.hardware.card().name):
-                if not is_current(timing, list(problem.costs)):
+                if timing.version != stamp(problem.costs, timing.templates, timing.how):
                     self.database.remove(timing)
         return Order(problems, {key: self._times(key) for key in problems}, self.few, self.factor)
 
@@ -174,7 +175,7 @@ class Search:
 
     def _keep(self, work: Work, us: float) -> None:
         arch, card = self.hardware.arch, self.hardware.card().name
-        made = version(work.candidates, work.templates)
+        made = stamp(work.candidates, work.templates, self.timer.how)
         self.database.add(Timing(work.problem, arch, card, work.candidate, us, self.timer.how, work.templates, made))
 
     def _result(self, problem: Problem) -> Result:

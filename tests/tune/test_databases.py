@@ -12,7 +12,7 @@ from amdc.errors import InternalError, UsageError
 from amdc.target import target
 from amdc.tune import Database, Lookup, Timing
 from amdc.tune.shipped import Shipped, write
-from amdc.tune.version import bare, version
+from amdc.tune.version import bare, of_kernels, stamp, undocumented, version
 
 NAMES = ("a", "b")
 CURRENT = version(NAMES, ("gemm",))
@@ -101,6 +101,22 @@ def test_version_follows_kernels_and_candidates() -> None:
     assert version(("b", "a"), ("gemm",)) == CURRENT
     assert len({CURRENT, version(NAMES, ("gemv",)), version(("a",), ("gemm",)), version(NAMES, ("gemm", "gemv"))}) == 4
     assert version(NAMES, ("no such template",)) == ""
+
+
+def test_predictions_are_stamped_with_their_model() -> None:
+    assert stamp(NAMES, ("gemm",), "hip") == CURRENT
+    predicted = stamp(NAMES, ("gemm",), "sim")
+    assert predicted != CURRENT
+    assert of_kernels(predicted) == CURRENT
+
+
+def test_a_prediction_of_an_older_model_still_decides(tmp_path: Path) -> None:
+    assert _lookup(tmp_path, [replace(A, version=f"{CURRENT}-older")])("p", NAMES) == "a"
+
+
+def test_documentation_is_no_part_of_a_model() -> None:
+    assert undocumented('"""a"""\nx = 1  # b') == undocumented("x  =  1")
+    assert undocumented("x = 1") != undocumented("x = 2")
 
 
 def test_comments_are_no_part_of_a_version() -> None:

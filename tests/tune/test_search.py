@@ -15,6 +15,7 @@ from amdc.errors import InternalError
 from amdc.target import target
 from amdc.tune import Database, Lookup, ModelTimer, Search, after
 from amdc.tune.survey import forced_work
+from amdc.tune.version import of_kernels
 from tests.tune.stand_in import CountingTimer, graph, offer_candidates
 
 GFX803 = target("gfx803")
@@ -71,14 +72,16 @@ def test_a_candidate_that_does_not_compile_is_said(tmp_path: Path, monkeypatch: 
     assert (second.failed, second.candidate) == ((), "thrice")
 
 
-def test_timings_of_other_code_are_removed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["older", "{}-older model"])
+def test_timings_of_other_code_are_removed(tmp_path: Path, version: str) -> None:
     timer = CountingTimer()
     with Database(tmp_path / "t.sqlite") as database:
         search = Search(GFX803, timer, database, few=1)
         search.run(graph())
         for timing in database.all():
-            database.add(replace(timing, version="older", candidate="gone"))
-            database.add(replace(timing, version="older"))
+            older = version.format(of_kernels(timing.version))
+            database.add(replace(timing, version=older, candidate="gone"))
+            database.add(replace(timing, version=older))
         assert len(database.all()) == 4
         search.run(graph())
         assert [timing.candidate for timing in database.all()] == ["thrice", "thrice"]
