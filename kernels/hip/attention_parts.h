@@ -26,10 +26,10 @@
 #endif
 
 AMDC_DEVICE float masked(float score) { return score; }
-AMDC_DEVICE float masked(float score, amdc_buffer mask, unsigned index) {
-    float added = (float)amdc_read<MASK_TYPE>(mask, index);
+AMDC_DEVICE float masked(float score, float added) {
     return __is_same(MASK_TYPE, bool) ? (added != 0.0f ? score : -__builtin_inff()) : score + added;
 }
+AMDC_DEVICE float masked(float score, amdc_buffer mask, unsigned index) { return masked(score, (float)amdc_read<MASK_TYPE>(mask, index)); }
 
 // Row r of the heads that share keys is row m of a head.
 struct Place {
