@@ -126,7 +126,7 @@ def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], cut: Cu
     partial = 4 * product.batch * product.m * product.n * pieces if pieces > 1 else 0
     if cut.joined:  # all work-groups come to write, and the last ones to read, at about the same time
         us = estimate(wave, tile_shape(tile, target), groups, nbytes, target).us
-        return us + 1.2 * partial / (target.card().dram_gbps * target.dram_efficiency * 1e3)
+        return us + 2 * partial / (target.card().dram_gbps * target.dram_efficiency * 1e3)
     us = estimate(wave, tile_shape(tile, target), groups, nbytes + partial, target).us
     return us if pieces == 1 else us + sum_us(product, pieces, target)
 
