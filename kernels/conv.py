@@ -70,7 +70,6 @@ TILES = (
     GemmTile(64, 56, 16, 8, 7, 4, 108),
     GemmTile(128, 112, 16, 8, 7, 1, 124),
 )
-MOST_ELEMENTS = 1 << 28  # of a tensor that winograd.hip and conv_sum.hip write
 WINOGRAD_PARTS = (1, 2, 3, 4, 5, 6, 8)  # into which the input channels are split among work-groups
 WINOGRAD_SHAPES = (
     WinogradShape(8, 4, 1, 1),
@@ -115,12 +114,6 @@ CONV_SCALAR = KernelTemplate(
         BIAS,
         *(of for of in TYPES if of.name != "TYPE_X"),
     ),
-)
-CONV_SUM = KernelTemplate(
-    name="conv_sum",
-    file="conv_sum.hip",
-    computes="the sum of a convolution's parts over its input channels, with bias and epilogue",
-    parameters=(BIAS, *(of for of in TYPES if of.name in ("TYPE_Y", "TYPE_BIAS"))),
 )
 
 DEPTHWISE = KernelTemplate(
