@@ -3,7 +3,7 @@
     python benchmarks/cost_model.py [CLASS ...] [--candidates N] [--database FILE] [--record]
 
 Candidates of every problem, of those whose formula lets the search consider them, are compiled and timed by the timing layer of
-a simulated RX 580 (times stay in the database, so that a stopped run goes on); the cost model predicts the same launches from code
+a simulated RX 580 (times stay in the database: a stopped run goes on); the cost model predicts the same launches from code
 objects and arguments. Printed: the ratio of both (median and 90th percentile of its error), rank correlation, how often the
 candidate that the model likes best is within 5 % and 20 % of the timing layer's best, and the CPU time of an estimate. "formula":
 the lowerings' costs, known before compilation. A row takes about 1.5 seconds of CPU time.
