@@ -12,8 +12,9 @@ from functools import partial
 
 from amdc.codegen.builder import Place, ProgramBuilder
 from amdc.codegen.choice import Candidate
+from amdc.codegen.expression import FusedExpression
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.convolution_launch import NOTHING, types
+from amdc.codegen.lowerings.convolution_launch import types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product
 from amdc.codegen.lowerings.matmul_tiled import Task
@@ -31,6 +32,7 @@ from amdc.target import Target
 # add up without cancelling, each could take its part of that. See `relative_error`.
 LARGEST_ERROR = 1e-3 / 100
 CAMP = 512  # floats: rows of a multiple of this apart would all start in the same of 8 L2 channels
+NOTHING = FusedExpression("", (), 0, ())  # the products' prologue and epilogue
 INPUT_FLOPS, OUTPUT_FLOPS = 12 * 22, 10 * 16 + 16  # of a tile: 12 and 10 columns are transformed, see winograd4.h
 
 
