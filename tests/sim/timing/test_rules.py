@@ -108,6 +108,19 @@ def test_what_lies_in_l2_comes_faster_than_from_dram() -> None:
     assert hits.dram_bytes < 0.1 * hits.l2_bytes and hits.bound in ("L2", "VMEM")
 
 
+def test_lines_of_one_channel_come_one_a_clock() -> None:
+    """Lanes 2 KiB apart are in one of Polaris's 8 channels of 256 bytes and in two sets of L1; 2,304 bytes apart in many."""
+    one, all = (timed("load", 2, waves=4, groups=36, stride=stride, nbytes=1 << 18) for stride in (512, 576))
+    assert one.l1_hit_rate < 0.5 and one.bound == "L2"
+    assert one.clocks == pytest.approx(one.l2_bytes / TARGET.cache_line, rel=0.1)
+    assert all.clocks < one.clocks / 4
+
+
+def test_lines_far_apart_do_not_share_a_few_sets_of_l2() -> None:
+    """64 lines 64 KiB apart: by the plain number of a line they would fall on two sets of 16 ways."""
+    assert timed("load", 4, waves=4, groups=36, stride=16384, nbytes=1 << 22).l2_hit_rate > 0.9
+
+
 def test_the_last_groups_run_alone() -> None:
     """One work-group more than the card holds at once takes a second round."""
     per_cu = 10

@@ -171,7 +171,8 @@ static i64 request(Engine *E, Cu *cu, u32 line, i64 at, int fetch, int dirty) {
     i64 sent = through_port(E, cu, at), taken = MAX(sent, cu->requests_free);
     taken = MAX(taken, E->l2_free[channel_of(m, line)] - m->l2_queue);
     cu->requests_free = taken + m->port_line;
-    return access_l2(E, line, sent, fetch, dirty) + taken - sent;
+    i64 ready = access_l2(E, line, sent, fetch, dirty);
+    return MAX(ready, taken + m->l2_latency);
 }
 static i64 load_line(Engine *E, Cu *cu, u32 line, i64 at) {
     const Machine *m = E->m;
