@@ -10,8 +10,11 @@
 //          rounded up to 4), grid z = group, where channels are a multiple of TILE_K, or N is one image's, z = image * groups + group.
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
 // Types    TYPE_X, TYPE_W, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_Y: any; arithmetic in fp32; sums are sequential in the order of k, with v_mac (multiply and add round each).
-// Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), z).
-// Limits   tensors below 1 GiB; TILE_N a multiple of 64 in modes 0 and 1; mode 1: I * KH * KW <= 8192, KH * KW <= 128.
+// Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) * LOCAL_SPLIT lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), z).
+//          SPLIT 1: grid z counts `parts` times the above, the part slowest; part p takes `chunk` values of k (of each tap, a multiple of
+//          TILE_K) from p * chunk on, and the last work-group of a tile adds the parts and finishes it (split_finish.h).
+// Limits   tensors below 1 GiB; mode 0: TILE_N a multiple of 64, or EXACT 1, which wants channels a multiple of TILE_K and less than 33 lanes
+//          beyond whole rows of TILE_N; mode 1: TILE_N a multiple of 64, I * KH * KW <= 8192, KH * KW <= 128.
 // Static   clang 19, packed weights, BIAS 1; the share of v_mac in the loop's instructions, and in its VALU instructions (VGPRs):
 //            tile         POINTWISE           3x3 TAPS            7x7 LINEAR
 //            128x128x8    0.886 0.990 (114)   0.823 0.983 (119)   0.727 0.938 (117)
@@ -20,10 +23,23 @@
 //            32x64x16     0.780 0.973 (56)    0.648 0.952 (59)    0.416 0.795 (57)
 //            32x64x32     0.683 0.973 (46)    0.579 0.952 (49)    0.386 0.795 (47)
 //            16x64x16     0.762 0.966 (66)    0.569 0.924 (67)    0.279 0.663 (65)
+//            128x28x16s4  0.775 0.978 (109)
+//            64x28x16s4   0.659 0.957 (68)
 //          LDS as in gemm.hip; no spills. The scalar ALU has the rest: in TAPS about 10 of its instructions a gathered value.
 //          The tiles are kernels/gemm_tiles.py's; those with LOCAL_SPLIT sets of lanes fill the card with few of them.
 // Versions k in the order of the weights (LINEAR) for all: address and padding test for each value, 8 VALU instructions; by taps they are
 //          made once a tap, and a value costs one v_add. The input is then read once a tap, from L2 where it does not fit into L1.
+//          Predicted for an RX 580, batch 1, without the launch (the fp32 peak's share):
+//            bias loaded where it is added: between the stores clang loads and awaits it once an element; all rows' at once: 1x1 1024->256 on
+//              14x14 (128x28x16s4 in 5 parts) 40.4 us -> 35.8 us (47 %), 256->1024 on 14x14 (128x28x16s4) 41.9 -> 35.9 us (46 %).
+//            tiles 32 and 64 wide waste a quarter of 14x14 and 7x7 planes: those 28 and 56 wide, 7 columns a lane, fit; a lane's columns
+//              stand apart, so 28 wide ones store 16 bytes a row: 64->256 on 56x56 takes 72.6 us with 64x28x16s4, 35.0 with 128x64x16.
+//            whole channels: 2048->512 on 7x7 has few tiles, 73.4 us; in 4 parts 38.9 us (43 %); 960->320 on 7x7 37.4 us -> 16.9 us (29 %).
+//            3x3/2 512->512 to 7x7: 128x64x16 in 16 parts 86.9 us, EXACT with 128x28x16s4 in 8 parts 80.1 us (47 %; its weights take DRAM
+//              43 us); 1x1/2 1024->2048 to 7x7: 84.4 us -> 69.6 us (48 %), 512->1024 to 14x14: 72.8 us -> 65.1 us (51 %).
+//            64x28x16s4 held to 64 VGPRs, four waves a SIMD and not three: 35.7 us and not 36.1 for 256->1024 on 14x14: not kept.
+//          A work-group is at 14x14 and below about a third of what a CU does in all: starting, joining and writing take 5,000 to 10,000 of
+//          the 48,000 clocks there, and SIMDs serve their older wave first, so that the younger ones end alone.
 #include "amdc.h"
 #include "amdc_types.h"
 #ifndef TILE_M
