@@ -38,8 +38,9 @@
 //            3x3/2 512->512 to 7x7: 128x64x16 in 16 parts 86.9 us, EXACT with 128x28x16s4 in 8 parts 80.1 us (47 %; its weights take DRAM
 //              43 us); 1x1/2 1024->2048 to 7x7: 84.4 us -> 69.6 us (48 %), 512->1024 to 14x14: 72.8 us -> 65.1 us (51 %).
 //            64x28x16s4 held to 64 VGPRs, four waves a SIMD and not three: 35.7 us and not 36.1 for 256->1024 on 14x14: not kept.
-//          A work-group is at 14x14 and below about a third of what a CU does in all: starting, joining and writing take 5,000 to 10,000 of
-//          the 48,000 clocks there, and SIMDs serve their older wave first, so that the younger ones end alone.
+//          What is lost there: 256->1024 on 14x14 with 64x28x16s4 takes 48,000 clocks, 22,200 of them multiply-adds. Starting, joining the
+//          sets and writing take a wave 4,600, the loop 26,400. SIMDs serve their older wave first: the first of 112 work-groups ends at
+//          27,500, and the younger ones, alone by then, wait for their own loads and barriers.
 #include "amdc.h"
 #include "amdc_types.h"
 #ifndef TILE_M
