@@ -23,6 +23,7 @@ from amdc.kernels.catalog import ELEMENTWISE
 from amdc.program import ITEM_SIZES, Scalar
 
 BLOCK = 256
+MANY, EACH = 1 << 19, 4  # so many single elements are taken by several a lane: the card could not start waves fast enough
 VECTOR_BYTES = 16  # of the widest operand, that a lane moves at once
 RAW = {1: "uint8", 2: "int16", 4: "int32", 8: "int64"}  # what a copy moves, whatever the dtype: fewer distinct kernels
 Emit = Callable[[list[str]], tuple[list[str], str]]  # names of the sources' values -> statements and the result
@@ -89,6 +90,7 @@ def launch_map(
     placed = [replace(source, value=builder.place(source.value)) for source in sources]
     vector = 1 if indirect else _vector(dims, strides, placed, out, set(moved.values()), out_offset)
     count = -(-numel // vector)
+    each = EACH if vector == 1 and count >= MANY else 1
     body = _Body(vector, [], [], [])
     dense_out = strides[-1] == dense_strides(dims) and not out_offset and not out_gathered
     plain = [
@@ -108,12 +110,12 @@ def launch_map(
         ELEMENTWISE,
         {},
         item=item,
-        grid=(-(-count // BLOCK), 1, 1),
+        grid=(-(-count // (each * BLOCK)), 1, 1),
         arguments=[Scalar("uint32", count), *body.arguments],
         writes=[out],
         flops=flops,
         bytes_moved=_bytes(dims, strides, sources, out),
-        prelude=_prelude(body),
+        prelude=_prelude(body) + (f"#define AMDC_EACH {each}\n" if each > 1 else ""),
         hint=hint,
     )
 

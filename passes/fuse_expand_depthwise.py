@@ -76,9 +76,9 @@ def _activation(node: Any) -> tuple[str, float | None, float | None] | None:
     if is_op(node, aten.relu.default):
         return "clamp", 0.0, None
     if is_op(node, aten.clamp.default, aten.hardtanh.default):
-        bounds = [None if bound is None else float(bound) for bound in node.args[1:3]]
-        missing = [-1.0, 1.0] if is_op(node, aten.hardtanh.default) else [None, None]
-        low, high = [*bounds, *missing[len(bounds) :]]
+        default = (-1.0, 1.0) if is_op(node, aten.hardtanh.default) else (None, None)
+        given = tuple(None if bound is None else float(bound) for bound in node.args[1:3])
+        low, high = given + default[len(given) :]
         return "clamp", low, high
     known = next((name for name, op in ACTIVATIONS.items() if name != "clamp" and is_op(node, op)), None)
     return None if known is None else (known, None, None)

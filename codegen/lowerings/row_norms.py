@@ -67,7 +67,7 @@ def normalize(
     residual: list[Operand] = [] if norm.added is None or total is None else [norm.added, total]
     weights = [] if norm.plane else [value for value in (norm.weight, norm.bias) if value is not None]
     wide = [x, out, *weights, *(value for value in (norm.added, total) if value is not None)]
-    plan = plan_rows(builder, norm.rows, length, wide, streams=2 if residual else 1)
+    plan = plan_rows(builder, norm.rows, length, wide, streams=2 if residual else 1, twice=True)
     builder.launch(
         NORMALIZE_ROWS,
         {

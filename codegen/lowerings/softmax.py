@@ -34,7 +34,7 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
     flops = y.numel * (2 * TRANSCENDENTAL + 4)
     if inner == 1:
         rows, prologue, epilogue = y.numel // length, item.row_prologue(), item.epilogue(-1)
-        plan = plan_rows(builder, rows, length, [x, y])
+        plan = plan_rows(builder, rows, length, [x, y], twice=True)
         builder.launch(
             SOFTMAX_ROWS,
             {**types, **plan.parameters, "INPUT": TAGS[dtype_name(x)]},

@@ -54,12 +54,16 @@ AMDC_KERNEL void AMDC_SYMBOL(
         if (AFFINE > 0 && !PER_CHANNEL) gain[j].load(amdc_make(gamma, gamma_bytes), at);
         if (AFFINE > 1 && !PER_CHANNEL) bias[j].load(amdc_make(beta, beta_bytes), at);
     };
+    // Whether vector j of a chunk, whose first element is k, lies in the row: of a row that is kept whole, only the last may not.
+    auto within = [&](unsigned j, unsigned k) AMDC_INLINE { return (!LOOP && j + 1 < HELD) || k < length; };
     auto load = [&](unsigned first) AMDC_INLINE {
         amdc_wide<INPUT, VECTOR> raw[HELD];
 #pragma unroll
         for (unsigned j = 0; j < HELD; ++j) {
             unsigned k = amdc_row_element(first, j);
-            raw[j].load(source, k < length ? (base + k) * amdc_size<INPUT> : AMDC_OUTSIDE);
+            unsigned offset = ROW_KEPT ? amdc_row_element(0, 0) : base + k;
+            amdc_buffer part = ROW_KEPT ? amdc_row_part(x, x_bytes, amdc_size<INPUT>, base, j) : source;
+            raw[j].load(part, within(j, k) ? offset * amdc_size<INPUT> : AMDC_OUTSIDE);
         }
 #if RESIDUAL
         amdc_wide<TYPE, VECTOR> other[HELD];
@@ -91,14 +95,14 @@ AMDC_KERNEL void AMDC_SYMBOL(
 #pragma unroll
         for (unsigned j = 0; j < HELD; ++j)
 #pragma unroll
-            for (unsigned i = 0; i < VECTOR; ++i) sum += amdc_row_element(first, j) < length ? of(held[j][i]) : (Real)0;
+            for (unsigned i = 0; i < VECTOR; ++i) sum += within(j, amdc_row_element(first, j)) ? of(held[j][i]) : (Real)0;
         return sum;
     };
     auto store = [&](unsigned first, Real mean, Real scale) AMDC_INLINE {
 #pragma unroll
         for (unsigned j = 0; j < HELD; ++j) {
             unsigned k = amdc_row_element(first, j);
-            bool inside = k < length;
+            bool inside = within(j, k);
             if (!EARLY) load_affine(first, j);
             amdc_value<OUT> values[VECTOR];
 #pragma unroll
@@ -109,7 +113,9 @@ AMDC_KERNEL void AMDC_SYMBOL(
                 if (AFFINE > 1) value += PER_CHANNEL ? amdc_read<WEIGHT>(amdc_make(beta, beta_bytes), channel) : bias[j].get(i);
                 values[i] = AMDC_EPILOGUE(value, channel, base + k + i);
             }
-            amdc_wide<OUT, VECTOR>::store(target, inside ? (base + k) * amdc_size<OUT> : AMDC_OUTSIDE, values);
+            unsigned offset = ROW_KEPT ? amdc_row_element(0, 0) : base + k;
+            amdc_buffer part = ROW_KEPT ? amdc_row_part(out, out_bytes, amdc_size<OUT>, base, j) : target;
+            amdc_wide<OUT, VECTOR>::store(part, inside ? offset * amdc_size<OUT> : AMDC_OUTSIDE, values);
 #if RESIDUAL
             unsigned at = inside ? (base + k) * amdc_size<TYPE> : AMDC_OUTSIDE;
             amdc_wide<TYPE, VECTOR>::store(amdc_make(sums, sums_bytes), at, held[j]);

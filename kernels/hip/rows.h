@@ -1,5 +1,5 @@
 // rows.h: what the kernels that reduce contiguous rows share. A row is ROW_LANES lanes' work: 16 (short rows: four in a wave), 64 (a
-// wave a row), 256 or 1,024 (a work-group a row: long rows, or few of them).
+// wave a row), 256 to 1,024 (a work-group a row: long rows, or few of them).
 //   VECTOR  neighbouring elements that a lane takes at once: they divide a row, and its address is a multiple of 4 bytes; or 1
 //   HELD    vectors of a row that a lane keeps in registers, all of whose loads are under way at once
 //   LOOP    0: a row fits into ROW_LANES * VECTOR * HELD elements, so it is read once; 1: it is walked in such chunks
@@ -27,6 +27,13 @@ AMDC_DEVICE unsigned amdc_row_lane() { return ROW_LANES == AMDC_BLOCK ? amdc_thr
 // The first element of a lane's vector `j` of the chunk that starts at `first`.
 AMDC_DEVICE unsigned amdc_row_element(unsigned first, unsigned j) { return first + (j * ROW_LANES + amdc_row_lane()) * VECTOR; }
 
+// Vector `j` of all lanes of a row that 512 or 1,024 lanes keep whole, as a buffer of its own: then a lane has one offset into all of them, and not
+// HELD of them in as many registers. `base`: the row's first element, the same for all lanes.
+#define ROW_KEPT (ROW_LANES >= 512 && !LOOP)
+AMDC_DEVICE amdc_buffer amdc_row_part(const void *rows, unsigned bytes, unsigned size, unsigned base, unsigned j) {
+    unsigned start = size * (base + j * ROW_LANES * VECTOR);
+    return amdc_make((const char *)rows + start, bytes - start);
+}
 // Over the lanes of a row; the result is in each of them.
 template <class Op, class V> AMDC_DEVICE V amdc_row_reduce(V x, V *scratch) {
     if constexpr (ROW_LANES > 64) return amdc_block_reduce<Op>(x, scratch);

@@ -33,12 +33,16 @@ AMDC_KERNEL void AMDC_SYMBOL(
     amdc_buffer source = amdc_make(x, x_bytes), target = amdc_make(out, out_bytes);
     const Real nothing = -__builtin_inff();
     Real held[HELD][VECTOR];
+    // Whether vector j of a chunk, whose first element is k, lies in the row: of a row that is kept whole, only the last may not.
+    auto inside = [&](unsigned j, unsigned k) AMDC_INLINE { return (!LOOP && j + 1 < HELD) || k < length; };
     auto load = [&](unsigned first) AMDC_INLINE {
         amdc_wide<INPUT, VECTOR> raw[HELD];
 #pragma unroll
         for (unsigned j = 0; j < HELD; ++j) {
             unsigned k = amdc_row_element(first, j);
-            raw[j].load(source, k < length ? (base + k) * amdc_size<INPUT> : AMDC_OUTSIDE);
+            unsigned offset = ROW_KEPT ? amdc_row_element(0, 0) : base + k;
+            amdc_buffer part = ROW_KEPT ? amdc_row_part(x, x_bytes, amdc_size<INPUT>, base, j) : source;
+            raw[j].load(part, inside(j, k) ? offset * amdc_size<INPUT> : AMDC_OUTSIDE);
         }
         __builtin_amdgcn_sched_barrier(0); // all loads are issued before the first is waited for
 #pragma unroll
@@ -47,7 +51,7 @@ AMDC_KERNEL void AMDC_SYMBOL(
             for (unsigned i = 0; i < VECTOR; ++i) {
                 unsigned k = amdc_row_element(first, j) + i;
                 Real value = AMDC_ROW(raw[j].get(i), k, base + k);
-                held[j][i] = k < length ? value : nothing;
+                held[j][i] = inside(j, k) ? value : nothing;
             }
     };
     auto highest_held = [&](Real highest) AMDC_INLINE {
@@ -81,7 +85,9 @@ AMDC_KERNEL void AMDC_SYMBOL(
                 Real value = LOG ? held[j][i] - shift : held[j][i] * scale;
                 values[i] = AMDC_EPILOGUE(value, k + i, base + k + i);
             }
-            amdc_wide<OUT, VECTOR>::store(target, k < length ? (base + k) * amdc_size<OUT> : AMDC_OUTSIDE, values);
+            unsigned offset = ROW_KEPT ? amdc_row_element(0, 0) : base + k;
+            amdc_buffer part = ROW_KEPT ? amdc_row_part(out, out_bytes, amdc_size<OUT>, base, j) : target;
+            amdc_wide<OUT, VECTOR>::store(part, inside(j, k) ? offset * amdc_size<OUT> : AMDC_OUTSIDE, values);
         }
     };
 #if LOOP

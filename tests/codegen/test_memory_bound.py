@@ -125,3 +125,26 @@ def test_a_long_row_in_spans() -> None:
 def test_attention_over_parts_of_the_keys(causal: bool) -> None:
     q, k, v = sample((1, 4, 2, 64)), sample((1, 2, 515, 64), seed=1), sample((1, 2, 515, 48), seed=2)
     forced(lambda q, k, v: attention(q, k, v, None, 0.125, causal), [q, k, v], "4 splits", 2, rtol=2e-5)
+
+
+@SLOW
+@pytest.mark.parametrize(("width", "lanes"), [(16500, 512), (16385, 512), (32804, 1024)])
+def test_rows_that_work_groups_keep_whole(width: int, lanes: int) -> None:
+    """Of many rows, where 256 lanes could not keep one: read once, also where the last vector is cut."""
+    x, scale, shift = sample((108, width)), sample((width,), seed=1), sample((width,), seed=2)
+    normalise = torch.ops.amdc.layer_norm.default
+
+    def function(x: Tensor, g: Tensor, b: Tensor) -> Tensor:
+        return normalise(x, [width], g, b, 1e-5)
+
+    made = lower(trace_as_written(function, x, scale, shift), target("gfx803"), LoweringOptions())
+    (kernel,) = made.program.kernels.values()
+    assert (kernel.parameters["ROW_LANES"], kernel.parameters["LOOP"]) == (lanes, 0)
+    check(function, x, scale, shift, atol=1e-5)
+    check(lambda x: torch.softmax(x, -1), x, atol=1e-6)
+
+
+@SLOW
+def test_many_single_elements() -> None:
+    """Four a lane, and a last work-group that is not full."""
+    check(lambda x: F.pad(x, (1, 1, 1, 1)), sample((3, 64, 53, 54)))
