@@ -72,3 +72,19 @@ def test_registers_of_unaligned_operands(name: str) -> None:
     """Dword loads take registers of their own; two waves a SIMD still fit, or one of the largest tile."""
     (tile,) = (tile for tile in GEMM_TILES if tile.name == name)
     check_clean(compiled(tile, (gemm.ROWS, gemm.ROWS), vectors=False), 256 if tile.products > 256 else 64)
+
+
+def test_what_comes_around_the_loop() -> None:
+    """A norm before it, pieces of k, moments behind it: no spills, two waves a SIMD, and nearly the same loop."""
+    tile = next(tile for tile in GEMM_TILES if tile.name == "64x64x32s2")
+    norm = {"NORM": 2, "NORM_WIDTH": 768, "NORM_CENTRED": 1, "NORM_AFFINE": 2, "MOMENTS": 1}
+    layouts = {"LAYOUT_A": gemm.DEEP, "LAYOUT_B": gemm.VECTORS, "VECTOR_C": 1, "BIAS": 1}
+    parameters = tile.defines() | layouts | norm | {"SPLIT": 2, "SPREAD": 1, "ROW_PARTS": 1}
+    code = code_object(source(gemm.GEMM, parameters, tile.lanes))
+    instructions = decode(code.text, code.text_address)
+    assert not names(instructions, "v_fma_f32|scratch_.*|buffer_(load|store)_dwordx[23]")
+    assert names(instructions, "flat_.*") == ["flat_atomic_inc"]
+    (kernel,) = code.kernels.values()
+    assert kernel.scratch_bytes == 0 and kernel.vgprs <= 128
+    (hot,) = [loop for loop in loops(code) if len(names(loop, "v_mac_f32")) >= tile.products]
+    assert tile.products / len(names(hot, "v_.*")) >= 0.91
