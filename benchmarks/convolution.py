@@ -3,7 +3,7 @@
     python benchmarks/convolution.py [--network NAME] [--batch N] [--layers TEXT] [--candidates TEXT] [--card CARD] [--record]
 
 Each layer has constant weights, a bias and a rectifier. `us` is predicted by the simulator's timing layer, without the launch,
-and never less than DRAM needs for input, output and the kernel's own weights (the layer takes scalar loads for hits). Shares:
+and never less than DRAM needs for input, output and the kernel's own weights. Shares:
   direct     the time of the convolution's multiply-adds, by definition, at the fp32 peak (Winograd's may exceed 100 %)
   algorithm  the time of the multiply-adds that the algorithm spends (16 of 36 in Winograd's F(2x2, 3x3)), or of the bytes that
              must pass DRAM, whichever is longer

@@ -126,7 +126,10 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
     rows = (spread.rows - 1) * window.stride[0] + window.kernel[0]
     width = min(window.size[1], (spread.columns - 1) * window.stride[1] + window.kernel[1])
     steps = -(-rows // max(1, FULL // width))  # each with its wait for the scalar unit
-    valu = 4.6 * (_products(window, spread) + window.taps + 12) + 40 * steps  # 4 a product, and waits, from the timing layer
+    shape, groups = _occupancy(window, spread, builder.target), math.prod(_grid(window, spread))
+    # 4 clocks a product, and waits, from the timing layer: less where three waves of a SIMD wait in turn.
+    full = spread.parts == 1 and shape.waves_per_simd >= 3 and groups >= shape.groups_per_cu * builder.target.card().compute_units
+    valu = (4.2 if full else 4.6) * (_products(window, spread) + window.taps + 12) + (10 if full else 40) * steps
     lines = -(-rows * width * 4 // 64) + rows
     moved = 256 * window.taps + 64 * lines
     channel = Mix(valu=valu, vmem=4 * window.taps + lines, load_bytes=moved, alone=max(valu + 60 * steps, 300 * steps))
@@ -142,8 +145,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
     )
     weight = operands.weight
     nbytes = least_bytes(item, window) + math.prod(ir.shape(weight)) * ir.dtype(weight).itemsize
-    groups = math.prod(_grid(window, spread))
-    return estimate(channel * channels + end, _occupancy(window, spread, builder.target), groups, nbytes, builder.target).us
+    return estimate(channel * channels + end, shape, groups, nbytes, builder.target).us
 
 
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, spread: Spread) -> None:
