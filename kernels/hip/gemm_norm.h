@@ -5,7 +5,9 @@
 // the moments of the rows that it brings into LDS (one or two with PANEL_DEEP), and normalises on the way; gain and shift come with each slice
 // of k. What a launch would cost is 26 us; reading the rows twice costs a few thousand clocks.
 // Versions Predicted, on an RX 580, for MiniLM's 128x384 times 384x1536 (32x64x32s2; 49 us without norm): a wave a row, whose sums take 12
-//          steps of adding up each: 61 us; 16 lanes a row: 59 us, of which reading the rows takes 6.
+//          steps of adding up each: 61 us; 16 lanes a row: 59 us, of which reading the rows takes 6. BERT-base's
+//          128x768 times 768x3072 (128x96x16; 157 us without norm): 189 us. So the product that makes the rows leaves parts of their moments
+//          (gemm_row_parts.h), and reading the rows is for rows that come from elsewhere.
 //          Gain and shift folded into weights and bias would save two loads a stage, but hold the weights twice where a program for single
 //          rows shares them.
 #define NORM_LANES (NORM_WIDTH <= 1024 ? 16 : 64)
