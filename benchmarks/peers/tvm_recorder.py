@@ -31,6 +31,8 @@ SHARED = "tirx.use_dyn_shared_memory"
 ALLOCATION = "vm.builtin.alloc_tensor"
 HARMLESS = "vm.builtin."  # memory, shapes, tuples: nothing that computes on a tensor's elements
 COMPUTING = ("vm.builtin.copy", "vm.builtin.read_if_cond", "vm.builtin.to_device", "vm.builtin.tensor_to_shape")
+USABLE_SIZE = ctypes.CDLL(None).malloc_usable_size
+USABLE_SIZE.restype, USABLE_SIZE.argtypes = ctypes.c_size_t, [ctypes.c_void_p]
 
 
 class Recorder:
@@ -52,6 +54,8 @@ class Recorder:
         }
         for name, hook in hooks.items():
             tvm.register_global_func(name, hook, override=True)
+        # Host code takes what its kernels share from the ROCm device's workspace; without a device, from the CPU's.
+        tvm.register_global_func("device_api.rocm", tvm.get_global_func("device_api.cpu"), override=True)
 
     def _link(self, relocatable: bytes) -> bytearray:
         self.code.append(link(bytes(relocatable)))
@@ -84,7 +88,11 @@ class Recorder:
 
     def _argument(self, value: Any, kind: str) -> Argument:
         if isinstance(value, ctypes.c_void_p):
-            return Argument(self.buffer(value.value or 0))
+            address = value.value or 0
+            if address not in self.sizes:  # no tensor: a workspace, whose block malloc knows
+                self.sizes[address] = USABLE_SIZE(value)
+                self.scratch.add(address)
+            return Argument(self.buffer(address))
         return Argument(value=value, dtype=kind)
 
     def buffer(self, address: int) -> int:
