@@ -18,7 +18,8 @@
 // Predicted on an RX 580 (simulated), batch 1, without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
 //            512 -> 512 7x7      56 us by 7 rows, 4 parts (79 %)      512 -> 512 14x14/2  76 us by 7 rows, 9 parts (60 %)
 //            256 -> 256 28x28/2  60 us by 5 rows, 3 parts (62 %)      128 -> 128 56x56/2  72 us by 5 rows of 14, 3 parts (52 %)
-//          Before the two fetches below: 66, 91, 72 and, by implicit GEMM, 146 us.
+//          Before the changes below: 66, 91, 72 and, by implicit GEMM, 146 us. Batch 8, by 3 rows of 14 and 4 waves: 28x28/2 431 us
+//          (70 %), 56x56/2 418 us (72 %); the best predicted tiles of implicit GEMM 1,081 and 686 us.
 // Versions The first to ask for a line of the input waits in DRAM's queue behind weights that are needed much later: so a vector load
 //          touches the lines of a channel two steps before scalar loads want them (66 us to 54, 512 -> 512 7x7). All of the input at the
 //          start gained nothing: it had left L2 before its turn. The same for weights took 12 VGPRs and cost 60 -> 66 us at 28x28/2.
