@@ -86,8 +86,9 @@ def _takes_types(norm: Node, products: list[Node], types: tuple[torch.dtype, ...
     """Whether everything is of these types, and gain and shift, where there are any, of one."""
     operands = [operand for operand in norm.args[2:4] if isinstance(operand, Node)]
     one_kind = (len({dtype(operand) for operand in operands}) <= 1 and norm.args[2] is not None) or not operands
+    x: Any = norm.args[0]
     weights: Any = [product.args[1] for product in products]
-    return one_kind and all(dtype(node) in types for node in (norm, norm.args[0], *operands, *weights))  # type: ignore[arg-type]
+    return one_kind and all(dtype(node) in types for node in (norm, x, *operands, *weights))
 
 
 def _adds(user: Node, norm: Node) -> bool:

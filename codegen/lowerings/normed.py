@@ -50,5 +50,6 @@ def normed(graph: ir.Graph, node: Node) -> tuple[Any, Any] | None:
         product = anchor(body)
     if product is None or not ir.is_op(product, norm_linear):
         return None
-    x, epsilon, centred = outer.get(product.args[0], product.args[0]), product.args[5], product.args[6]
+    x: Any = outer.get(product.args[0], product.args[0])
+    epsilon, centred = product.args[5:7]
     return (x, epsilon) if centred and ir.shape(x)[0] > MOST_ROWS else None
