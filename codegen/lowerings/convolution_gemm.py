@@ -58,11 +58,6 @@ class Way:
         """Of the `size` values of k that are walked through without a break, those of a part: whole stages."""
         return round_up(-(-size // self.parts), self.tile.k)
 
-    @property
-    def waves(self) -> int:
-        """Of a work-group, those that hold sums at the end."""
-        return self.tile.lanes // self.tile.sets // WAVE
-
 
 @dataclass(frozen=True)
 class Task:
@@ -106,7 +101,7 @@ def _may_split(window: Window, way: Way, target: Target) -> bool:
     tile, tiles, (size, taps) = way.tile, math.prod(tiles_of(window, way)), walk(window, way.mode)
     chunk = way.chunk(size)
     partials = 4 * tiles * way.parts * tile.m * tile.n
-    fits = way.waves > 0 and tiles * way.waves <= COUNTERS and partials <= MOST_PARTIALS * target.l2_size
+    fits = tile.waves > 0 and tiles * tile.waves <= COUNTERS and partials <= MOST_PARTIALS * target.l2_size
     worth = tiles * way.parts <= FULL * target.card().compute_units and chunk // tile.k * taps >= LEAST_STAGES
     return fits and worth and chunk * (way.parts - 1) < size
 
@@ -235,7 +230,7 @@ def _split(task: Task, way: Way) -> tuple[tuple[Place, ...], tuple[Operand, ...]
     tiles_n, tiles_m, products = tiles_of(window, way)
     tiles = tiles_n * tiles_m * products
     partials = task.builder.scratch(f"{task.item.node.name}.parts", 4 * tiles * way.parts * tile.m * tile.n)
-    counters = task.builder.counters(tiles * way.waves)
+    counters = task.builder.counters(tiles * tile.waves)
     size, _ = walk(window, way.mode)
     numbers = (way.parts, way.chunk(size), products, *magic(products), tiles_m, tiles_n)
     return (partials, counters), (partials, counters, *numbers)
