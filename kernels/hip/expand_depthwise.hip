@@ -10,9 +10,9 @@
 // Launch   64 * WAVES_N * WAVES_K lanes, a position each WAVES_N waves; grid (ceil(C / 8), ceil(OUT_H / OUT_ROWS), batch).
 // Static   clang 19, 7x7: 18 VGPRs, 86 SGPRs; 14x14 with 5x5: 37; the loop has 32 v_mac, 4 dword loads and 4 s_load_dwordx8 a stage.
 // Predicted on an RX 580 (simulated), batch 1, microseconds without launches, and the two kernels' that it replaces (one launch more, 26 us):
-//            16 ->   96 112x112 3x3/2  27.5 (64.2)      80 ->  480 14x14 3x3  10.6 (15.5)     112 -> 672 14x14 5x5/2  17.2 (21.7)
-//            24 ->  144  56x56  3x3    23.4 (36.4)      80 ->  480 14x14 5x5  12.7 (17.2)     192 -> 1152 7x7 5x5     12.3 (20.6)
-//            40 ->  240  28x28  5x5    14.2 (21.7)     112 ->  672 14x14 5x5  20.1 (26.1)     192 -> 1152 7x7 3x3     11.7 (19.0)
+//            16 ->   96 112x112 3x3/2  25.7 (64.2)      80 ->  480 14x14 3x3  10.6 (15.5)     112 -> 672 14x14 5x5/2  17.5 (21.7)
+//            24 ->  144  56x56  3x3    24.5 (36.4)      80 ->  480 14x14 5x5  12.9 (17.2)     192 -> 1152 7x7 5x5     12.4 (20.6)
+//            40 ->  240  28x28  5x5    15.3 (21.7)     112 ->  672 14x14 5x5  20.6 (26.1)     192 -> 1152 7x7 3x3     11.7 (19.0)
 //          The large planes are bound by L2, from which every 8 channels read x again (0.6-0.8 of its rate), 7x7 by the loads of the weights
 //          from DRAM, a stage ahead of their use: scalar loads return in any order, so that no more than one stage can be under way.
 // Versions 16 channels a work-group: half of the L2 reads, but 34 us at 112x112 and 15.6 at 7x7: LDS then holds half of the waves. 2 to 4
