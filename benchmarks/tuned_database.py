@@ -5,7 +5,8 @@
 The models are imported and optimised as at -O3, and the search goes over their problems for a simulated RX 580, for at most N
 seconds in all; then the best candidate of each problem is written out. The folder holds the search's own database and the
 compiled kernels: a run that was stopped goes on there, models share what they have in common, and what changes of the kernels
-have outdated is searched again. A candidate takes about a second of one processor. `--plan` says what is left, and times nothing.
+have outdated is searched again. A candidate takes about a second of one processor. Where MODELs are named, what the file holds of
+other problems stays. `--plan` says what is left to do, and times nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from amdc.compiler.options import CompileOptions  # noqa: E402
 from amdc.target import target  # noqa: E402
 from amdc.tune import Database, ModelTimer, Search, after, default_path  # noqa: E402
 from amdc.tune.models import tune_graphs  # noqa: E402
-from amdc.tune.shipped import write  # noqa: E402
+from amdc.tune.shipped import Shipped, write  # noqa: E402
 from benchmarks.peers.networks import MODELS  # noqa: E402
 from benchmarks.workloads import CONTEXT, TOKENS, encoder, gpt2  # noqa: E402
 
@@ -87,7 +88,8 @@ def main() -> None:
             print(f"{name}: {done} of {len(results)} problems, {time.monotonic() - started:.0f} s", flush=True)
         timings = database.all()
     if not arguments.plan:
-        print(f"{write(timings, 'gfx803')}: of {len(timings)} timings the best of each problem")
+        kept = Shipped("gfx803").all() if arguments.models else ()
+        print(f"{write(timings, 'gfx803', kept=kept)}: of {len(timings)} timings the best of each problem")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ class Shipped:
     def timings(self, problem: str, arch: str, card: str) -> Sequence[Timing]:
         return self._found.get((problem, card), ())
 
+    def all(self) -> Sequence[Timing]:
+        """Every timing."""
+        return [timing for timings in self._found.values() for timing in timings]
+
     def close(self) -> None:
         """Nothing to do: the file is closed already."""
 
@@ -48,20 +52,19 @@ def _read(file: Iterable[str], arch: str, path: Path) -> Iterable[Timing]:
         )
 
 
-def write(timings: Iterable[Timing], arch: str, folder: Path = FOLDER) -> Path:
-    """Make the file of an architecture: of each problem and card the fastest timing, in the order of the problems. A problem of
-    which one candidate alone was timed tells nothing, and is left out."""
+def write(timings: Iterable[Timing], arch: str, folder: Path = FOLDER, kept: Iterable[Timing] = ()) -> Path:
+    """Make the file of an architecture: of each problem and card the fastest timing, in the order of the problems; of problems
+    that are not among them what is `kept`. A problem of which one candidate alone was timed tells nothing, and is left out."""
     found: dict[tuple[str, str], list[Timing]] = {}
     for timing in timings:
         if timing.arch == arch:
             found.setdefault((timing.problem, timing.card), []).append(timing)
+    best = {key: min(known, key=lambda t: (t.us, t.candidate)) for key, known in found.items() if len(known) > 1}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{arch}.csv"
     with path.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(FIELDS)
-        for _, known in sorted(found.items()):
-            if len(known) > 1:
-                t = min(known, key=lambda timing: (timing.us, timing.candidate))
-                rows.writerow((t.problem, t.card, t.candidate, f"{t.us:.1f}", t.how, " ".join(t.templates), t.version))
+        for _, t in sorted(({(t.problem, t.card): t for t in kept} | best).items()):
+            rows.writerow((t.problem, t.card, t.candidate, f"{t.us:.1f}", t.how, " ".join(t.templates), t.version))
     return path

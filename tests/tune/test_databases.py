@@ -54,6 +54,11 @@ def test_shipped_holds_the_best(tmp_path: Path) -> None:
     assert shipped.timings("q", "gfx803", "RX 580") == ()  # nothing to choose from was timed
 
 
+def test_kept_timings_are_written_where_there_are_no_others(tmp_path: Path) -> None:
+    write([A, B], "gfx803", tmp_path, kept=[replace(B, us=1.0), replace(A, problem="q")])
+    assert Shipped("gfx803", tmp_path).all() == [A, replace(A, problem="q")]
+
+
 def test_damaged_shipped_file_is_a_bug(tmp_path: Path) -> None:
     (tmp_path / "gfx803.csv").write_text("problem,us\np,1\n")
     with pytest.raises(InternalError, match="columns"):
