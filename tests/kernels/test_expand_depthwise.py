@@ -63,9 +63,8 @@ def check(of: Block, pick: slice) -> None:
         assert_close(result, exact, absolute, shape[1] + kernel**2, extra=4)
 
 
-@pytest.mark.parametrize("name", ["whole planes", "pads that differ"])
-def test_first_candidate(name: str) -> None:
-    check(BLOCKS[name], slice(1))
+def test_one_launch() -> None:
+    check(BLOCKS["pads that differ"], slice(1))
 
 
 def test_two_launches() -> None:
