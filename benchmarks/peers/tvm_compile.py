@@ -51,6 +51,7 @@ def record(path: Path, bitcode: Path) -> Folder:
     with tvm.transform.PassContext(opt_level=3, config={"tirx.disable_assert": True}), target:
         executable = tvm.compile(module, target=target)
     compile_s = time.perf_counter() - started
+    recorder.lend_workspaces()
     machine = relax.VirtualMachine(executable, tvm.cpu())
     machine.set_instrument(recorder.observe)
     tensors = [_zeros(parameter) for parameter in module["main"].params]
