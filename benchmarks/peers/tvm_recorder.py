@@ -56,8 +56,8 @@ class Recorder:
             tvm.register_global_func(name, hook, override=True)
 
     def lend_workspaces(self) -> None:
-        """Let host code take what its kernels share from the CPU's workspace, as there is no ROCm device. Only when all is compiled:
-        the code generator would ask the CPU how large a work-group may be."""
+        """Let host code take what its kernels share from the CPU's workspace, as there is no ROCm device. Only when all is
+        compiled: the code generator would ask the CPU how large a work-group may be."""
         tvm.register_global_func("device_api.rocm", tvm.get_global_func("device_api.cpu"), override=True)
 
     def _link(self, relocatable: bytes) -> bytearray:
