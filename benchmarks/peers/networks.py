@@ -96,7 +96,22 @@ def decoding() -> onnx.ModelProto:
     held = (config.n_layer, 1, config.n_head, CONTEXT - 1, config.n_embd // config.n_head)
     token, position = torch.zeros((1, 1), dtype=torch.int64), torch.tensor([[CONTEXT - 1]])
     given = {"token": token, "position": position, "keys": torch.zeros(held), "values": torch.zeros(held)}
-    return exported(step.eval(), given, "logits")
+    return with_products(exported(step.eval(), given, "logits"))
+
+
+def with_products(model: onnx.ModelProto) -> onnx.ModelProto:
+    """x ** 3 as x * x * x: TVM's power of a negative number is no number (exp2(3 log2 x)), and GPT-2's GELU takes it."""
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    made = []
+    for node in model.graph.node:
+        if node.op_type == "Pow" and np.array_equal(constants.get(node.input[1]), 3.0):
+            x, y = node.input[0], node.output[0]
+            made += [helper.make_node("Mul", [x, x], [f"{y}.square"]), helper.make_node("Mul", [f"{y}.square", x], [y])]
+        else:
+            made.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(made)
+    return model
 
 
 def layer(
