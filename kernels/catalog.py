@@ -73,12 +73,20 @@ MOST_OF_COLUMN, MOST_OF_COLUMNS = (
     16,
     32,
 )  # values of one column, and of all its columns, that a lane of softmax_columns keeps in registers
+SPLIT = Parameter("SPLIT", "1: several work-groups share a row, the last one finishes it", values=(0, 1))
 _OPS = ("SUM", "MEAN", "MAX", "MIN", "PROD", "VAR")
 REDUCE_ROWS = KernelTemplate(
     "reduce_rows",
     "reduce_rows.hip",
     "a reduction of contiguous rows of floats of any width",
-    (Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)), *ROW_PARAMETERS, INPUT, FLOAT_TYPE, ANY_OUT),
+    (
+        Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in _OPS)),
+        *ROW_PARAMETERS,
+        SPLIT,
+        INPUT,
+        FLOAT_TYPE,
+        ANY_OUT,
+    ),
 )
 REDUCE_COLUMNS = KernelTemplate(
     "reduce_columns",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch.fx import Node
 
-from amdc.codegen.builder import Place, ProgramBuilder
+from amdc.codegen.builder import Operand, Place, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import FLOATS, TAGS
 from amdc.codegen.elementwise import Source, launch_copy
-from amdc.codegen.expression import FusedExpression, dtype_name
+from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.columns import plan_columns
@@ -26,8 +27,9 @@ from amdc.ir.pointwise import aten
 from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS
 from amdc.program import ITEM_SIZES
 
-MOST_SPANS = 512  # of a row that two launches reduce
-LEAST_SPAN = 16384  # bytes
+MOST_SPANS = 256  # work-groups that share rows: the last wave of a row holds four spans a lane
+LEAST_SPAN = 16384  # bytes of a work-group's part
+FINISH_US = 2.0  # predicted: parts go to memory and the last work-group reads them
 SPAN_UNIT = 16  # elements: spans start where vectors do
 
 
@@ -92,72 +94,54 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
 
 
 def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: Place, correction: int, cost: int) -> None:
-    """Rows by one launch, or by a second one over what spans of each row came to. The variance takes one."""
-    length, width = found.length, ITEM_SIZES[found.dtype]
-    pieces = 1 if op == "VAR" else max(1, min(MOST_SPANS, length * width // LEAST_SPAN))
+    """A work-group or less a row, or several, of which the last one finishes the row."""
+    length, row_bytes = found.length, found.length * ITEM_SIZES[found.dtype]
+    pieces = max(1, min(MOST_SPANS // found.outer, row_bytes // LEAST_SPAN))
     span = -(-length // pieces)
     span += -span % SPAN_UNIT
-    spans = -(-length // span)
     card = builder.target.card()
 
-    def predicted(groups: int, launches: int) -> float:
+    def predicted(spans: int) -> float:
         """Microseconds: a compute unit takes in a 64-byte line a clock, the card what its memory streams."""
-        bytes_us = found.outer * length * width / 1e3
-        line_rate = min(groups, card.compute_units) * 64 * card.clock_ghz
-        return bytes_us / min(line_rate, card.dram_gbps * builder.target.dram_efficiency) + launches * builder.target.launch_us
+        line_rate = min(found.outer * spans, card.compute_units) * 64 * card.clock_ghz
+        stream_us = found.outer * row_bytes / 1e3 / min(line_rate, card.dram_gbps * builder.target.dram_efficiency)
+        return stream_us + builder.target.launch_us + (FINISH_US if spans > 1 else 0)
 
-    candidates = [
-        Candidate(
-            "rows", lambda: predicted(found.outer, 1), lambda: _launch_rows(item, builder, op, found, out, correction, cost)
-        )
-    ]
+    launch = partial(_launch_rows, item, builder, op, found, out, correction, cost)
+    candidates = [Candidate("rows", partial(predicted, 1), partial(launch, length))]
+    spans = -(-length // span)
     if spans > 1:
-
-        def build() -> None:
-            parts = builder.activation(f"{item.node.name}.spans", _wide(item.data_dtype), (found.outer, spans))
-            _launch_rows(item, builder, op, found, parts, 0, cost, span)
-            rest = Reduction(parts, parts.dtype, found.outer, spans, 1)
-            _launch_rows(item, builder, op, rest, out, correction, found.outer * spans, divisor=length)
-
-        candidates.append(Candidate(f"{spans} spans", lambda: predicted(found.outer * spans, 2), build))
+        candidates.append(Candidate(f"{spans} spans", partial(predicted, spans), partial(launch, span)))
     key = f"reduce rows={found.outer} length={length} {op.lower()} {found.dtype}"
     builder.choose(key, candidates).build()
 
 
-def _wide(dtype: str) -> str:
-    return "float64" if dtype == "float64" else "float32"
-
-
 def _launch_rows(
-    item: Item,
-    builder: ProgramBuilder,
-    op: str,
-    found: Reduction,
-    out: Place,
-    correction: int,
-    cost: int,
-    span: int = 0,
-    divisor: int = 0,
+    item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: Place, correction: int, cost: int, span: int
 ) -> None:
-    """One launch of reduce_rows.hip. With `span`, of the first of two: each span's sum or extreme, with no epilogue. With
-    `divisor`, the second: with no prologue, and a mean is over so many elements."""
+    """reduce_rows.hip, with `span` elements of a row a work-group."""
     rows, length = found.outer, found.length
-    spans = -(-length // span) if span else 1
-    plan = plan_rows(builder, rows * spans, length, [found.x], span or None)
+    spans = -(-length // span)
+    plan = plan_rows(builder, rows * spans, length, [found.x], span)
     channel = min(1, len(item.shape) - 1) if math.prod(item.shape[2:]) == 1 else None
-    nothing = FusedExpression("", (), 0, ())
-    prologue, epilogue = nothing if divisor else item.row_prologue(None), nothing if span else item.epilogue(channel)
+    prologue, epilogue = item.row_prologue(None), item.epilogue(channel)
     channels = item.shape[1] if len(item.shape) > 1 else rows
-    kind = "SUM" if span and op == "MEAN" else op
-    sizes = (rows, length, span or length, spans, float(divisor or length), correction, channels, *magic(channels))
-    kept = _wide(item.data_dtype) if divisor else item.data_dtype
+    sizes = (rows, length, correction, channels, *magic(channels))
+    inside: tuple[Place, ...] = ()
+    if spans > 1:
+        values = rows * spans * (2 if op == "VAR" else 1)
+        partials = builder.scratch(f"{item.node.name}.spans", values * (8 if item.data_dtype == "float64" else 4))
+        inside = partials, builder.counters(rows)
+    types = {"INPUT": TAGS[found.dtype], "TYPE": TAGS[item.data_dtype], "OUT": TAGS[out.dtype]}
+    shared: tuple[Operand, ...] = (span, spans, *inside) if inside else ()
     builder.launch(
         REDUCE_ROWS,
-        {"OP": f"OP_{kind}", **plan.parameters, "INPUT": TAGS[found.dtype], "TYPE": TAGS[kept], "OUT": TAGS[out.dtype]},
+        {"OP": f"OP_{op}", **plan.parameters, "SPLIT": int(spans > 1), **types},
         item=item,
         grid=plan.grid(rows, spans),
-        arguments=[out, found.x, *sizes, *prologue.operands, *epilogue.operands],
+        arguments=[out, found.x, *sizes, *shared, *prologue.operands, *epilogue.operands],
         writes=[out],
+        inside=inside,
         flops=cost + rows * (epilogue.flops + length * prologue.flops),
         prelude=prologue.text + epilogue.text,
         hint=op.lower(),

@@ -2,10 +2,13 @@
 //
 //   OP        OP_SUM OP_MEAN OP_MAX OP_MIN OP_PROD OP_VAR (`correction` as in torch.var)
 //   OUT       what out holds; INPUT, TYPE, ROW_LANES, VECTOR, HELD, LOOP: see rows.h
-// Group y reduces elements y * span .. of a row into out[r * groups of y + y]: a few long rows are cut in spans, whose results a second
-// launch reduces. OP_MEAN divides by `divisor`.
+//   SPLIT     1: a few long rows are cut in at most 256 spans; work-group y reduces elements y * span .. of a row into `partials`, and the
+//             one that comes last reduces these (last_part.h). `counters`: one a row
 // Work-group AMDC_BLOCK; DPP within a wave, one value a wave of LDS between waves. The order of additions is fixed: the result is the
 // same in every run. The row is read once: the variance merges means and squares of chunks (Chan, Golub and LeVeque 1979).
+// Predicted on an RX 580 (simulated), without the launch: a sum of 1 MB 6.9 us by 64 spans (DRAM's time 4.8; the rest is four waits in a
+//           row: first loads, stores, count, the others' results), 6.8 by 128 or 256, 18.1 by one work-group; of 16 MB 78.5 us by 256 spans,
+//           79.4 by 512, 80.6 by 128 (DRAM's time 76.3). A second launch in the place of the last work-group's end took 77.6 and 26 more.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_wide.h"
@@ -22,12 +25,16 @@
 #define VECTOR 4
 #define HELD 4
 #define LOOP 1
+#define SPLIT 0
 #define INPUT float
 #define TYPE float
 #define OUT float
 #endif
 #include "rows.h"
 #include "moments.h"
+#if SPLIT
+#include "last_part.h"
+#endif
 #if OP == OP_MAX
 typedef amdc_max Combine;
 #elif OP == OP_MIN
@@ -38,13 +45,63 @@ typedef amdc_product Combine;
 typedef amdc_sum Combine;
 #endif
 
+#if SPLIT
+#define SPANS_OF_LANE 4 // of the last wave
+#define SPAN_VALUES (OP == OP_VAR ? 2 : 1)
+#define MEMBER __attribute__((device, always_inline))
+// What the spans of a row came to: their values lie from element `first` on, then their means, for OP_VAR.
+struct Spans {
+    amdc_buffer results;
+    unsigned first, number, span, length;
+
+    MEMBER void store(unsigned which, Real value, Real mean) const {
+        if (amdc_lane() != 0) return;
+        amdc_write<Real>(results, first + which, value);
+        if (OP == OP_VAR) amdc_write<Real>(results, first + number + which, mean);
+    }
+    // A lane's share of them; what is behind the last span has no elements.
+    MEMBER void load(Real (&values)[SPANS_OF_LANE], Real (&counts)[SPANS_OF_LANE], unsigned value) const {
+#pragma unroll
+        for (unsigned j = 0; j < SPANS_OF_LANE; ++j) {
+            unsigned s = 64 * j + amdc_lane();
+            values[j] = amdc_load<Real>(results, s < number ? (first + value * number + s) * amdc_size<Real> : AMDC_OUTSIDE);
+            counts[j] = s >= number ? (Real)0 : (Real)(int)(s + 1 < number ? span : length - s * span);
+        }
+    }
+    MEMBER Real finished() const {
+        Real values[SPANS_OF_LANE], counts[SPANS_OF_LANE], result = Combine::identity;
+        load(values, counts, 0);
+#if OP == OP_VAR
+        Real means[SPANS_OF_LANE], sum = 0;
+        load(means, counts, 1);
+#pragma unroll
+        for (unsigned j = 0; j < SPANS_OF_LANE; ++j) sum += means[j] * counts[j];
+        Real mean = amdc_wave_reduce<amdc_sum>(sum) / (Real)(int)length;
+#pragma unroll
+        for (unsigned j = 0; j < SPANS_OF_LANE; ++j) values[j] += (means[j] - mean) * (means[j] - mean) * counts[j];
+#endif
+#pragma unroll
+        for (unsigned j = 0; j < SPANS_OF_LANE; ++j) result = Combine::of(result, counts[j] > 0 ? values[j] : (Real)Combine::identity);
+        return amdc_wave_reduce<Combine>(result);
+    }
+};
+#endif
+
 AMDC_KERNEL void AMDC_SYMBOL(
-    void *out, unsigned out_bytes, const void *x, unsigned x_bytes, unsigned rows, unsigned length, unsigned span, unsigned spans,
-    float divisor, unsigned correction, unsigned channels, unsigned multiplier_c, unsigned shift_c AMDC_ROW_PARAMS AMDC_EPILOGUE_PARAMS) {
+    void *out, unsigned out_bytes, const void *x, unsigned x_bytes, unsigned rows, unsigned length, unsigned correction,
+    unsigned channels, unsigned multiplier_c, unsigned shift_c
+#if SPLIT
+    , unsigned span, unsigned spans, void *partials, unsigned partials_bytes, unsigned *counters, unsigned
+#endif
+    AMDC_ROW_PARAMS AMDC_EPILOGUE_PARAMS) {
     AMDC_SHARED static Real scratch[ROW_SCRATCH];
     unsigned row = amdc_row(), base = row * length;
     if (row >= rows) return;
+#if SPLIT
     unsigned start = amdc_group_y() * span, end = start + span < length ? start + span : length;
+#else
+    unsigned start = 0, end = length;
+#endif
     amdc_buffer source = amdc_make(x, x_bytes);
     Real value = Combine::identity;
     Moments moments;
@@ -75,16 +132,25 @@ AMDC_KERNEL void AMDC_SYMBOL(
 #endif
         if (!LOOP) break;
     }
+    Real mean = 0;
 #if OP == OP_VAR
-    Real mean;
-    value = moments.squares_of_row(mean, length, scratch) / (Real)((int)length - (int)correction);
+    value = moments.squares_of_row(mean, end - start, scratch);
 #else
     value = amdc_row_reduce<Combine>(value, scratch);
-#if OP == OP_MEAN
-    value /= (Real)divisor;
 #endif
+#if SPLIT
+    static_assert(ROW_LANES >= 64, "whole waves count themselves");
+    if (amdc_row_lane() >= 64) return;
+    Spans of_row = {amdc_make(partials, partials_bytes), row * spans * SPAN_VALUES, spans, span, length};
+    of_row.store(amdc_group_y(), value, mean);
+    if (!last_part(counters + row, spans)) return;
+    value = of_row.finished();
+#endif
+#if OP == OP_VAR
+    value /= (Real)((int)length - (int)correction);
+#elif OP == OP_MEAN
+    value /= (Real)length;
 #endif
     unsigned channel = row - amdc_divide(row, multiplier_c, shift_c) * channels;
-    unsigned at = row * spans + amdc_group_y();
-    if (amdc_row_lane() == 0) amdc_write<OUT>(amdc_make(out, out_bytes), at, AMDC_EPILOGUE(value, channel, at));
+    if (amdc_row_lane() == 0) amdc_write<OUT>(amdc_make(out, out_bytes), row, AMDC_EPILOGUE(value, channel, row));
 }

@@ -116,10 +116,10 @@ def test_release_before_the_count_and_acquire_behind_it(values: int) -> None:
     count, drop = words.index("flat_atomic_inc"), words.index("buffer_wbinvl1_vol")
     stores = [at for at, word in enumerate(words) if word == "buffer_store_dwordx4" and at < count]
     assert len(stores) == values // 4
-    assert any(_waits_for_all(i) for i in instructions[stores[-1] : count])
-    assert any(_waits_for_all(i) for i in instructions[count:drop])
+    assert any(waits_for_all(i) for i in instructions[stores[-1] : count])
+    assert any(waits_for_all(i) for i in instructions[count:drop])
     assert words[drop:].count("buffer_load_dwordx4") >= 8 and "buffer_load_dwordx4" not in words[count:drop]
 
 
-def _waits_for_all(instruction: Instruction) -> bool:
+def waits_for_all(instruction: Instruction) -> bool:
     return instruction.op.name == "s_waitcnt" and int(instruction.modifiers["simm16"]) & 15 == 0
