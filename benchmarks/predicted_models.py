@@ -66,11 +66,14 @@ def rates(card: str | None) -> Rates:
 
 def model_bytes(program: Any) -> int:
     """Weights that some launch reads (of a table that is only gathered from, what is gathered counts as nothing), inputs,
-    outputs and states, each once."""
+    outputs and states, each once. The counters on which work-groups agree who finishes are no data of the model."""
+    from amdc.codegen.builder import COUNTERS_NAME
+
+    counters = {state.buffer for state in program.states if state.name == COUNTERS_NAME}
     gathers = {name for launch in program.launches if "gather" in launch.kernel for name in launch.reads}
     others = {name for launch in program.launches if "gather" not in launch.kernel for name in launch.reads}
     held = [buffer for buffer in program.buffers.values() if buffer.kind in ("constant", "input", "output", "state")]
-    return sum(buffer.nbytes for buffer in held if buffer.name not in gathers - others)
+    return sum(buffer.nbytes for buffer in held if buffer.name not in counters | (gathers - others))
 
 
 def static_times(bundle: Any, program: Any, rate: Rates, card: str | None) -> list[Timed]:

@@ -9,12 +9,16 @@ import numpy as np
 import onnx
 import onnx.helper as oh
 import pytest
+import torch
 
 import amdc
 from amdc.bundle import Bundle
+from amdc.codegen.lowering import lower
+from amdc.target import target
 from benchmarks import predicted_models
 from benchmarks.predicted_models import measure, model_bytes, rates, record, static_times
 from benchmarks.workloads import Workload
+from tests.codegen.checking import trace_as_written
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,11 @@ def test_a_model_moves_its_weights_inputs_and_outputs_once(bundle: Bundle) -> No
     weights = sum(buffer.nbytes for buffer in program.buffers.values() if buffer.kind == "constant")
     assert model_bytes(program) == ports + weights
     assert all(launch.us == launch.limit_us > 0 for launch in static_times(bundle, program, rates(None), None))
+
+
+def test_counters_of_split_work_are_no_data_of_the_model() -> None:
+    program = lower(trace_as_written(torch.sum, torch.zeros(1 << 18)), target("gfx803")).program
+    assert program.states and model_bytes(program) == 4 * (1 << 18) + 4
 
 
 def test_rows_replace_older_ones_of_the_same_model(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
