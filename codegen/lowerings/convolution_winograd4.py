@@ -17,7 +17,7 @@ from amdc.codegen.item import Item
 from amdc.codegen.lowerings.convolution_launch import types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product
-from amdc.codegen.lowerings.matmul_tiled import Task
+from amdc.codegen.lowerings.matmul_task import Task
 from amdc.codegen.lowerings.matmul_tiled import candidates as products
 from amdc.codegen.lowerings.winograd4_filters import POINTS, arrange, relative_error
 from amdc.codegen.lowerings.winograd_filters import plain_weights

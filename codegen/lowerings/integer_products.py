@@ -19,7 +19,7 @@ from amdc.codegen.lowerings.convolution_kernels import direct
 from amdc.codegen.lowerings.convolution_window import Operands
 from amdc.codegen.lowerings.matmul_kernels import Zeros, launch_any
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product, check_operands
-from amdc.codegen.lowerings.matmul_tiled import Task
+from amdc.codegen.lowerings.matmul_task import Task
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir

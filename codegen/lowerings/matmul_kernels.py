@@ -15,7 +15,8 @@ from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.matmul_cost import vector_us
 from amdc.codegen.lowerings.matmul_operands import Matrix, Product
-from amdc.codegen.lowerings.matmul_tiled import RowNorm, Task, candidates
+from amdc.codegen.lowerings.matmul_task import RowNorm, Task
+from amdc.codegen.lowerings.matmul_tiled import candidates
 from amdc.codegen.lowerings.normed import norm_follows
 from amdc.codegen.magic import magic
 from amdc.errors import InternalError

@@ -11,7 +11,7 @@ from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.matmul_kernels import launch_product
 from amdc.codegen.lowerings.matmul_operands import Matrix, check_operands, is_accessible, make_product
-from amdc.codegen.lowerings.matmul_tiled import RowNorm
+from amdc.codegen.lowerings.matmul_task import RowNorm
 from amdc.codegen.lowerings.normed import moments_writer
 from amdc.codegen.lowerings.row_norms import Norm, normalize
 from amdc.codegen.lowerings.views import place_result
