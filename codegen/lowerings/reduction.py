@@ -29,7 +29,8 @@ from amdc.program import ITEM_SIZES
 
 MOST_SPANS = 256  # work-groups that share rows: the last wave of a row holds four spans a lane
 LEAST_SPAN = 16384  # bytes of a work-group's part
-FINISH_US = 2.0  # predicted: parts go to memory and the last work-group reads them
+LINE_CLOCKS = 4 / 3  # of a compute unit for 64 bytes, where few stream (predicted: 1 MB by one takes 12 us longer than 256 KB)
+FINISH_US = 0.8  # predicted: parts go to memory and the last work-group reads them
 SPAN_UNIT = 16  # elements: spans start where vectors do
 
 
@@ -102,8 +103,8 @@ def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: P
     card = builder.target.card()
 
     def predicted(spans: int) -> float:
-        """Microseconds: a compute unit takes in a 64-byte line a clock, the card what its memory streams."""
-        line_rate = min(found.outer * spans, card.compute_units) * 64 * card.clock_ghz
+        """Microseconds: so many compute units take in what they can, or the card what its memory streams."""
+        line_rate = min(found.outer * spans, card.compute_units) * 64 / LINE_CLOCKS * card.clock_ghz
         stream_us = found.outer * row_bytes / 1e3 / min(line_rate, card.dram_gbps * builder.target.dram_efficiency)
         return stream_us + builder.target.launch_us + (FINISH_US if spans > 1 else 0)
 
