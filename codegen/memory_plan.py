@@ -1,12 +1,12 @@
-"""Places every buffer in one arena: constants first, then states, then the rest by lifetime, greedily by size.
+"""Places every buffer in one arena: constants first, then states, then the rest by lifetime, greedily in several orders.
 
 Source: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020), "greedy
-by size for offset calculation".
+by size for offset calculation"; orders by lifetime besides, since split work's partial sums live for one launch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from amdc.errors import InternalError
@@ -46,11 +46,25 @@ def lifetimes(buffers: Mapping[str, Buffer], launches: Sequence[Launch], keep: C
     return {name: replace(buffer, first=first[name], last=last[name]) for name, buffer in buffers.items() if name in first}
 
 
+# What puts a buffer before others; no order is best for every model. Ties are broken by size, first use and name.
+ORDERS: tuple[Callable[[Buffer], int], ...] = (
+    lambda buffer: aligned(buffer.nbytes),
+    lambda buffer: aligned(buffer.nbytes) * (buffer.last - buffer.first + 1),
+    lambda buffer: buffer.last - buffer.first,
+)
+
+
 def place(buffers: Sequence[Buffer], start: int) -> tuple[dict[str, int], int]:
-    """Offsets from `start` on, and the end: the largest buffers first, each in the smallest gap among those alive with it."""
+    """Offsets from `start` on, and the end, by the order that ends first."""
+    by_size = sorted(buffers, key=lambda buffer: (-aligned(buffer.nbytes), buffer.first, buffer.name))
+    return min((_place(sorted(by_size, key=order, reverse=True), start) for order in ORDERS), key=lambda plan: plan[1])
+
+
+def _place(buffers: Sequence[Buffer], start: int) -> tuple[dict[str, int], int]:
+    """The buffers in this order, each in the smallest gap among those alive with it."""
     placed: list[tuple[int, int, Buffer]] = []  # (offset, end, buffer), by offset
     offsets, end = {}, start
-    for buffer in sorted(buffers, key=lambda b: (-aligned(b.nbytes), b.first, b.name)):
+    for buffer in buffers:
         size, best, best_gap, previous = aligned(buffer.nbytes), -1, 0, start
         for low, high, other in placed:
             if other.last < buffer.first or buffer.last < other.first:

@@ -176,6 +176,16 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     unsigned next_row = oy + 1 < OH ? OW : NO_ROW, next_column = ox + 1 < OW ? 1 : NO_COLUMN;
     if (!live) place = NO_ROW, next_row = next_column = 0;
     __asm__ volatile("" : "+v"(place), "+v"(next_row), "+v"(next_column)); // computed here: their arguments would cost the loop 16 SGPRs
+#if PARTS
+    // What only the end needs waits in the lanes of one register: in SGPRs it made clang 19 spill 17 of them to scratch memory.
+    unsigned at_tile = (group * ((tiles + 63) / 64) + amdc_group_y()) * ((blocks + FILTER_WAVES - 1) / FILTER_WAVES) + amdc_group_x();
+    unsigned long partials_at = (unsigned long)partials, counters_at = (unsigned long)counters;
+    unsigned ends[8] = {(unsigned)partials_at, (unsigned)(partials_at >> 32), partials_bytes, (unsigned)counters_at, (unsigned)(counters_at >> 32), parts, part, at_tile};
+    unsigned kept = 0;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) kept = lane == (unsigned)i ? ends[i] : kept;
+    __asm__ volatile("" : "+v"(kept));
+#endif
     unsigned plane = H * W, first_plane = (image * groups + group) * channels, plane_bytes = amdc_size<TYPE_X> * plane;
     Patch patch;
     patch.start(live, first_plane * plane, (int)oy - (int)pad_h, (int)ox - (int)pad_w, H, W);
@@ -246,8 +256,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     for (int f = 0; f < FILTERS; ++f) out[f] += other[f * 64];
 #endif
 #if PARTS
-    unsigned at_tile = (group * ((tiles + 63) / 64) + amdc_group_y()) * ((blocks + FILTER_WAVES - 1) / FILTER_WAVES) + amdc_group_x();
-    Split parted = {amdc_make(partials, partials_bytes), counters, parts, part, at_tile};
+#pragma unroll
+    for (int i = 0; i < 8; ++i) ends[i] = __builtin_amdgcn_readlane(kept, i);
+    void *sums_of_parts = (void *)((unsigned long)ends[1] << 32 | ends[0]);
+    unsigned *arrivals = (unsigned *)((unsigned long)ends[4] << 32 | ends[3]);
+    Split parted = {amdc_make(sums_of_parts, ends[2]), arrivals, ends[5], ends[6], ends[7]};
     if (!split_finish<4 * FILTERS, FILTER_WAVES>(parted, wave, [&](unsigned i) AMDC_INLINE -> float & { return ((float *)out)[i]; })) return;
 #endif
     amdc_buffer to = amdc_make(y, y_bytes);
