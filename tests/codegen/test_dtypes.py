@@ -22,6 +22,13 @@ Function = Callable[[torch.Tensor], torch.Tensor]
 NARROW = [torch.float16, torch.bfloat16]
 FLOATS = [*NARROW, torch.float64]
 SIGNED = [torch.int8, torch.int16, torch.int32, torch.int64]
+# Each dtype makes every kernel anew: what differs in one conversion from another waits for `make test-slow`.
+FEW_FLOATS = [torch.float16, pytest.param(torch.bfloat16, marks=pytest.mark.slow), torch.float64]
+FEW_INTEGERS = [
+    torch.int8,
+    *(pytest.param(dtype, marks=pytest.mark.slow) for dtype in (torch.int16, torch.int32, torch.uint8)),
+    torch.int64,
+]
 UNSIGNED = [torch.uint8, torch.uint16, torch.uint32, torch.uint64]
 FLOAT8 = [torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz]
 
@@ -100,12 +107,12 @@ REDUCTIONS: list[Function] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", [*SIGNED, torch.uint8])
+@pytest.mark.parametrize("dtype", FEW_INTEGERS)
 def test_reductions_of_integers(dtype: torch.dtype) -> None:
     check(lambda x: tuple(f(x) for f in REDUCTIONS), sample((6, 11), dtype))
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("dtype", FEW_FLOATS)
 def test_reductions_of_floats(dtype: torch.dtype) -> None:
     """One unit of the result, and of its largest partial sum: PyTorch sums in fp32 too, in another order."""
     ulps, atol = (64, 1e-13) if dtype == torch.float64 else (1, 1e-3)
@@ -113,7 +120,7 @@ def test_reductions_of_floats(dtype: torch.dtype) -> None:
     check(lambda x: tuple(f(x) for f in several), sample((5, 70), dtype), ulps=ulps, atol=atol)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("dtype", [torch.float16, *(pytest.param(dtype, marks=pytest.mark.slow) for dtype in FLOATS[1:])])
 def test_normalisations(dtype: torch.dtype) -> None:
     ulps, atol = (512, 1e-11) if dtype == torch.float64 else (2, 4e-3)  # kernels take epsilon as a float
     x, w, b = sample((2, 6, 5, 8), dtype), sample((6,), dtype, 1), sample((6,), dtype, 2)

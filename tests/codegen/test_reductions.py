@@ -14,7 +14,8 @@ from amdc.target import target
 from tests.codegen.checking import check, sample, trace_as_written
 
 aten = torch.ops.aten
-SHAPES = [(1, 1, 1), (31, 33), (2, 3, 5, 7), (3, 1301), (2, 64, 7, 7), (600, 300)]
+LARGE = [pytest.param(shape, marks=pytest.mark.slow) for shape in ((2, 3, 5, 7), (2, 64, 7, 7))]  # a kernel a dimension
+SHAPES = [(1, 1, 1), (31, 33), (3, 1301), (600, 300), *LARGE]
 FLOATS: list[Callable[..., torch.Tensor]] = [torch.sum, torch.mean, torch.amax, torch.amin, torch.var]
 
 
