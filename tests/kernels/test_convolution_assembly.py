@@ -30,7 +30,7 @@ def check(code: CodeObject, products: int, share: float, vgprs: int, lane_moves:
     assert products / len(names(hot, "v_.*")) >= share
     assert not names(hot, UNWANTED)
     assert len(names(hot, LANE_MOVES)) <= lane_moves
-    assert not names(decode(code.text, code.text_address), "v_fma_f32|scratch_.*")
+    assert not names(decode(code.text, code.text_address), "v_fma_f32|flat_(?!atomic_inc$).*|scratch_.*")
     (kernel,) = code.kernels.values()
     assert kernel.vgprs <= vgprs
     assert kernel.scratch_bytes == 0
@@ -48,15 +48,15 @@ def test_winograd(shape: WinogradShape, share: float, parts: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "size, out, stride, rows, products, vgprs, lane_moves",
+    "size, out, stride, rows, products, share, lane_moves",
     [
-        (7, 7, 1, 7, 19 * 19, 84, 8),
-        pytest.param(14, 14, 1, 4, 12 * 40, 84, 64, marks=pytest.mark.slow),
-        pytest.param(14, 7, 2, 7, 20 * 20, 84, 64, marks=pytest.mark.slow),
+        (7, 7, 1, 7, 19 * 19, 0.96, 4),
+        pytest.param(14, 14, 1, 4, 12 * 40, 0.93, 48, marks=pytest.mark.slow),
+        pytest.param(14, 7, 2, 7, 20 * 20, 0.92, 42, marks=pytest.mark.slow),
     ],
 )
-def test_scalar(size: int, out: int, stride: int, rows: int, products: int, vgprs: int, lane_moves: int) -> None:
+def test_scalar(size: int, out: int, stride: int, rows: int, products: int, share: float, lane_moves: int) -> None:
     """Two channels: taps in the padding are left out (19 of 21 along a side of 7), and three waves fit on a SIMD."""
     sizes = {"KH": 3, "KW": 3, "IN_H": size, "IN_W": size, "OUT_H": out, "OUT_W": out, "STRIDE": stride}
     parameters = sizes | {"PAD_TOP": 1, "PAD_LEFT": 1, "OUT_ROWS": rows, "OUT_COLUMNS": out, "WAVES": 8, "SPLIT": 0, "BIAS": 1}
-    check(code_object(source(conv.CONV_SCALAR, parameters, 512)), 2 * products, 0.92, vgprs, lane_moves)
+    check(code_object(source(conv.CONV_SCALAR, parameters, 512)), 2 * products, share, 84, lane_moves)

@@ -86,11 +86,8 @@ def test_efficientnet_names_the_photographs(efficientnet: Path, level: int) -> N
 
 
 def test_resnet50_meets_its_structure() -> None:
-    """A launch a convolution, the pooling, the classifier (Gemm, softmax), and one more where a sum over channels is made by
-    several work-groups; activations within 1.15 of the largest live set."""
+    """A launch a convolution, the pooling, the classifier (Gemm, softmax); activations within 1.15 of the largest live set."""
     program = amdc.compile(light("resnet50"), opt_level=3).program
-    added = [launch for launch in program.launches if program.kernels[launch.kernel].template == "gemm_sum"]
-    assert len(program.launches) - len(added) <= 53 + 2 + 2
-    assert len(added) <= 10
+    assert len(program.launches) <= 53 + 2 + 2
     assert program.peak_activation_bytes <= 1.15 * program.largest_live_set
     assert all(kernel.scratch_bytes == 0 for kernel in program.kernels.values())
