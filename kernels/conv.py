@@ -17,6 +17,7 @@ TYPES = (
     TYPE_BIAS,
 )
 KERNEL = (Parameter("KH", "height of the filter", 1, 1 << 12), Parameter("KW", "width of the filter", 1, 1 << 12))
+STRIDE = Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12)
 DEPTHWISE_ROWS = (4, 7, 14)  # outputs of a lane
 LINEAR_K_LIMIT, LINEAR_TAPS_LIMIT = 8192, 128  # within which conv_gather.h's division is exact
 
@@ -100,7 +101,7 @@ CONV_SCALAR = KernelTemplate(
     computes="2-d convolution of small planes, a lane a filter, inputs in scalar registers, with bias and epilogue",
     parameters=(
         *KERNEL,
-        Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12),
+        STRIDE,
         Parameter("IN_H", "rows of the input", 1, 1 << 20),
         Parameter("IN_W", "columns of the input", 1, 1 << 12),
         Parameter("OUT_H", "rows of the output", 1, 1 << 20),
@@ -122,7 +123,7 @@ DEPTHWISE = KernelTemplate(
     computes="2-d convolution where each output reads one input channel, with bias, prologue and epilogue",
     parameters=(
         *KERNEL,
-        Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12),
+        STRIDE,
         Parameter("OUT_ROWS", "outputs of a lane, one below the other", values=DEPTHWISE_ROWS),
         BIAS,
         *TYPES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from amdc.kernels.conv import KERNEL, STRIDE
 from amdc.kernels.template import KernelTemplate, Parameter
 
 CHANNELS = 8  # of a work-group
@@ -37,9 +38,8 @@ EXPAND_DEPTHWISE = KernelTemplate(
     file="expand_depthwise.hip",
     computes="1x1 convolution, activation and the depthwise convolution behind them, with biases and epilogue",
     parameters=(
-        Parameter("KH", "height of the filter", 1, 1 << 12),
-        Parameter("KW", "width of the filter", 1, 1 << 12),
-        Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12),
+        *KERNEL,
+        STRIDE,
         *(Parameter(name, f"{'rows' if name[-1] == 'H' else 'columns'} of a plane", 1, 1 << 12) for name in SIZES),
         Parameter("PAD_TOP", "padding above the expanded planes", 0, 1 << 12),
         Parameter("PAD_LEFT", "padding left of the expanded planes", 0, 1 << 12),
