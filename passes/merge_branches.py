@@ -57,8 +57,8 @@ class MergeBranches(Pass):
 
     before: cat([relu(conv(x, a)), relu(conv(x, b, padding=1))], 1)    with a 1x1 kernel a and a 3x3 kernel b
     after:  relu(conv(x, [a b], padding=1))                            where zeros around a make it 3x3
-    Only where multiplying with the zeros costs less than the launch that it saves. Finite inputs give the same values; an infinite
-    or NaN pixel reaches the neighbours that a widened kernel meets it from (0 * inf is NaN).
+    Only where multiplying with the zeros costs less than the launch that it saves. Finite inputs give the same values; an
+    infinite or NaN pixel reaches the neighbours from which a widened kernel meets it (0 * inf is NaN).
     """
 
     def run(self, graph: Graph, context: PassContext) -> PassResult:
