@@ -54,18 +54,18 @@ class HostCompiler:
     def flags(self) -> tuple[str, ...]:
         return (*FLAGS, "-march=native" if platform.machine() == "x86_64" else "-mcpu=native")
 
-    def compile(self, source: str, output: Path) -> None:
-        """Compile C into the object file `output`. Raises `InternalError` with the compiler's message."""
+    def compile(self, source: str, output: Path, include: Path = NATIVE) -> None:
+        """Compile C into the object file `output`; its headers lie in `include`. Raises `InternalError` with the compiler's message."""
         with tempfile.TemporaryDirectory(prefix="amdc-sim-") as folder:
             code = Path(folder) / "kernel.c"
             code.write_text(source)
-            self._run(*self.command, *self.flags, f"-I{NATIVE}", "-c", str(code), "-o", str(output))
+            self._run(*self.command, *self.flags, f"-I{include}", "-c", str(code), "-o", str(output))
 
-    def build(self, source: str, output: Path, *objects: Path) -> None:
+    def build(self, source: str, output: Path, *objects: Path, include: Path = NATIVE) -> None:
         """Compile C and link it with `objects` into the shared library `output`. Raises `InternalError`."""
         with tempfile.TemporaryDirectory(prefix="amdc-sim-") as folder:
             unit = Path(folder) / "kernel.o"
-            self.compile(source, unit)
+            self.compile(source, unit, include)
             self._run(*self.linker, "-shared", str(unit), *map(str, objects), "-o", str(output))
 
     def _run(self, *command: str) -> None:

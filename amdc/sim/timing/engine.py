@@ -1,4 +1,4 @@
-"""The native engine: its structures (native/engine.c: keep both in the same order), its compilation, and one call of it."""
+"""The native engine: its structures (native/state.h: keep both in the same order), its compilation, and one call of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from amdc.sim.timing.machine import BRANCH_NOT_TAKEN, BRANCH_TAKEN, ISSUE, TICKS
 from amdc.sim.timing.operations import Operation
 from amdc.target import Target
 
-SOURCE = Path(__file__).parent / "native" / "engine.c"
+NATIVE = Path(__file__).parent / "native"
 
 
 class _Op(ctypes.Structure):
@@ -102,9 +102,9 @@ class Replay:
 
 @functools.cache
 def _library(cache: Cache) -> ctypes.CDLL:
-    compiler, source = find_host_compiler(), SOURCE.read_text()
-    key = content_key("timing engine", source, compiler.identity)
-    path = cache.get_or_make(key, lambda output: compiler.build(source, output))
+    compiler, files = find_host_compiler(), {path.name: path.read_text() for path in sorted(NATIVE.iterdir())}
+    key = content_key("timing engine", *files.values(), compiler.identity)
+    path = cache.get_or_make(key, lambda output: compiler.build(files["engine.c"], output, include=NATIVE))
     library = ctypes.CDLL(str(path))
     cache.release(key)
     return library
@@ -162,7 +162,7 @@ def replay(
     by_op, report = (_OpReport * len(operations))(), _Report()
     native = _native_machine(card, target, groups_per_cu, group_waves)
     failed = _library(cache).simulate(
-        ops, len(operations), tables, ctypes.byref(native), groups, ctypes.c_uint64(len(traces)), by_op, ctypes.byref(report)
+        ops, tables, ctypes.byref(native), groups, ctypes.c_uint64(len(traces)), by_op, ctypes.byref(report)
     )
     if failed:
         raise UsageError("the host has no memory left for the timing model; close other programs")

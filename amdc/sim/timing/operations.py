@@ -18,7 +18,7 @@ QUARTER_RATE_NAMES = ("v_fma_f32", "v_mad_u64_u32", "v_mad_i64_i32")
 
 
 class Kind(IntEnum):
-    """As engine.c numbers them."""
+    """As state.h numbers them."""
 
     VALU = 0
     SALU = 1
