@@ -57,9 +57,12 @@ class MergeBranches(Pass):
 
     before: cat([relu(conv(x, a)), relu(conv(x, b, padding=1))], 1)    with a 1x1 kernel a and a 3x3 kernel b
     after:  relu(conv(x, [a b], padding=1))                            where zeros around a make it 3x3
-    Only where multiplying with the zeros costs less than the launch that it saves. Finite inputs give the same values; an
-    infinite or NaN pixel reaches the neighbours from which a widened kernel meets it (0 * inf is NaN).
+    Only where multiplying with the zeros costs less than the launch that it saves. Kernels of one size merge at every level.
+    Zeros are put around others at `lossy_level` only: finite inputs give the same values, but an infinite or NaN pixel reaches
+    the neighbours from which a widened kernel meets it (0 * inf is NaN).
     """
+
+    lossy_level: int = 3
 
     def run(self, graph: Graph, context: PassContext) -> PassResult:
         merged, notes = 0, []
@@ -73,8 +76,8 @@ class MergeBranches(Pass):
                 branches = [branch for _, branch in pairs if branch is not None]
                 if key is None or len(branches) < 2 or len(set(branches)) < len(branches):
                     parts += [part for part, _ in pairs]
-                elif (cost := _cost(branches, context)) > 0:
-                    notes.append(f"the parts of {node} stay: their zeros would take {cost:.0f} us more than a launch")
+                elif reason := self.obstacle(branches, context):
+                    notes.append(f"the parts of {node} stay: {reason}")
                     parts += [part for part, _ in pairs]
                 else:
                     parts.append(_merge(graph, branches))
@@ -83,6 +86,17 @@ class MergeBranches(Pass):
                 whole = parts[0] if len(parts) == 1 else add_call(graph, node, aten.cat.default, (parts, CHANNELS))
                 replace(node, whole)
         return PassResult(merged > 0, (*([f"merged {merged} convolutions"] if merged else []), *notes))
+
+    def obstacle(self, branches: Sequence[Branch], context: PassContext) -> str:
+        """Why the branches stay apart; empty where they merge."""
+        frame = _frame(branches)
+        if frame is None:
+            return "one window would not meet the pixels of each"
+        zeros = _zeros(branches, frame[1])
+        if zeros and context.opt_level < self.lossy_level:
+            return f"zeros around a kernel would spread infinities, which needs -O{self.lossy_level}"
+        cost = _cost(branches, zeros, context)
+        return f"their zeros would take {cost:.0f} us more than a launch" if cost > 0 else ""
 
 
 def _dimension(node: Node) -> int:
@@ -114,16 +128,15 @@ def _frame(branches: Sequence[Branch]) -> tuple[list[int], list[int]] | None:
     return padding, kernel
 
 
-def _cost(branches: Sequence[Branch], context: PassContext) -> float:
-    """Microseconds that the merged convolution takes more than what it saves; infinite where there is none."""
-    frame = _frame(branches)
-    if frame is None:
-        return math.inf
-    pixels, zeros = math.prod(shape(branches[0].end)) // shape(branches[0].end)[1], 0
-    for branch in branches:
-        features, channels = shape(branch.weight)[:2]
-        zeros += features * channels * (math.prod(frame[1]) - math.prod(branch.kernel))
-    added = 2 * pixels * zeros / (REACHED * context.target.card().fp32_tflops * 1e6)
+def _zeros(branches: Sequence[Branch], kernel: Sequence[int]) -> int:
+    """How many zeros the weights get where each kernel becomes as large as `kernel`."""
+    return sum(math.prod(shape(b.weight)[:2]) * (math.prod(kernel) - math.prod(b.kernel)) for b in branches)
+
+
+def _cost(branches: Sequence[Branch], zeros: int, context: PassContext) -> float:
+    """Microseconds that the merged convolution takes more than what it saves."""
+    batch, _, *sides = shape(branches[0].end)
+    added = 2 * batch * math.prod(sides) * zeros / (REACHED * context.target.card().fp32_tflops * 1e6)
     return added - context.target.launch_us * (len(branches) - 1)
 
 
