@@ -47,6 +47,23 @@ def arrange(weights: np.ndarray, groups: int, filters: int, channels: int, parts
     return np.concatenate([skewed.reshape(-1), np.zeros(tail)]).astype(np.float32)
 
 
+def arrange_stages(weights: np.ndarray, groups: int, filters: int, channels: int, parts: int) -> np.ndarray:
+    """The transformed filters [O, I/groups, 3, 3] as stages of kernels/hip/winograd_lds.hip lie in its LDS, as float32.
+
+    [group][block of `filters`][part][stage][channel][point][filter of the block], SKEW floats behind each part. The rows
+    of the 4x4 points are in the order 0, 1, 3, 2, row 3 negated, as the kernel transforms its inputs. Channels are padded with
+    zeros to `channels`, a multiple of `parts` stages, and filters to a multiple of `filters`.
+    """
+    outs, ins = weights.shape[0] // groups, weights.shape[1]
+    points = (G @ weights.astype(np.float64) @ G.T)[:, :, [0, 1, 3, 2]] * np.array([1, 1, -1, 1])[:, None]
+    blocks = -(-outs // filters)
+    padded = np.zeros((groups, blocks * filters, channels, POINTS))
+    padded[:, :outs, :ins] = points.reshape(groups, outs, ins, POINTS)
+    ordered = padded.reshape(groups, blocks, filters, channels, POINTS).transpose(0, 1, 3, 4, 2)
+    streams = ordered.reshape(groups * blocks * parts, -1)
+    return np.concatenate([streams, np.zeros((len(streams), SKEW))], axis=1).reshape(-1).astype(np.float32)
+
+
 def transformed(
     builder: ProgramBuilder, window: Window, operands: Operands, filters: int, channels: int, parts: int, tail: int
 ) -> Place:

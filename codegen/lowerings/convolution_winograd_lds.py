@@ -1,0 +1,109 @@
+"""3x3 convolutions by Winograd's F(2x2, 3x3) with both operands in LDS: kernels/hip/winograd_lds.hip's candidates and launches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+from amdc.codegen.builder import COUNTERS, Place, ProgramBuilder
+from amdc.codegen.choice import Candidate
+from amdc.codegen.item import Item
+from amdc.codegen.lowerings import convolution_winograd
+from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
+from amdc.codegen.lowerings.convolution_window import Operands, Window
+from amdc.codegen.lowerings.winograd_filters import arrange_stages, plain_weights
+from amdc.codegen.magic import magic
+from amdc.cost import Mix, Shape, estimate
+from amdc.kernels.rounding import round_up
+from amdc.kernels.template import Value
+from amdc.kernels.winograd_lds import PARTS, POINTS, SHAPES, STEP, WINOGRAD_LDS, LdsShape
+
+ENDS = 5000.0  # clocks of a wave before the first stage and behind the last, from the timing layer
+
+
+def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> Iterator[Candidate]:
+    """One for each way to spread tiles, filters and channels over lanes and work-groups; none where the kernel does not apply."""
+    if not convolution_winograd.takes(window, operands) or window.pad[1] > math.prod(window.size):
+        return
+    for shape in SHAPES:
+        for parts in PARTS:
+            if parts == 1 or _may_split(builder, window, shape, parts):
+                predicted = partial(_cost, item, builder, window, shape, parts)
+                name = shape.name + (f" {parts} parts" if parts > 1 else "")
+                yield Candidate(name, predicted, partial(_build, item, builder, window, operands, shape, parts))
+
+
+def _may_split(builder: ProgramBuilder, window: Window, shape: LdsShape, parts: int) -> bool:
+    """Where work-groups are few, a part has two stages or more, and the parts stay within the kernel's limit."""
+    tiles = math.prod(_grid(window, shape, 1))
+    few = tiles < 4 * builder.target.card().compute_units and tiles * LANE_WAVES <= COUNTERS
+    return few and window.in_channels >= 2 * STEP * parts
+
+
+LANE_WAVES = 4
+
+
+def _tiles(window: Window) -> tuple[int, int]:
+    """2x2 tiles of an image, along y and x; those at the edge may be cut."""
+    return -(-window.out[0] // 2), -(-window.out[1] // 2)
+
+
+def _grid(window: Window, shape: LdsShape, parts: int) -> tuple[int, int, int]:
+    tiles = window.batch * math.prod(_tiles(window))
+    return -(-window.out_channels // shape.filters), -(-tiles // shape.tiles), window.groups * parts
+
+
+def edges(window: Window) -> int:
+    """A bit for each of the four columns of a window that lies in the padding for some tile."""
+    _, along_x = _tiles(window)
+    starts = range(-window.pad[1], 2 * along_x - window.pad[1], 2)
+    return sum(1 << j for j in range(4) if not all(0 <= start + j < window.size[1] for start in starts))
+
+
+def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, parts: int) -> float:
+    """Counted off the compiled loops."""
+    stages = -(-window.in_channels // (STEP * parts))
+    products = STEP * shape.lane_tiles * shape.lane_filters
+    valu = 4 * (products + 30)
+    stage = Mix(
+        valu=valu,
+        lds=STEP * 8 * (2 + shape.lane_filters // 4) + 32 + 4 * shape.lane_filters,
+        vmem=16 * (3 + shape.lane_filters // 4),
+        load_bytes=64 * 4 * (4 + shape.lane_filters),
+        alone=4 * (products + 30 + 20 + 4 * (2 + shape.lane_filters // 4)),
+    )
+    end = Mix(valu=ENDS / 2, vmem=2 * shape.lane_filters * 16, store_bytes=64 * 8 * shape.lane_filters, alone=ENDS)
+    occupancy = Shape(4, shape.groups_per_cu, shape.groups_per_cu)
+    nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
+    return estimate(stage * stages + end, occupancy, math.prod(_grid(window, shape, parts)), nbytes, builder.target).us
+
+
+def _filters(builder: ProgramBuilder, window: Window, operands: Operands, shape: LdsShape, parts: int) -> Place:
+    channels = round_up(window.in_channels, STEP * parts)
+    name = f"{operands.weight.target}_winograd_lds{shape.filters}x{parts}x{window.groups}"
+    weights = plain_weights(builder, window, operands)
+    return builder.constant(name, arrange_stages(weights, window.groups, shape.filters, channels, parts))
+
+
+def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: LdsShape, parts: int) -> None:
+    filters = _filters(builder, window, operands, shape, parts)
+    parameters: dict[str, Value] = {"TILES": shape.lane_tiles, "FILTERS": shape.lane_filters, "PARTS": int(parts > 1)}
+    parameters |= {name: tag for name, tag in types(item, operands).items() if name != "TYPE_W"}
+    parameters |= {"BIAS": int(operands.bias is not None), "EDGES": edges(window)}
+    along_y, along_x = _tiles(window)
+    blocks, stages = -(-window.out_channels // shape.filters), -(-window.in_channels // (STEP * parts))
+    tiles = (along_x, along_y * along_x, *magic(along_x), *magic(along_y * along_x))
+    sizes = (window.batch, window.groups, blocks, window.batch * along_y * along_x, *window.size, *window.out, *window.pads)
+    counts = (parts, *magic(parts), stages, window.in_channels, window.out_channels, window.plane)
+    inside = _partials(item, builder, window, shape, parts) if parts > 1 else ()
+    arguments = (operands.x, filters, item.node, *sizes, *tiles, *counts, *operands.bias_argument, *inside)
+    hint, grid = shape.name.replace(" ", "_"), _grid(window, shape, parts)
+    launch(item, builder, WINOGRAD_LDS, parameters, grid, arguments, window, hint, inside=inside)
+
+
+def _partials(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, parts: int) -> tuple[Place, Place]:
+    """Where work-groups leave what they computed of their tiles, and the counters by which the last of them is known."""
+    waves = math.prod(_grid(window, shape, 1)) * LANE_WAVES
+    partials = builder.scratch(f"{item.node.name}.partials", waves * parts * 2 * shape.lane_filters * 256)
+    return partials, builder.counters(waves)

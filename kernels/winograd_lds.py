@@ -1,0 +1,53 @@
+"""Descriptor of kernels/hip/winograd_lds.hip, and the ways in which it spreads its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amdc.kernels.conv import TYPES
+from amdc.kernels.gemm import BIAS
+from amdc.kernels.template import KernelTemplate, Parameter
+
+LANES = 4  # of a point along tiles, and along filters
+STEP = 4  # channels of a stage
+POINTS = 16
+
+
+@dataclass(frozen=True)
+class LdsShape:
+    """Tiles and filters of a lane; `groups_per_cu`: work-groups that a CU holds, as LDS and registers of the compiled kernel allow."""
+
+    lane_tiles: int
+    lane_filters: int
+    groups_per_cu: int
+
+    @property
+    def tiles(self) -> int:
+        """Of a work-group."""
+        return LANES * self.lane_tiles
+
+    @property
+    def filters(self) -> int:
+        """Of a work-group."""
+        return LANES * self.lane_filters
+
+    @property
+    def name(self) -> str:
+        return f"winograd2x2 lds {self.filters}x{self.tiles}"
+
+
+SHAPES = (LdsShape(8, 8, 2), LdsShape(7, 8, 2), LdsShape(8, 16, 1), LdsShape(7, 16, 1))
+PARTS = (1, 2, 3, 4, 5, 6, 8)  # into which the input channels are split among work-groups
+WINOGRAD_LDS = KernelTemplate(
+    name="winograd_lds",
+    file="winograd_lds.hip",
+    computes="3x3 convolution with stride 1 by F(2x2, 3x3), operands from LDS, with bias, prologue and epilogue",
+    parameters=(
+        Parameter("TILES", "2x2 tiles of a lane", values=(7, 8)),
+        Parameter("FILTERS", "filters of a lane", values=(8, 16)),
+        Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
+        Parameter("EDGES", "a bit for each column of a tile's window that may lie in the padding", 0, 15),
+        BIAS,
+        *(of for of in TYPES if of.name != "TYPE_W"),
+    ),
+)
