@@ -15,7 +15,7 @@ POINTS = 16
 
 @dataclass(frozen=True)
 class LdsShape:
-    """Tiles and filters of a lane; `groups_per_cu`: work-groups that a CU holds, as LDS and registers of the compiled kernel allow."""
+    """Tiles and filters of a lane; `groups_per_cu`: work-groups that a CU holds, as its LDS and registers allow."""
 
     lane_tiles: int
     lane_filters: int

@@ -1,4 +1,4 @@
-"""3x3 convolutions by Winograd's F(2x2, 3x3) with both operands in LDS: kernels/hip/winograd_lds.hip's candidates and launches."""
+"""3x3 convolutions by Winograd's F(2x2, 3x3) with inputs and filters in LDS (winograd_lds.hip): candidates and launches."""
 
 from __future__ import annotations
 
