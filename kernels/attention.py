@@ -35,6 +35,7 @@ ATTENTION_DECODE = KernelTemplate(
     parameters=(
         Parameter("HELD", "rows of a work-group", values=HELD_ROWS),
         Parameter("SPLIT", "1: a work-group takes a part of the keys", values=(0, 1)),
+        Parameter("JOINED", "1: the last keys and values lie apart from the others", values=(0, 1)),
         *_COMMON,
     ),
 )

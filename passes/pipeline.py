@@ -24,6 +24,7 @@ from amdc.passes.fuse_normalization import FuseNormalization
 from amdc.passes.fuse_prologue import FusePrologue
 from amdc.passes.fuse_residual_norm import FuseResidualNorm
 from amdc.passes.fuse_rows import FuseRows
+from amdc.passes.join_keys import JoinKeys
 from amdc.passes.merge_branches import MergeBranches
 from amdc.passes.merge_projections import MergeProjections
 from amdc.passes.pack_weights import PackWeights
@@ -60,6 +61,7 @@ STEPS = (
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),
     Step(MergeBranches(), 2, "behind all that changes weights and biases, and before a concatenation's parts become regions"),
     Step(MergeProjections(), 2, "behind all that changes weights and biases, and before these are laid out for the kernels"),
+    Step(JoinKeys(), 2, "behind what looks for attention through a concatenation"),
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
     Step(FuseExpandDepthwise(), 2, "on packed weights, and before epilogues hide activations and convolutions in regions"),
     Step(FuseNormProduct(), 2, "on packed weights, and before an epilogue hides a product in a region"),

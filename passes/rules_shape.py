@@ -83,6 +83,31 @@ def permute_of_ones(graph: Graph, node: Node) -> Node | None:
     return add_call(graph, node, aten.view.default, (inner, list(shape(node))))
 
 
+def drop_moves_that_cancel(graph: Graph, node: Node) -> Node | None:
+    """permute(view(permute(view(x)))) -> x where every element is back in its place"""
+    chain, origin = [node], _data(node)
+    while is_op(origin, aten.view.default, aten.permute.default):
+        chain.append(origin)
+        origin = _data(origin)
+        if shape(origin) == shape(node) and _is_dense(origin):
+            return origin if _cancel(shape(origin), chain) else None
+    return None
+
+
+def _cancel(extents: tuple[int, ...], chain: list[Node]) -> bool:
+    """Whether views and permutations, the last first, leave a dense tensor's elements where they were: as its strides tell."""
+    start = torch.empty(extents, device="meta")
+    end = start
+    for move in reversed(chain):
+        assert callable(move.target)
+        try:
+            end = move.target(end, *move.args[1:])
+        except RuntimeError:  # no view: elements move in memory
+            return False
+    pairs = zip(extents, start.stride(), end.stride(), strict=True)
+    return all(before == behind for extent, before, behind in pairs if extent != 1)
+
+
 def drop_copy(graph: Graph, node: Node) -> Node | None:
     """clone(x), alias(x), a cast to the same dtype -> x (values are never written to; a clone that densifies stays)"""
     inner = _data(node)
@@ -174,7 +199,7 @@ SHAPE_RULES: dict[Any, tuple[Any, ...]] = {
     aten.squeeze.dims: (spelled_view,),
     aten.squeeze.dim: (spelled_view,),
     aten.unsqueeze.default: (spelled_view,),
-    aten.permute.default: (drop_identity_permute, permute_of_permute, permute_of_ones),
+    aten.permute.default: (drop_identity_permute, permute_of_permute, permute_of_ones, drop_moves_that_cancel),
     aten.clone.default: (drop_copy,),
     aten.alias.default: (drop_copy,),
     aten._to_copy.default: (drop_copy, cast_of_cast),

@@ -21,9 +21,10 @@ from amdc.codegen.operators import TRANSCENDENTAL
 from amdc.codegen.registry import lowers
 from amdc.codegen.strided_view import Layout, StridedView
 from amdc.codegen.typed import arguments
-from amdc.errors import ModelError
+from amdc.errors import InternalError, ModelError
 from amdc.ir import graph as ir
 from amdc.ir.ops.attention import attention
+from amdc.ir.ops.attention_joined import attention_joined
 from amdc.kernels import attention as kernels
 from amdc.kernels.template import KernelTemplate
 from amdc.program import ITEM_SIZES
@@ -46,15 +47,31 @@ class Operand:
         return self.place.dtype == "float32" and aligned
 
 
-@lowers(attention)
+@dataclass(frozen=True)
+class Joined:
+    """Keys and values that follow those of the first tensors, whose `past` keys end where these begin."""
+
+    k: Operand
+    v: Operand
+    past: int
+
+    @property
+    def arguments(self) -> tuple[Place | int, ...]:
+        return self.k.place, self.v.place, self.past, *self.k.strides[:3], *self.v.strides[:3]
+
+
+@lowers(attention, attention_joined)
 def lower_attention(item: Item, builder: ProgramBuilder) -> None:
-    """(q, k, v, mask, scale, causal, softcap): results of more columns than a kernel holds take several launches."""
+    """(q, k, v[, new_k, new_v], mask, scale, causal, softcap): more columns than a kernel holds take several launches."""
     given = arguments(item)
     q, k, v, mask = (given[name] for name in ("q", "k", "v", "mask"))
-    _check(item, [q, k, v], mask)
-    (batch, heads, m, d), (_, groups, n, e) = ir.shape(q), ir.shape(v)
+    new = [given[name] for name in ("new_k", "new_v") if name in given]
+    _check(item, [q, k, v, *new], mask)
+    (batch, heads, m, d), (_, groups, past, e) = ir.shape(q), ir.shape(v)
+    n = past + (ir.shape(new[0])[2] if new else 0)
     sizes = Sizes(batch, groups, heads // groups, m, n, d, e)
     tensors = [_operand(builder, node) for node in (q, k, v)]
+    further = [_operand(builder, node) for node in new]
     masked = None if mask is None else _mask(builder, mask, (batch, heads, m, n))
     result = place_result(item, builder, _is_accessible)
     out = Operand(result.base, _strides(result.layout) or ())
@@ -62,7 +79,8 @@ def lower_attention(item: Item, builder: ProgramBuilder) -> None:
     for first in range(0, e, kernels.MOST_COLUMNS):
         columns = min(e - first, kernels.MOST_COLUMNS)
         parts = [*tensors[:2], *(_columns(tensor, first) for tensor in (tensors[2], out))]
-        _Task(item, builder, replace(sizes, e=columns), parts, masked, scale, softcap, bool(given["causal"])).build()
+        joined = Joined(further[0], _columns(further[1], first), past) if further else None
+        _Task(item, builder, replace(sizes, e=columns), parts, masked, scale, softcap, bool(given["causal"]), joined).build()
 
 
 def _check(item: Item, operands: list[Node], mask: Node | None) -> None:
@@ -137,10 +155,12 @@ class _Task:
     scale: float
     softcap: float
     causal: bool
+    joined: Joined | None = None
 
     @property
     def parameters(self) -> dict[str, int | str]:
-        parts, sizes = self.parts, self.sizes
+        sizes = self.sizes
+        parts = [*self.parts, self.joined.k, self.joined.v] if self.joined else self.parts
         return {
             "TYPE": TAGS[parts[0].place.dtype],
             "MASK_TYPE": TAGS[self.mask.place.dtype] if self.mask else "float",
@@ -154,11 +174,17 @@ class _Task:
 
     def build(self) -> None:
         """The launches: attention_decode.hip for few rows, in one of several ways, and attention.hip for more."""
+        sizes = self.sizes
         kind = f"{self.parts[0].place.dtype} mask={self.parameters['MASK']} causal={int(self.causal)}"
-        ways = decode_ways(self.builder.target, self.sizes, ITEM_SIZES[self.parts[0].place.dtype])
+        kind += " joined" if self.joined else ""
+        ways = decode_ways(self.builder.target, sizes, ITEM_SIZES[self.parts[0].place.dtype])
         candidates = [Candidate(way.name, partial(way.us, self.builder.target), partial(self.decode, way)) for way in ways]
+        if not candidates and self.joined:
+            raise InternalError(
+                f"'{self.item.node.name}' has keys in two tensors and {sizes.rows} rows; JoinKeys makes it of few"
+            )
         if candidates:
-            self.builder.choose(f"attention {self.sizes} {kind}", candidates).build()
+            self.builder.choose(f"attention {sizes} {kind}", candidates).build()
         else:
             self.tiles()
 
@@ -172,7 +198,7 @@ class _Task:
             shape = (sizes.batch, sizes.groups * sizes.heads, sizes.m, way.splits, sizes.e + 2)
             parts = self.builder.activation(f"{self.item.node.name}.parts", "float32", shape)
             out = Operand(parts, dense_strides(shape))
-        held: dict[str, int | str] = {"HELD": way.held, "SPLIT": int(way.splits > 1)}
+        held: dict[str, int | str] = {"HELD": way.held, "SPLIT": int(way.splits > 1), "JOINED": int(self.joined is not None)}
         grid = (way.splits, sizes.groups, sizes.batch)
         self._launch(kernels.ATTENTION_DECODE, held, grid, out, (way.span,))
         if way.splits > 1:
@@ -191,13 +217,14 @@ class _Task:
         scale = self.scale / self.softcap if self.softcap > 0 else self.scale
         masked: tuple[Place | int, ...] = (mask.place, *mask.strides) if mask else ()
         numbers = (sizes.m, sizes.n, sizes.heads, *magic(sizes.m), *strides, *further, scale, self.softcap)
+        new = self.joined.arguments if self.joined else ()
         products = sizes.batch * sizes.groups * sizes.rows * sizes.n
         self.builder.launch(
             template,
             self.parameters | choice,
             item=self.item,
             grid=grid,
-            arguments=(*(part.place for part in parts), *numbers, *masked),
+            arguments=(*(part.place for part in parts), *numbers, *new, *masked),
             writes=(out.place,),
             flops=products * (2 * (sizes.d + sizes.e) + TRANSCENDENTAL),
             bytes_moved=_bytes(sizes, self.parts, mask),

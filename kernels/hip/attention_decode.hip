@@ -5,6 +5,8 @@
 //          the keys in turns, each with an online softmax and a result of its own; at the end they are combined in LDS.
 //          SPLIT 1: work-group x walks keys x * span .. alone, as in Flash-Decoding (Dao et al. 2023); its V_WIDTH results (fp32), the
 //          maximum and the sum of weights go to o [B,H,M,splits,V_WIDTH + 2], and attention_merge.hip combines them.
+//          JOINED 1: keys and values from number `past` on come from tensors of their own, as a step's stand apart from its cache's: no
+//          kernel joins the two before. Only the turn that reaches them loads from both.
 // Options  As attention.hip's; HELD 1, 2, 4 or 8 rows.
 // Launch   256 lanes; grid (splits, G, B).
 // Limits   tensors below 1 GiB; HELD * ceil(WIDTH / 64) at most 8, for the registers.
@@ -25,6 +27,7 @@
 #define SOFTCAP 0
 #define VECTORS 1
 #define SPLIT 0
+#define JOINED 0
 #endif
 #include "attention_parts.h"
 #define TEAMS (AMDC_BLOCK / 16)
@@ -35,19 +38,33 @@ typedef TYPE Stored;
 #endif
 #define QUADS ((WIDTH + 63) / 64)
 #define V_QUADS ((V_WIDTH + 63) / 64)
+#if JOINED
+#define JOINED_PARAMS                                                                                                                        \
+    , const void *new_k, unsigned new_k_bytes, const void *new_v, unsigned new_v_bytes, unsigned past, unsigned new_k_batch,                 \
+        unsigned new_k_head, unsigned new_k_row, unsigned new_v_batch, unsigned new_v_head, unsigned new_v_row
+#else
+#define JOINED_PARAMS
+#endif
 #define AHEAD (HELD * (QUADS + V_QUADS) > 8 ? 2 : 4) // keys of a team whose loads are under way; registers allow no more
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, unsigned k_bytes, const void *v, unsigned v_bytes, void *o,
                              unsigned o_bytes, unsigned M, unsigned N, unsigned heads, unsigned m_multiplier, unsigned m_shift,
                              unsigned q_batch, unsigned q_head, unsigned q_row, unsigned k_batch, unsigned k_head, unsigned k_row,
                              unsigned v_batch, unsigned v_head, unsigned v_row, unsigned o_batch, unsigned o_head, unsigned o_row,
-                             unsigned span, float scale, float cap MASK_PARAMS) {
+                             unsigned span, float scale, float cap JOINED_PARAMS MASK_PARAMS) {
     AMDC_SHARED static float maxima[TEAMS], totals[TEAMS];
     AMDC_SHARED static __attribute__((aligned(16))) float results[TEAMS][64 * V_QUADS];
     const unsigned g = amdc_group_y(), b = amdc_group_z(), c = amdc_thread() % 16, team = amdc_thread() / 16;
     amdc_buffer from_q = amdc_make(q, q_bytes), from_k = amdc_make(k, k_bytes), from_v = amdc_make(v, v_bytes), to = amdc_make(o, o_bytes);
     const unsigned k_base = SIZE * (b * k_batch + g * k_head), v_base = SIZE * (b * v_batch + g * v_head);
     const unsigned begin = amdc_group_x() * span, end = begin + span < N ? begin + span : N;
+#if JOINED
+    const unsigned known = past < end ? past : end;
+    amdc_buffer from_new_k = amdc_make(new_k, new_k_bytes), from_new_v = amdc_make(new_v, new_v_bytes);
+    const unsigned new_k_base = SIZE * (b * new_k_batch + g * new_k_head), new_v_base = SIZE * (b * new_v_batch + g * new_v_head);
+#else
+    const unsigned known = end;
+#endif
     Place place[HELD];
     amdc_f4 query[HELD][QUADS], result[HELD][V_QUADS] = {};
     float maximum[HELD], total[HELD] = {};
@@ -66,11 +83,35 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
         for (unsigned u = 0; u < AHEAD; ++u) {
             unsigned n = first + u * TEAMS + team;
 #pragma unroll
-            for (unsigned i = 0; i < QUADS; ++i) key[u][i] = load_four(from_k, n < end ? k_base + SIZE * n * k_row : BEHIND, i * 64 + c * 4, WIDTH);
+            for (unsigned i = 0; i < QUADS; ++i) key[u][i] = load_four(from_k, n < known ? k_base + SIZE * n * k_row : BEHIND, i * 64 + c * 4, WIDTH);
 #pragma unroll
             for (unsigned i = 0; i < V_QUADS; ++i)
-                value[u][i] = load_four(from_v, n < end ? v_base + SIZE * n * v_row : BEHIND, i * 64 + c * 4, V_WIDTH);
+                value[u][i] = load_four(from_v, n < known ? v_base + SIZE * n * v_row : BEHIND, i * 64 + c * 4, V_WIDTH);
         }
+#if JOINED
+        if (first + TEAMS * AHEAD > past) { // what lies behind `known` is 0 so far
+            amdc_f4 new_key[AHEAD][QUADS], new_value[AHEAD][V_QUADS];
+#pragma unroll
+            for (unsigned u = 0; u < AHEAD; ++u) {
+                unsigned n = first + u * TEAMS + team, at = n - past;
+                bool own = n >= past && n < end;
+#pragma unroll
+                for (unsigned i = 0; i < QUADS; ++i)
+                    new_key[u][i] = load_four(from_new_k, own ? new_k_base + SIZE * at * new_k_row : BEHIND, i * 64 + c * 4, WIDTH);
+#pragma unroll
+                for (unsigned i = 0; i < V_QUADS; ++i)
+                    new_value[u][i] = load_four(from_new_v, own ? new_v_base + SIZE * at * new_v_row : BEHIND, i * 64 + c * 4, V_WIDTH);
+            }
+            __builtin_amdgcn_sched_barrier(0);
+#pragma unroll
+            for (unsigned u = 0; u < AHEAD; ++u) {
+#pragma unroll
+                for (unsigned i = 0; i < QUADS; ++i) key[u][i] += new_key[u][i];
+#pragma unroll
+                for (unsigned i = 0; i < V_QUADS; ++i) value[u][i] += new_value[u][i];
+            }
+        }
+#endif
         __builtin_amdgcn_sched_barrier(0); // all loads are issued before the first is waited for: half the time, predicted
 #pragma unroll
         for (unsigned u = 0; u < AHEAD; ++u)

@@ -103,7 +103,7 @@ def assert_dpp_waits(instructions: list[Instruction]) -> None:
 
 @pytest.mark.parametrize("held, width", [(1, 64), (4, 128), (8, 64)])
 def test_attention_of_few_rows(held: int, width: int) -> None:
-    parameters = ATTENTION | {"HELD": held, "SPLIT": 0, "WIDTH": width, "V_WIDTH": width}
+    parameters = ATTENTION | {"HELD": held, "SPLIT": 0, "JOINED": 0, "WIDTH": width, "V_WIDTH": width}
     code = code_object(source(attention.ATTENTION_DECODE, parameters, 256))
     assert not names(decode(code.text, code.text_address), "v_fma_f32|flat_.*|scratch_.*|buffer_(load|store)_dwordx[23]")
     (kernel,) = code.kernels.values()

@@ -19,8 +19,16 @@ SLOW = pytest.mark.slow
 #        template, parameters, lanes, dwordx4 loads together, most VGPRs
 KERNELS = [
     (catalog.SOFTMAX_ROWS, ROW | {"LOG": 0, "ROW_LANES": 1024, "HELD": 8}, 1024, 8, 64),
+    pytest.param(
+        catalog.SOFTMAX_ROWS,
+        ROW | {"LOG": 0, "ROW_LANES": 1024, "VECTOR": 1, "HELD": catalog.MOST_OF_SOFTMAX},
+        1024,
+        0,
+        64,
+        marks=SLOW,
+    ),
     (catalog.NORMALIZE_ROWS, ROW | NORM | {"RESIDUAL": 0, "ROW_LANES": 64, "HELD": 3}, 256, 9, 48),
-    (attention.ATTENTION_DECODE, DECODE | {"HELD": 1, "SPLIT": 1}, 256, 16, 128),
+    (attention.ATTENTION_DECODE, DECODE | {"HELD": 1, "SPLIT": 1, "JOINED": 0}, 256, 16, 128),
     pytest.param(catalog.NORMALIZE_ROWS, ROW | NORM | {"RESIDUAL": 0, "ROW_LANES": 1024, "HELD": 8}, 1024, 8, 64, marks=SLOW),
     pytest.param(catalog.NORMALIZE_ROWS, ROW | NORM | {"RESIDUAL": 1, "ROW_LANES": 1024, "HELD": 4}, 1024, 8, 64, marks=SLOW),
     pytest.param(catalog.REDUCE_ROWS, ROW | {"OP": "OP_SUM", "ROW_LANES": 256, "HELD": 4, "LOOP": 1}, 256, 4, 32, marks=SLOW),

@@ -57,6 +57,12 @@ CANONICAL: list[Case] = [
     ("view of view", lambda x: keep(x).view(15).view(5, 3), lambda x: keep(x).view(5, 3), ROWS),
     ("unsqueeze", lambda x: keep(x).unsqueeze(1), lambda x: keep(x).view(3, 1, 5), ROWS),
     ("two permutes", lambda x: keep(x).permute(0, 2, 3, 1).permute(0, 3, 1, 2), keep, IMAGE),
+    (
+        "moves that cancel",
+        lambda x: keep(x).view(8, 6, 6).mT.view(2, 4, 6, 6).permute(0, 1, 3, 2).exp(),
+        lambda x: keep(x).exp(),
+        IMAGE,
+    ),
     ("permute of ones", lambda x: x.view(3, 1, 5).permute(1, 0, 2).exp(), lambda x: x.view(1, 3, 5).exp(), ROWS),
     ("select of the only", lambda x: keep(x).view(3, 1, 5)[:, 0], keep, ROWS),
     ("index of the only", lambda x: keep(x).view(3, 1, 5)[:, (x[0, :1] > 9).long()], lambda x: keep(x).view(3, 1, 5), ROWS),

@@ -5,6 +5,7 @@ Each has an eager implementation (any Graph runs in PyTorch), a fake one (shape 
 
 from amdc.ir.ops import (  # noqa: F401
     attention,
+    attention_joined,
     bits,
     expand_depthwise,
     linalg,
