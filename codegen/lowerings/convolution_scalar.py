@@ -153,11 +153,11 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters: dict[str, Value] = dict(zip(("KH", "KW"), window.kernel, strict=True))
     parameters |= dict(zip(("IN_H", "IN_W", "OUT_H", "OUT_W"), (*window.size, *window.out), strict=True))
     parameters |= {"STRIDE": window.stride[0], "PAD_TOP": window.pad[0], "PAD_LEFT": window.pad[1]}
-    parameters |= {"OUT_ROWS": spread.rows, "OUT_COLUMNS": spread.columns, "WAVES": spread.waves, "SPLIT": int(spread.parts > 1)}
+    parameters |= {"OUT_ROWS": spread.rows, "OUT_COLUMNS": spread.columns, "WAVES": spread.waves, "PARTS": spread.parts}
     parameters |= {name: tags[name] for name in ("TYPE_W", "TYPE_Y", "TYPE_BIAS") if name in tags}
-    parameters |= {"BIAS": int(operands.bias is not None)}
-    sizes = (window.batch, window.groups, *magic(window.groups), spread.parts, *magic(spread.parts))
-    strides = (window.in_channels, window.out_channels, weights.group, weights.tap)
+    parameters |= {"CHANNELS": window.in_channels, "BIAS": int(operands.bias is not None)}
+    sizes = (window.batch, window.groups, *magic(window.groups), *magic(spread.parts))
+    strides = (window.out_channels, weights.group, weights.tap)
     inside = _partials(item, builder, window, spread) if spread.parts > 1 else ()
     arguments = (operands.x, operands.weight, item.node, *sizes, *strides, *operands.bias_argument, *inside)
     hint, grid = spread.name.replace(" ", "_"), _grid(window, spread)

@@ -8,13 +8,13 @@
 //          does not multiply them either. OUT_COLUMNS below OUT_W: it divides OUT_W, and nothing is padded on the right.
 // Fused    AMDC_EPILOGUE(value, output channel, element); no prologue: it would cost a vector instruction an input. BIAS 1: bias[channel].
 // Types    input float; TYPE_W, TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic in fp32 with v_mac.
-// Launch   64 * WAVES lanes; grid (ceil(M / 64), ceil(OUT_H / OUT_ROWS) * OUT_W / OUT_COLUMNS, batch * groups * parts). SPLIT 1: there are
-//          several of `parts`, which share the input channels, too, and the last work-group of a tile adds them (split_finish.h).
+// Launch   64 * WAVES lanes; grid (ceil(M / 64), ceil(OUT_H / OUT_ROWS) * OUT_W / OUT_COLUMNS, batch * groups * PARTS). Where PARTS
+//          is not 1 they share the input channels, too, and the last work-group of a tile adds them (split_finish.h).
 //          Limits: tensors below 2^28 elements; twice the rows of a step in the 102 SGPRs.
 // Static   clang 19, 3x3, WAVES 8, BIAS 1; v_mac of the loop's vector instructions:
-//            7x7 all rows                    75 VGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
-//            14x14 from 28x28 by 5 rows      97 VGPRs   0.93      56x56 to 28x28 by 4 rows, 14 columns   83 VGPRs   0.92
-//          (the latter two: SGPRs spill into lanes of VGPRs, 53 v_readlane in two channels)
+//            7x7 all rows                    73 VGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
+//            14x14 from 28x28 by 5 rows      94 VGPRs   0.98      56x56 to 28x28 by 4 rows, 14 columns   80 VGPRs   0.97
+//          (the latter two: 6 and 7 v_readlane in two channels, for scalars without a register; the others none)
 // Predicted on an RX 580 (simulated), batch 1, without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
 //            512 -> 512 7x7      56 us by 7 rows, 4 parts (79 %)      512 -> 512 14x14/2  76 us by 7 rows, 9 parts (60 %)
 //            256 -> 256 28x28/2  60 us by 5 rows, 3 parts (62 %)      128 -> 128 56x56/2  72 us by 5 rows of 14, 3 parts (52 %)
@@ -26,6 +26,8 @@
 //          One row of 14 a step is 126 clocks of products, less than L2's latency: two rows. Storing as the
 //          lanes lie (a filter each) took 64 lines a store: sums change lanes on their way through LDS. Both: 78 us to 59 (14x14/2).
 //          Tiles of 7 columns, or 2 waves with more parts, read weights more often than L2 can: 89 us for 75 (128 -> 128 56x56/2).
+//          A buffer of the whole input, offsets of rows made before the loop and channels counted at run time kept 15 to 25 SGPRs more, which
+//          clang moved to lanes of VGPRs and back: 69 and 80 such moves in two channels of the latter two above; 63 us to 59 (28x28/2).
 //          A lane an output position, weights in scalars: 49 of 64 lanes at 7x7 and 196 of 256 at 14x14, 49 us at best. Rows outside the
 //          image by a select between two pointers: clang branches around each load, and none stays behind the products before it.
 #include "amdc.h"
@@ -45,7 +47,8 @@
 #define OUT_ROWS 7
 #define OUT_COLUMNS 7
 #define WAVES 8
-#define SPLIT 0
+#define PARTS 1
+#define CHANNELS 512
 #define BIAS 0
 #define TYPE_W float
 #define TYPE_Y float
@@ -64,6 +67,7 @@
 #define LAST (WHOLE && IN_H + PAD_TOP < LAST_ROW ? IN_H + PAD_TOP : LAST_ROW)
 #define WIDTH (TILES == 1 ? IN_W : (OUT_COLUMNS - 1) * STRIDE + KW) // of a row of the input under the outputs
 #define PAD (TILES == 1 ? PAD_LEFT : 0)                             // columns before it that are not held
+#define BEFORE (TILES > 1 ? PAD_LEFT : 0)                           // columns of padding or of the tile before, loaded by themselves
 #define FIT (WIDTH < 28 ? 28 / WIDTH : 1) // rows for which there are scalar registers, twice
 #define STEPS ((LAST - FIRST + FIT - 1) / FIT)
 #define ROWS ((LAST - FIRST + STEPS - 1) / STEPS) // of a step; the last may have less
@@ -73,16 +77,20 @@
 #define WINDOW_LINES ((4 * LAST_ROW * IN_W + 63) / 64 + 1) // of the input under a work-group's outputs, 64 bytes each
 #define LDS_ROW (64 + 32 / WAVES)                          // what a round reads then lies in different banks
 
-#define NO_ROW 0x40000000u     // an offset in bytes behind every input, also with ...
-#define NO_CHANNEL 0x40000000u // ... this added: reads there give 0
+#define NO_ROW 0x40000000u     // offsets in bytes behind every plane and ...
+#define NO_CHANNEL 0x40000000u // ... every input: reads there give 0
 
 // One tap of all filters of a wave, for one channel after the other.
 struct Weights {
     amdc_value<TYPE_W> tap[TAPS];
 
+    // Step by step: multiples of `step` would take scalar registers, and spill.
     MEMBER void load(amdc_buffer from, unsigned offset, unsigned step) {
 #pragma unroll
-        for (int t = 0; t < TAPS; ++t) tap[t] = amdc_load<TYPE_W>(from, offset + t * step);
+        for (int t = 0; t < TAPS; ++t, offset += step) {
+            __asm__ volatile("" : "+v"(offset));
+            tap[t] = amdc_load<TYPE_W>(from, offset);
+        }
     }
 };
 
@@ -90,20 +98,18 @@ struct Weights {
 struct Rows {
     float x[ROWS][WIDTH];
 
-    // `row(i)`: the offset in bytes of row i of the window.
-    template <int COUNT, class Row> MEMBER void load(amdc_i4 from, unsigned plane, int first, Row row) {
+    // COUNT rows of `plane`, the first of them row `first` of the window. `window`, `left`: offsets in bytes of the window's first row and
+    // of the columns of padding before it.
+    template <int COUNT> MEMBER void load(amdc_i4 plane, int first, unsigned window, unsigned left) {
+        __asm__ volatile("" : "+s"(window), "+s"(left)); // else clang 19 makes all rows' offsets before the loop, and spills them
         if constexpr (WHOLE) {
-            scalar_load<COUNT * WIDTH>(x[0], from, plane + row(first));
+            scalar_load<COUNT * WIDTH>(x[0], plane, window + first * (4 * IN_W));
         } else {
 #pragma unroll
             for (int i = 0; i < COUNT; ++i) {
-                unsigned at = plane + row(first + i);
-                if constexpr (TILES > 1 && PAD_LEFT) {
-                    scalar_load<PAD_LEFT>(x[i], from, amdc_group_y() % TILES ? at - 4 * PAD_LEFT : NO_ROW);
-                    scalar_load<WIDTH - PAD_LEFT>(x[i] + PAD_LEFT, from, at);
-                } else {
-                    scalar_load<WIDTH>(x[i], from, at);
-                }
+                unsigned down = (first + i) * (4 * IN_W);
+                if constexpr (BEFORE) scalar_load<BEFORE>(x[i], plane, left + down);
+                scalar_load<WIDTH - BEFORE>(x[i] + BEFORE, plane, window + down);
             }
         }
     }
@@ -127,32 +133,33 @@ struct Rows {
 };
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned images, unsigned groups, unsigned groups_multiplier, unsigned groups_shift,
-                             unsigned parts, unsigned parts_multiplier, unsigned parts_shift, unsigned channels, unsigned M,
-                             unsigned w_group, unsigned w_k
+                             unsigned parts_multiplier, unsigned parts_shift, unsigned M, unsigned w_group, unsigned w_k
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
-#if SPLIT
+#if PARTS > 1
                              , void *partials, unsigned partials_bytes, unsigned *counters, unsigned
 #endif
                              AMDC_EPILOGUE_PARAMS) {
     AMDC_SHARED static float lds[WAVES * WAVES * LDS_ROW];
     unsigned lane = amdc_lane(), wave = amdc_wave(), z = amdc_group_z();
-    unsigned plane = __builtin_amdgcn_readfirstlane(amdc_divide(z, parts_multiplier, parts_shift)), part = z - plane * parts;
+    unsigned plane = __builtin_amdgcn_readfirstlane(amdc_divide(z, parts_multiplier, parts_shift)), part = z - plane * PARTS;
     unsigned image = __builtin_amdgcn_readfirstlane(amdc_divide(plane, groups_multiplier, groups_shift)), group = plane - image * groups;
-    unsigned m = amdc_group_x() * 64 + lane, first_row = amdc_group_y() / TILES * OUT_ROWS, first_column = amdc_group_y() % TILES * OUT_COLUMNS, step = WAVES * parts;
+    unsigned m = amdc_group_x() * 64 + lane, first_row = amdc_group_y() / TILES * OUT_ROWS, first_column = amdc_group_y() % TILES * OUT_COLUMNS;
+    constexpr unsigned step = WAVES * PARTS;
     unsigned channel = part * WAVES + wave;
     amdc_buffer weights = amdc_make((const char *)w + amdc_size<TYPE_W> * group * w_group, amdc_size<TYPE_W> * w_group);
     unsigned tap_bytes = amdc_size<TYPE_W> * w_k, offset = amdc_size<TYPE_W> * m + channel * TAPS * tap_bytes;
-    unsigned long address = (unsigned long)x + plane * channels * PLANE_BYTES; // in 32 bits: gfx8 has no scalar multiplication to 64
-    amdc_i4 planes = {(int)address, (int)(address >> 32), (int)(channels * PLANE_BYTES), 0x27000};
-    auto row = [&](int i) AMDC_INLINE {
-        unsigned at = first_row * STRIDE + i - PAD_TOP;
-        return WHOLE || at < IN_H ? 4 * (at * IN_W + first_column * STRIDE) : NO_ROW;
+    unsigned long address = (unsigned long)x + plane * (CHANNELS * PLANE_BYTES); // in 32 bits: gfx8 has no scalar multiplication to 64
+    // A buffer of one channel: rows above and below the image lie outside, and so do those of the channels behind the last.
+    unsigned long base = address + channel * PLANE_BYTES;
+    auto channel_plane = [&]() AMDC_INLINE {
+        amdc_i4 buffer = {(int)base, (int)(base >> 32), channel < CHANNELS ? PLANE_BYTES : 0, 0x27000};
+        return buffer;
     };
-    auto plane_offset = [&]() AMDC_INLINE { return channel < channels ? channel * PLANE_BYTES : NO_CHANNEL; };
+    unsigned top = 4 * ((first_row * STRIDE - PAD_TOP) * IN_W + first_column * STRIDE), left = first_column ? top - 4 * PAD_LEFT : NO_ROW;
 
-    amdc_buffer inputs = amdc_make((const void *)address, channels * PLANE_BYTES);
+    amdc_buffer inputs = amdc_make((const void *)address, CHANNELS * PLANE_BYTES);
     unsigned window = WHOLE || first_row * STRIDE > PAD_TOP ? (first_row * STRIDE - (WHOLE ? 0 : PAD_TOP)) * (4 * IN_W) : 0;
     unsigned line = lane < WINDOW_LINES ? window + channel * PLANE_BYTES + 64 * lane : NO_CHANNEL;
     float fetched[2] = {amdc_load_f32(inputs, line), amdc_load_f32(inputs, line + step * PLANE_BYTES)};
@@ -162,8 +169,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     Weights next[2];
     Rows rows[2];
     next[0].load(weights, offset, tap_bytes);
-    unsigned from = plane_offset();
-    rows[0].load<ROWS>(planes, from, FIRST, row);
+    amdc_i4 input = channel_plane();
+    rows[0].load<ROWS>(input, FIRST, top, left);
     __asm__ volatile("" ::"v"(fetched[0]), "v"(fetched[1]));
     auto multiply = [&](int half) AMDC_INLINE {
         offset += step * TAPS * tap_bytes;
@@ -174,22 +181,23 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
         for (int i = 0; i < STEPS; ++i) {
             Rows &now = rows[(half * STEPS + i) & 1], &then = rows[(half * STEPS + i + 1) & 1];
             constexpr int tail = LAST - FIRST - (STEPS - 1) * ROWS;
+            constexpr bool whole = tail == ROWS; // said first: clang 19 unrolls no loop that is too long with both branches
             int first = FIRST + i * ROWS;
             // The first column's products wait for these rows; only then the next ones are asked for.
-            i + 1 < STEPS ? now.multiply<0, 1, ROWS>(sums, next[half], first) : now.multiply<0, 1, tail>(sums, next[half], first);
+            whole || i + 1 < STEPS ? now.multiply<0, 1, ROWS>(sums, next[half], first) : now.multiply<0, 1, tail>(sums, next[half], first);
             __builtin_amdgcn_sched_barrier(0);
-            if (i + 1 == STEPS) channel += step, from = plane_offset();
-            if (i + 2 == STEPS) then.load<tail>(planes, from, first + ROWS, row);
-            else then.load<ROWS>(planes, from, i + 1 == STEPS ? FIRST : first + ROWS, row);
+            if (i + 1 == STEPS) channel += step, base += step * PLANE_BYTES, input = channel_plane();
+            if (!whole && i + 2 == STEPS) then.load<tail>(input, first + ROWS, top, left);
+            else then.load<ROWS>(input, i + 1 == STEPS ? FIRST : first + ROWS, top, left);
             __builtin_amdgcn_sched_barrier(0);
-            i + 1 < STEPS ? now.multiply<1, OUT_COLUMNS, ROWS>(sums, next[half], first) : now.multiply<1, OUT_COLUMNS, tail>(sums, next[half], first);
+            whole || i + 1 < STEPS ? now.multiply<1, OUT_COLUMNS, ROWS>(sums, next[half], first) : now.multiply<1, OUT_COLUMNS, tail>(sums, next[half], first);
             __builtin_amdgcn_sched_barrier(0);
         }
         __asm__ volatile("" ::"v"(fetched));
     };
-    while (channel < channels) {
+    while (channel < CHANNELS) {
         multiply(0);
-        if (channel >= channels) break;
+        if (channel >= CHANNELS) break;
         multiply(1);
     }
 
@@ -209,9 +217,9 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
         amdc_barrier();
     }
     unsigned filter = amdc_group_x() * 64 + wave * (64 / WAVES) + lane / WAVES, output = group * M + filter;
-#if SPLIT
+#if PARTS > 1
     unsigned tile = (plane * ((OUT_H + OUT_ROWS - 1) / OUT_ROWS * TILES) + amdc_group_y()) * ((M + 63) / 64) + amdc_group_x();
-    Split split = {amdc_make(partials, partials_bytes), counters, parts, part, tile};
+    Split split = {amdc_make(partials, partials_bytes), counters, PARTS, part, tile};
     if (!split_finish<ROUNDS, WAVES>(split, wave, [&](unsigned i) AMDC_INLINE -> float & { return totals[i]; })) return;
 #endif
     amdc_buffer to = amdc_make(y, y_bytes);
