@@ -27,6 +27,7 @@ from amdc.passes.fuse_rows import FuseRows
 from amdc.passes.join_keys import JoinKeys
 from amdc.passes.merge_branches import MergeBranches
 from amdc.passes.merge_projections import MergeProjections
+from amdc.passes.merge_siblings import MergeSiblings
 from amdc.passes.pack_weights import PackWeights
 from amdc.passes.rotate_halves import RotateHalves
 from amdc.passes.sink_permutes import SinkPermutes
@@ -60,6 +61,7 @@ STEPS = (
     Step(FoldPoolPadding(), 1, "beside it: what pads a pooling"),
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),
     Step(MergeBranches(), 2, "behind all that changes weights and biases, and before a concatenation's parts become regions"),
+    Step(MergeSiblings(), 2, "behind it, which takes what ends in a concatenation; before weights are laid out"),
     Step(MergeProjections(), 2, "behind all that changes weights and biases, and before these are laid out for the kernels"),
     Step(JoinKeys(), 2, "behind what looks for attention through a concatenation"),
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
