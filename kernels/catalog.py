@@ -57,10 +57,11 @@ POOL = KernelTemplate(
 )
 MOST_HELD = 16  # vectors of a row that a lane keeps in registers
 MOST_KEPT = 48  # elements that a lane of 1,024 keeps of a row that would be read twice otherwise: 64 VGPRs with the rest
+MOST_OF_SOFTMAX = 51  # the same where no gains and biases come in between
 ROW_PARAMETERS = (
     Parameter("ROW_LANES", "lanes that share a row", values=(16, 64, 256, 512, 1024)),
     Parameter("VECTOR", "elements that a lane takes at once", values=(1, 2, 4, 8, 16)),
-    Parameter("HELD", "vectors that a lane keeps in registers", 1, MOST_KEPT),
+    Parameter("HELD", "vectors that a lane keeps in registers", 1, MOST_OF_SOFTMAX),
     Parameter("LOOP", "1: rows are longer than what is held", values=(0, 1)),
 )
 COLUMN_LANES = (256, 64, 16, 4, 1)

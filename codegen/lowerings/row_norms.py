@@ -20,7 +20,7 @@ from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
-from amdc.kernels.catalog import NORMALIZE_ROWS
+from amdc.kernels.catalog import MOST_KEPT, NORMALIZE_ROWS
 
 amdc_ops = torch.ops.amdc
 
@@ -67,7 +67,7 @@ def normalize(
     residual: list[Operand] = [] if norm.added is None or total is None else [norm.added, total]
     weights = [] if norm.plane else [value for value in (norm.weight, norm.bias) if value is not None]
     wide = [x, out, *weights, *(value for value in (norm.added, total) if value is not None)]
-    plan = plan_rows(builder, norm.rows, length, wide, streams=2 if residual else 1, twice=True)
+    plan = plan_rows(builder, norm.rows, length, wide, streams=2 if residual else 1, kept=MOST_KEPT)
     builder.launch(
         NORMALIZE_ROWS,
         {

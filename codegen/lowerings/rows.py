@@ -9,14 +9,13 @@ from torch.fx import Node
 
 from amdc.codegen.builder import Place, ProgramBuilder
 from amdc.codegen.elementwise import VECTOR_BYTES
-from amdc.kernels.catalog import MOST_HELD, MOST_KEPT
+from amdc.kernels.catalog import MOST_HELD
 from amdc.kernels.template import Value
 from amdc.program import ITEM_SIZES
 
 BLOCK = 256
 FEW_ROWS = 1024  # below this number of rows, more than a wave shares one that has a vector for each lane of two waves
 MOST_ELEMENTS = 32  # that a lane keeps
-KEPT_ROWS = 3  # a CU, at least, for rows that work-groups keep whole: of fewer, loads and stores hardly overlap
 SHORT = 4  # vectors a lane of a row that 16 lanes share, at most
 
 
@@ -48,12 +47,13 @@ def plan_rows(
     operands: Sequence[Node | Place],
     walked: int | None = None,
     streams: int = 1,
-    twice: bool = False,
+    kept: int = 0,
 ) -> RowPlan:
     """`operands`: what is read and written a vector at a time. `walked`: the elements of a row that a work-group takes, where
     that is not all of it. `streams`: tensors of whole rows that are read; in a work-group of 1,024 they share 64 VGPRs a lane.
-    `twice`: a row that is not kept whole is read twice."""
-    vector, walked = _vector([builder.place(operand) for operand in operands], length), walked or length
+    `kept`: VGPRs that a lane of 1,024 has for elements of a row that is otherwise read twice; 0 where it is read once anyway."""
+    places = [builder.place(operand) for operand in operands]
+    vector, walked = _vector(places, length), walked or length
     vectors = -(-walked // vector)
     most = MOST_HELD if vector == 1 else min(MOST_HELD // 2, MOST_ELEMENTS // vector)
     if vectors <= 16 * SHORT and rows >= FEW_ROWS:
@@ -63,9 +63,10 @@ def plan_rows(
     else:
         lanes = 256 if vectors <= 256 * most else 1024
     most = most // streams if lanes == 1024 else most
-    if twice and lanes == 1024 and streams == 1 and rows >= KEPT_ROWS * builder.target.card().compute_units:
+    registers = max(1, *(ITEM_SIZES[place.dtype] // 4 for place in places))  # of an element
+    if kept and lanes == 1024 and streams == 1:
         for fewer in (512, 1024):  # a CU holds two work-groups of 512 lanes: one stores while the other loads
-            if -(-vectors // fewer) * vector <= MOST_KEPT:
+            if -(-vectors // fewer) * vector * registers <= kept:
                 return RowPlan(fewer, vector, -(-vectors // fewer), loop=False)
     loop = vectors > lanes * most
     return RowPlan(lanes, vector, most // 2 if loop else -(-vectors // lanes), loop)

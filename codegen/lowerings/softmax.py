@@ -16,7 +16,7 @@ from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
-from amdc.kernels.catalog import MOST_OF_COLUMN, MOST_OF_COLUMNS, SOFTMAX_COLUMNS, SOFTMAX_ROWS
+from amdc.kernels.catalog import MOST_OF_COLUMN, MOST_OF_COLUMNS, MOST_OF_SOFTMAX, SOFTMAX_COLUMNS, SOFTMAX_ROWS
 from amdc.kernels.template import Value
 
 
@@ -34,7 +34,7 @@ def softmax(item: Item, builder: ProgramBuilder) -> None:
     flops = y.numel * (2 * TRANSCENDENTAL + 4)
     if inner == 1:
         rows, prologue, epilogue = y.numel // length, item.row_prologue(), item.epilogue(-1)
-        plan = plan_rows(builder, rows, length, [x, y], twice=True)
+        plan = plan_rows(builder, rows, length, [x, y], kept=MOST_OF_SOFTMAX)
         builder.launch(
             SOFTMAX_ROWS,
             {**types, **plan.parameters, "INPUT": TAGS[dtype_name(x)]},

@@ -5,6 +5,8 @@
 // Work-group AMDC_BLOCK; DPP within a wave, LDS between waves. A row that fits is kept in registers: one read, one write. A longer one
 // is read twice: maximum and sum in one pass (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax").
 // A maximum ignores NaN, which the sum then carries into every element, as in PyTorch.
+// Predicted on an RX 580 (simulated), without the launch: 64 rows of 50,257 126 us by 1,024 lanes that keep 50 elements each (DRAM's time
+//           116.9), 176 read twice; 36 rows 65 | 101, 8 rows 33 | 49, one row 26 | 40. 51 elements are the most that 64 VGPRs leave room for.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_wide.h"
