@@ -9,16 +9,18 @@ from amdc.kernels.gemm import BIAS
 from amdc.kernels.template import KernelTemplate, Parameter
 
 LANES = 4  # of a point along tiles, and along filters
-STEP = 4  # channels of a stage
+STEP = 4  # channels of a stage, of one set of lanes
 POINTS = 16
 
 
 @dataclass(frozen=True)
 class LdsShape:
-    """Tiles and filters of a lane; `groups_per_cu`: work-groups that a CU holds, as its LDS and registers allow."""
+    """Tiles and filters of a lane; `sets` of 256 lanes share the channels. `groups_per_cu`: work-groups that a CU holds, as its LDS
+    and registers allow."""
 
     lane_tiles: int
     lane_filters: int
+    sets: int
     groups_per_cu: int
 
     @property
@@ -32,11 +34,28 @@ class LdsShape:
         return LANES * self.lane_filters
 
     @property
+    def waves(self) -> int:
+        return 4 * self.sets
+
+    @property
+    def step(self) -> int:
+        """Channels of a stage."""
+        return STEP * self.sets
+
+    @property
     def name(self) -> str:
-        return f"winograd2x2 lds {self.filters}x{self.tiles}"
+        sets = f"s{self.sets}" if self.sets > 1 else ""
+        return f"winograd2x2 lds {self.filters}x{self.tiles}{sets}"
 
 
-SHAPES = (LdsShape(8, 8, 2), LdsShape(7, 8, 2), LdsShape(8, 16, 1), LdsShape(7, 16, 1))
+SHAPES = (
+    LdsShape(8, 8, 1, 2),
+    LdsShape(7, 8, 1, 2),
+    LdsShape(8, 8, 2, 1),
+    LdsShape(7, 8, 2, 1),
+    LdsShape(8, 16, 1, 1),
+    LdsShape(7, 16, 1, 1),
+)
 PARTS = (1, 2, 3, 4, 5, 6, 8)  # into which the input channels are split among work-groups
 WINOGRAD_LDS = KernelTemplate(
     name="winograd_lds",
@@ -45,6 +64,7 @@ WINOGRAD_LDS = KernelTemplate(
     parameters=(
         Parameter("TILES", "2x2 tiles of a lane", values=(7, 8)),
         Parameter("FILTERS", "filters of a lane", values=(8, 16)),
+        Parameter("SETS", "sets of 256 lanes that share a stage's channels", values=(1, 2)),
         Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
         Parameter("EDGES", "a bit for each column of a tile's window that may lie in the padding", 0, 15),
         BIAS,

@@ -37,11 +37,8 @@ def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Op
 def _may_split(builder: ProgramBuilder, window: Window, shape: LdsShape, parts: int) -> bool:
     """Where work-groups are few, a part has two stages or more, and the parts stay within the kernel's limit."""
     tiles = math.prod(_grid(window, shape, 1))
-    few = tiles < 4 * builder.target.card().compute_units and tiles * LANE_WAVES <= COUNTERS
-    return few and window.in_channels >= 2 * STEP * parts
-
-
-LANE_WAVES = 4
+    few = tiles < 4 * builder.target.card().compute_units and tiles * shape.waves <= COUNTERS
+    return few and window.in_channels >= 2 * shape.step * parts
 
 
 def _tiles(window: Window) -> tuple[int, int]:
@@ -63,7 +60,7 @@ def edges(window: Window) -> int:
 
 def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, parts: int) -> float:
     """Counted off the compiled loops."""
-    stages = -(-window.in_channels // (STEP * parts))
+    stages = -(-window.in_channels // (shape.step * parts))
     products = STEP * shape.lane_tiles * shape.lane_filters
     valu = 4 * (products + 30)
     stage = Mix(
@@ -74,36 +71,36 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, 
         alone=4 * (products + 30 + 20 + 4 * (2 + shape.lane_filters // 4)),
     )
     end = Mix(valu=ENDS / 2, vmem=2 * shape.lane_filters * 16, store_bytes=64 * 8 * shape.lane_filters, alone=ENDS)
-    occupancy = Shape(4, shape.groups_per_cu, shape.groups_per_cu)
+    occupancy = Shape(shape.waves, shape.groups_per_cu, shape.groups_per_cu * shape.sets)
     nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
     return estimate(stage * stages + end, occupancy, math.prod(_grid(window, shape, parts)), nbytes, builder.target).us
 
 
 def _filters(builder: ProgramBuilder, window: Window, operands: Operands, shape: LdsShape, parts: int) -> Place:
-    channels = round_up(window.in_channels, STEP * parts)
-    name = f"{operands.weight.target}_winograd_lds{shape.filters}x{parts}x{window.groups}"
+    channels = round_up(window.in_channels, shape.step * parts)
+    name = f"{operands.weight.target}_winograd_lds{shape.filters}x{channels}x{parts}x{window.groups}"
     weights = plain_weights(builder, window, operands)
     return builder.constant(name, arrange_stages(weights, window.groups, shape.filters, channels, parts))
 
 
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: LdsShape, parts: int) -> None:
     filters = _filters(builder, window, operands, shape, parts)
-    parameters: dict[str, Value] = {"TILES": shape.lane_tiles, "FILTERS": shape.lane_filters, "PARTS": int(parts > 1)}
+    parameters: dict[str, Value] = {"TILES": shape.lane_tiles, "FILTERS": shape.lane_filters, "SETS": shape.sets}
     parameters |= {name: tag for name, tag in types(item, operands).items() if name != "TYPE_W"}
-    parameters |= {"BIAS": int(operands.bias is not None), "EDGES": edges(window)}
+    parameters |= {"BIAS": int(operands.bias is not None), "EDGES": edges(window), "PARTS": int(parts > 1)}
     along_y, along_x = _tiles(window)
-    blocks, stages = -(-window.out_channels // shape.filters), -(-window.in_channels // (STEP * parts))
+    blocks, stages = -(-window.out_channels // shape.filters), -(-window.in_channels // (shape.step * parts))
     tiles = (along_x, along_y * along_x, *magic(along_x), *magic(along_y * along_x))
     sizes = (window.batch, window.groups, blocks, window.batch * along_y * along_x, *window.size, *window.out, *window.pads)
     counts = (parts, *magic(parts), stages, window.in_channels, window.out_channels, window.plane)
     inside = _partials(item, builder, window, shape, parts) if parts > 1 else ()
     arguments = (operands.x, filters, item.node, *sizes, *tiles, *counts, *operands.bias_argument, *inside)
     hint, grid = shape.name.replace(" ", "_"), _grid(window, shape, parts)
-    launch(item, builder, WINOGRAD_LDS, parameters, grid, arguments, window, hint, inside=inside)
+    launch(item, builder, WINOGRAD_LDS, parameters, grid, arguments, window, hint, 256 * shape.sets, inside=inside)
 
 
 def _partials(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, parts: int) -> tuple[Place, Place]:
     """Where work-groups leave what they computed of their tiles, and the counters by which the last of them is known."""
-    waves = math.prod(_grid(window, shape, 1)) * LANE_WAVES
-    partials = builder.scratch(f"{item.node.name}.partials", waves * parts * 2 * shape.lane_filters * 256)
+    waves = math.prod(_grid(window, shape, 1)) * shape.waves
+    partials = builder.scratch(f"{item.node.name}.partials", waves * parts * 2 * shape.lane_filters // shape.sets * 256)
     return partials, builder.counters(waves)

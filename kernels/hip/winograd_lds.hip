@@ -5,6 +5,7 @@
 #ifndef TILES
 #define TILES 8
 #define FILTERS 8
+#define SETS 1
 #define PARTS 0
 #define BIAS 0
 #define EDGES 0
@@ -30,7 +31,7 @@
 #define NO_COLUMN 0x10000000u // ... this and
 #define NO_FILTER 0x10000000u // ... this added: 4 * (all) stays below 2^32
 #define POINTS 16
-#define STEP 4                          // channels of a stage, one for each wave
+#define STEP 4                          // channels that a set of lanes takes in a stage, one for each of its waves
 #define SLOTS 32                        // places for tiles in LDS; with 7 tiles a lane, every fourth of the second half is empty
 #define ROW (4 * FILTERS)               // filters of a work-group
 #define INPUTS (STEP * POINTS * SLOTS)  // floats of a stage of transformed inputs,
@@ -38,8 +39,12 @@
 #define STAGE (INPUTS + WEIGHTS)
 #define QUADS (WEIGHTS / 1024)          // fours of filters that a lane brings to LDS a stage
 #define SKEW 64                         // floats between the filters of two work-groups, see winograd_filters.py
-#define ROUNDS (FILTERS / 2)            // in which sums go through LDS to the lanes that finish them
+#define ROUNDS (FILTERS / 2)            // of 8 filters, in which sums go through LDS to the lanes that finish them
+#define MEET 1                          // the tile of a stage's last channel behind whose products the waves meet
 #define SUMS (POINTS * 8 * SLOTS)       // floats of a round: 8 filters
+
+// As amdc_barrier(), for LDS alone: in front of a barrier that it knows clang 19 waits for the loads of the next stage, too.
+AMDC_DEVICE void meet() { __asm__ volatile("s_waitcnt lgkmcnt(0)\n\ts_barrier" ::: "memory"); }
 
 // A lane's half of a 4x4 window of one channel: three of its rows give it two of the four rows of B^T d B.
 //   half 0: rows 0 1 2 of d give rows 0 1; half 1: rows 3 2 1 give rows 3 (negated, as the filters' row is) and 2.
@@ -70,25 +75,21 @@ struct Patch {
 #pragma unroll
         for (int i = 0; i < 3; ++i) row[i] += next;
     }
-    MEMBER void load(amdc_buffer from, unsigned channel) {
+    MEMBER void load(amdc_buffer from, unsigned channel, int i) {
+        if constexpr (sizeof(bits) == 4) {
+            amdc_u4 four = amdc_load_u32x4(from, row[i], channel);
 #pragma unroll
-        for (int i = 0; i < 3; ++i) {
-            if constexpr (sizeof(bits) == 4) {
-                amdc_u4 four = amdc_load_u32x4(from, row[i], channel);
+            for (int j = 0; j < 4; ++j) data[i][j] = four[j];
+        } else {
 #pragma unroll
-                for (int j = 0; j < 4; ++j) data[i][j] = four[j];
-            } else {
-#pragma unroll
-                for (int j = 0; j < 4; ++j) data[i][j] = load_one(from, row[i] + j * amdc_size<TYPE_X>, channel);
-            }
+            for (int j = 0; j < 4; ++j) data[i][j] = load_one(from, row[i] + j * amdc_size<TYPE_X>, channel);
         }
     }
     MEMBER static bits load_one(amdc_buffer from, unsigned offset, unsigned channel) {
         if constexpr (sizeof(bits) == 4) return amdc_load_u32(from, offset, channel);
         else return __builtin_amdgcn_raw_buffer_load_b16(from, (int)offset, (int)channel, 0);
     }
-    // `to`: this lane's place of the first of its 8 points.
-    template <class Prologue> MEMBER void transform(float *to, Prologue prologue) const {
+    template <class Prologue> MEMBER void transform(float (&to)[8], Prologue prologue) const {
         float d[3][4], t[2][4];
 #pragma unroll
         for (int i = 0; i < 3; ++i)
@@ -104,10 +105,23 @@ struct Patch {
             if (EDGES >> j & 1) t[0][j] = inside[j] ? t[0][j] : 0.0f, t[1][j] = inside[j] ? t[1][j] : 0.0f;
         }
 #pragma unroll
-        for (int i = 0; i < 2; ++i) {
-            float *at = to + i * 4 * SLOTS;
-            at[0] = t[i][0] - t[i][2], at[SLOTS] = t[i][1] + t[i][2], at[2 * SLOTS] = t[i][2] - t[i][1], at[3 * SLOTS] = t[i][1] - t[i][3];
-        }
+        for (int i = 0; i < 2; ++i)
+            to[4 * i] = t[i][0] - t[i][2], to[4 * i + 1] = t[i][1] + t[i][2], to[4 * i + 2] = t[i][2] - t[i][1], to[4 * i + 3] = t[i][1] - t[i][3];
+    }
+};
+
+// Where the tile of a slot lies: the image, and its first output there.
+struct Tile {
+    bool live;
+    unsigned image, y, x;
+
+    MEMBER Tile(unsigned slot, unsigned tiles, unsigned of_image, unsigned along_x, unsigned image_multiplier, unsigned image_shift,
+                unsigned x_multiplier, unsigned x_shift) {
+        const bool second = slot >= 16, gap = TILES == 7 && second && slot % 4 == 3;
+        const unsigned tile = amdc_group_y() * 4 * TILES + slot - (TILES == 7 && second ? slot / 4 - 4 : 0);
+        image = amdc_divide(tile, image_multiplier, image_shift);
+        const unsigned at = tile - image * of_image, row = amdc_divide(at, x_multiplier, x_shift);
+        live = tile < tiles && !gap, y = 2 * row, x = 2 * (at - row * along_x);
     }
 };
 
@@ -129,11 +143,17 @@ struct Fragment {
             for (int i = 0; i < 4; ++i) u[4 * g + i] = four[i];
         }
     }
-    MEMBER void multiply(float (&sums)[TILES][FILTERS]) const {
+    // `beside(t)` is done behind the products of tile t.
+    template <class Beside> MEMBER void multiply(float (&sums)[TILES][FILTERS], Beside beside) const {
 #pragma unroll
-        for (int t = 0; t < TILES; ++t)
+        for (int t = 0; t < TILES; ++t) {
 #pragma unroll
             for (int f = 0; f < FILTERS; ++f) sums[t][f] += v[t] * u[f];
+            __builtin_amdgcn_sched_barrier(0);
+            beside(t);
+            __builtin_amdgcn_sched_barrier(0);
+        }
+        if (TILES == 7) __asm__ volatile("" ::"v"(v[7])); // else clang gives its register to the next load, which then waits for this one
     }
 };
 
@@ -142,7 +162,8 @@ AMDC_DEVICE amdc_f4 outputs(const float *m) {
     float t[2][4];
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-        float m0 = m[j * 8 * SLOTS], m1 = m[(4 + j) * 8 * SLOTS], m3 = m[(8 + j) * 8 * SLOTS], m2 = m[(12 + j) * 8 * SLOTS];
+        auto all = [&](int point) INLINE { return m[point * 8 * SLOTS] + (SETS > 1 ? m[point * 8 * SLOTS + 2 * SUMS] : 0.0f); };
+        const float m0 = all(j), m1 = all(4 + j), m3 = all(8 + j), m2 = all(12 + j);
         t[0][j] = m0 + m1 + m2;
         t[1][j] = m1 - m2 - m3;
     }
@@ -150,27 +171,29 @@ AMDC_DEVICE amdc_f4 outputs(const float *m) {
     return out;
 }
 
-// The sums of all points meet in LDS, 8 filters at a time, in two places by turns: out[r] are the outputs of the lane's tile and filter of
-// round r.
-AMDC_DEVICE void gather(const float (&sums)[TILES][FILTERS], amdc_f4 (&out)[ROUNDS], float *lds) {
-    const unsigned thread = amdc_thread(), point = thread / 16, filter = thread / 4 % 4, swap = filter % 2 * 16;
-    float *to = lds + point * 8 * SLOTS + filter * SLOTS + thread % 4 * 4;
+// What the sets of lanes summed for all points meets in LDS, SETS rounds at a time. out[i] are the outputs of the lane's tile and filter of
+// round i * SETS + (the lane's set).
+AMDC_DEVICE void gather(const float (&sums)[TILES][FILTERS], amdc_f4 (&out)[ROUNDS / SETS], float *lds) {
+    const unsigned thread = amdc_thread() % 256, set = amdc_wave() / 4, point = thread / 16, filter = thread / 4 % 4, swap = filter % 2 * 16;
+    float *to = lds + set * 2 * SUMS + point * 8 * SLOTS + filter * SLOTS + thread % 4 * 4;
     const unsigned slot = thread % SLOTS, own = thread / SLOTS;
-    const float *from = lds + own * SLOTS + (slot ^ own % 2 * 16);
-    amdc_barrier();
+    const float *from = lds + set * SUMS + own * SLOTS + (slot ^ own % 2 * 16);
 #pragma unroll
-    for (int r = 0; r < ROUNDS; ++r) {
+    for (int i = 0; i < ROUNDS / SETS; ++i) {
+        if (i == 0 || SETS > 1) amdc_barrier(); // one set has two places, which it fills by turns
 #pragma unroll
-        for (int f = 0; f < 2; ++f)
+        for (int s = 0; s < SETS; ++s)
 #pragma unroll
-            for (int g = 0; g < 2; ++g) {
-                amdc_f4 four;
+            for (int f = 0; f < 2; ++f)
 #pragma unroll
-                for (int i = 0; i < 4; ++i) four[i] = 4 * g + i < TILES ? sums[(4 * g + i) % TILES][2 * r + f] : 0.0f;
-                *(amdc_f4 *)(to + r % 2 * SUMS + f * 4 * SLOTS + (16 * g ^ swap)) = four;
-            }
+                for (int g = 0; g < 2; ++g) {
+                    amdc_f4 four;
+#pragma unroll
+                    for (int t = 0; t < 4; ++t) four[t] = 4 * g + t < TILES ? sums[(4 * g + t) % TILES][2 * (i * SETS + s) + f] : 0.0f;
+                    *(amdc_f4 *)(to + (SETS > 1 ? s : i % 2) * SUMS + f * 4 * SLOTS + (16 * g ^ swap)) = four;
+                }
         amdc_barrier();
-        out[r] = outputs(from + r % 2 * SUMS);
+        out[i] = outputs(from + (SETS > 1 ? 0 : i % 2 * SUMS));
     }
 }
 
@@ -186,84 +209,94 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
                              , void *partials, unsigned partials_bytes, unsigned *counters, unsigned
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
-    AMDC_SHARED static __attribute__((aligned(16))) float lds[2 * STAGE];
-    unsigned thread = amdc_thread(), wave = amdc_wave(), z = amdc_group_z(), block = amdc_group_x();
+    AMDC_SHARED static __attribute__((aligned(16))) float lds_of_all[SETS * 2 * STAGE];
+    unsigned thread = amdc_thread() % 256, wave = amdc_wave() % 4, set = SETS > 1 ? amdc_wave() / 4 : 0, z = amdc_group_z(), block = amdc_group_x();
+    float *lds = lds_of_all + set * 2 * STAGE;
     unsigned group = __builtin_amdgcn_readfirstlane(amdc_divide(z, parts_multiplier, parts_shift)), part = z - group * parts;
-    // This lane's tile, when it transforms inputs and when it finishes outputs.
-    unsigned slot = thread % SLOTS, second = slot / 16, packed = slot - (TILES == 7 ? second * (slot / 4 - 4) : 0);
-    unsigned tile = amdc_group_y() * 4 * TILES + packed, image = amdc_divide(tile, image_multiplier, image_shift);
-    bool live = tile < tiles && !(TILES == 7 && second && slot % 4 == 3);
-    unsigned at = tile - image * tiles_image, tile_row = amdc_divide(at, x_multiplier, x_shift), oy = 2 * tile_row, ox = 2 * (at - tile_row * tiles_x);
-    unsigned place = (image * groups + group) * M * plane_out + oy * OW + ox;
-    unsigned next_row = oy + 1 < OH ? OW : NO_ROW, next_column = ox + 1 < OW ? 1 : NO_COLUMN;
-    if (!live) place = NO_ROW, next_row = next_column = 0;
-
+    auto locate = [&](unsigned thread) INLINE { return Tile(thread % SLOTS, tiles, tiles_image, tiles_x, image_multiplier, image_shift, x_multiplier, x_shift); };
+    const Tile tile = locate(thread);
     unsigned plane = H * W, plane_bytes = amdc_size<TYPE_X> * plane;
     Patch patch;
-    patch.start(thread / SLOTS % 2, live, (image * groups + group) * channels * plane, (int)oy - (int)pad_h, (int)ox - (int)pad_w, H, W);
-    unsigned channel = part * stages * STEP + wave;
+    patch.start(thread / SLOTS % 2, tile.live, (tile.image * groups + group) * channels * plane, (int)(tile.y - pad_h), (int)(tile.x - pad_w), H, W);
+    unsigned channel = (part * stages * SETS + set) * STEP + wave;
     auto from_x = [&]() INLINE { return amdc_make(x, channel < channels ? x_bytes : 0); };
-    unsigned weight = 4 * ((group * blocks + block) * parts + part) * (stages * WEIGHTS + SKEW), own_weight = wave * QUADS * 1024 + thread % 64 * 16;
+    unsigned weight = 4 * ((group * blocks + block) * parts + part) * (stages * SETS * WEIGHTS + SKEW) + 4 * set * WEIGHTS + wave * QUADS * 1024, own_weight = thread % 64 * 16;
     amdc_f4 brought[QUADS];
-    auto load_weights = [&]() INLINE {
-#pragma unroll
-        for (int i = 0; i < QUADS; ++i) brought[i] = amdc_load_f32x4(amdc_make(u, u_bytes), own_weight + i * 1024, weight);
+    float transformed[8];
+    float *to_inputs = lds + wave * POINTS * SLOTS + thread % 64 / SLOTS * 8 * SLOTS + thread % SLOTS, *to_weights = lds + INPUTS + wave * QUADS * 256 + thread % 64 * 4;
+    // What comes from memory for a stage, in 3 + QUADS pieces.
+    auto load = [&](int piece) INLINE {
+        if (piece < 3) patch.load(from_x(), channel < channels ? (channel - SETS * STEP) * plane_bytes : 0, piece);
+        else brought[piece - 3] = amdc_load_f32x4(amdc_make(u, u_bytes), own_weight + (piece - 3) * 1024, weight);
     };
-    float *to_inputs = lds + wave * POINTS * SLOTS + thread / SLOTS % 2 * 8 * SLOTS + slot, *to_weights = lds + INPUTS + own_weight / 4;
-    auto store = [&](unsigned stage) INLINE {
-        patch.transform(to_inputs + stage, [&](float value) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); });
-#pragma unroll
-        for (int i = 0; i < QUADS; ++i) *(amdc_f4 *)(to_weights + stage + i * 256) = brought[i];
+    auto transform = [&]() INLINE { patch.transform(transformed, [&](float value) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); }); };
+    // It goes to LDS in 4 + QUADS.
+    auto store = [&](unsigned stage, int piece) INLINE {
+        if (piece < 4) to_inputs[stage + 2 * piece * SLOTS] = transformed[2 * piece], to_inputs[stage + (2 * piece + 1) * SLOTS] = transformed[2 * piece + 1];
+        else *(amdc_f4 *)(to_weights + stage + (piece - 4) * 256) = brought[piece - 4];
     };
     const float *inputs = lds + thread / 16 * SLOTS + thread % 4 * 4, *weights = lds + INPUTS + thread / 16 * ROW + thread / 4 % 4 * 4;
     Fragment f[2];
     auto read = [&](Fragment &to, unsigned stage, unsigned k) INLINE { to.read(inputs + stage + k * POINTS * SLOTS, weights + stage + k * POINTS * ROW); };
     float sums[TILES][FILTERS] = {};
     unsigned stage = 0;
-    load_weights();
-    patch.load_first(from_x(), channel < channels ? channel * plane_bytes : 0, STEP * plane_bytes);
-    store(0);
+    patch.load_first(from_x(), channel < channels ? channel * plane_bytes : 0, SETS * STEP * plane_bytes);
+#pragma unroll
+    for (int i = 3; i < 3 + QUADS; ++i) load(i);
+    transform();
+#pragma unroll
+    for (int i = 0; i < 4 + QUADS; ++i) store(0, i);
+    channel += SETS * STEP, weight += 4 * SETS * WEIGHTS;
+#pragma unroll
+    for (int i = 0; i < 3 + QUADS; ++i) load(i);
     amdc_barrier();
     read(f[0], 0, 0);
     for (unsigned left = stages; left; --left) {
-        channel += STEP, weight += 4 * WEIGHTS;
-        load_weights();
-        patch.load(from_x(), channel < channels ? (channel - STEP) * plane_bytes : 0);
-        __builtin_amdgcn_sched_barrier(0);
 #pragma unroll
-        for (int k = 0; k < STEP; ++k) {
-            if (k + 1 == STEP) {
-                stage ^= STAGE;
-                amdc_barrier();
-                read(f[0], stage, 0);
-            } else {
-                read(f[(k + 1) & 1], stage, k + 1);
-            }
+        for (int k = 0; k < STEP - 1; ++k) {
+            read(f[(k + 1) & 1], stage, k + 1);
             __builtin_amdgcn_sched_barrier(0);
-            if (k == STEP - 2) store(stage ^ STAGE);
-            f[k & 1].multiply(sums);
-            __builtin_amdgcn_sched_barrier(0);
+            if (k == STEP - 2) transform();
+            f[k & 1].multiply(sums, [&](int t) INLINE {
+                if (k != STEP - 2) return;
+                if (t < 4 + QUADS) store(stage ^ STAGE, t);
+                if (t == TILES - 1)
+                    for (int i = TILES; i < 4 + QUADS; ++i) store(stage ^ STAGE, i);
+            });
         }
+        stage ^= STAGE, channel += SETS * STEP, weight += 4 * SETS * WEIGHTS;
+        f[(STEP - 1) & 1].multiply(sums, [&](int t) INLINE {
+            if (t == MEET) {
+                meet();
+                read(f[0], stage, 0);
+            }
+            if (t < 3 + QUADS) load(t);
+        });
     }
-    amdc_f4 out[ROUNDS];
-    gather(sums, out, lds);
+    amdc_f4 out[ROUNDS / SETS];
+    gather(sums, out, lds_of_all);
 #if PARTS
     unsigned at_tile = (group * ((tiles + 4 * TILES - 1) / (4 * TILES)) + amdc_group_y()) * blocks + block;
     Split parted = {amdc_make(partials, partials_bytes), counters, parts, part, at_tile};
-    if (!split_finish<4 * ROUNDS, 4>(parted, wave, [&](unsigned i) INLINE -> float & { return ((float *)out)[i]; })) return;
+    if (!split_finish<4 * ROUNDS / SETS, 4 * SETS>(parted, set * 4 + wave, [&](unsigned i) INLINE -> float & { return ((float *)out)[i]; })) return;
 #endif
+    __asm__ volatile("" : "+v"(thread)); // found anew: kept over the loop it would cost three registers
+    const Tile done = locate(thread);
+    unsigned place = done.live ? (done.image * groups + group) * M * plane_out + done.y * OW + done.x : NO_ROW;
+    unsigned next_row = done.y + 1 < OH ? OW : NO_ROW, next_column = done.x + 1 < OW ? 1 : NO_COLUMN;
+    if (!done.live) next_row = next_column = 0;
     amdc_buffer to = amdc_make(y, y_bytes);
 #pragma unroll
-    for (int r = 0; r < ROUNDS; ++r) {
-        unsigned m = block * ROW + thread / 32 % 4 * 4 + r / 2 * 16 + r % 2 * 2 + wave / 2, filter = group * M + m;
+    for (int i = 0; i < ROUNDS / SETS; ++i) {
+        unsigned r = i * SETS + set, m = block * ROW + thread / 32 % 4 * 4 + r / 2 * 16 + r % 2 * 2 + wave / 2, filter = group * M + m;
         unsigned first = m < M ? m * plane_out : NO_FILTER;
 #if BIAS
-        out[r] += amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), m < M ? filter : 0);
+        out[i] += amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), filter);
 #endif
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            unsigned element = first + place + (i / 2 ? next_row : 0) + (i % 2 ? next_column : 0);
-            amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE((float)out[r][i], filter, element));
+        for (int o = 0; o < 4; ++o) {
+            unsigned element = first + place + (o / 2 ? next_row : 0) + (o % 2 ? next_column : 0);
+            amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE((float)out[i][o], filter, element));
         }
     }
 }
