@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from amdc.ir.graph import Graph, add_call, add_constant, constant, dtype, shape
+from amdc.ir.graph import Graph, add_call, add_constant, constant, dtype, is_op, shape
 from amdc.passes.constants import elements, is_constant
 
 aten = torch.ops.aten
@@ -63,6 +63,25 @@ def embedding_of_one(graph: Graph, node: Node) -> Node | None:
     return add_call(graph, node, aten.expand.default, (picked, list(shape(node))))
 
 
+def select_from_the_end(graph: Graph, node: Node) -> Node | None:
+    """index_select(x, d, where(i < 0, i + n, i)) -> x[:, i], which counts negative indices from the end by itself"""
+    x: Any = node.args[0]
+    dim: Any = node.args[1]
+    wrapped: Any = node.args[2]
+    while is_op(wrapped, aten.view.default):
+        wrapped = wrapped.args[0]
+    if not is_op(wrapped, aten.where.self):
+        return None
+    test, moved, index = wrapped.args
+    extent = shape(x)[dim]
+    negative = is_op(test, aten.lt.Scalar) and test.args == (index, 0)
+    added = is_op(moved, aten.add.Tensor) and moved.args == (index, extent) and not moved.kwargs
+    if not (negative and added and isinstance(index, Node)) or elements(index) != elements(node.args[2]):  # type: ignore[arg-type]
+        return None
+    row = add_call(graph, node, aten.view.default, (index, [elements(index)]))
+    return add_call(graph, node, aten.index.Tensor, (x, [None] * (dim % len(shape(x))) + [row]))
+
+
 def mask_of_all(graph: Graph, node: Node) -> Node | None:
     """mask & true -> mask, repeated where the constant is larger"""
     for x, other in (node.args[:2], node.args[1::-1]):
@@ -78,6 +97,7 @@ def mask_of_all(graph: Graph, node: Node) -> Node | None:
 INDEXING_RULES: dict[Any, tuple[Any, ...]] = {
     aten.index.Tensor: (index_the_only, index_in_order),
     aten.embedding.default: (embedding_of_one,),
+    aten.index_select.default: (select_from_the_end,),
     aten.bitwise_and.Tensor: (mask_of_all,),
     aten.logical_and.default: (mask_of_all,),
 }

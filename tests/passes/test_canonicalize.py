@@ -68,6 +68,12 @@ CANONICAL: list[Case] = [
     ("index of the only", lambda x: keep(x).view(3, 1, 5)[:, (x[0, :1] > 9).long()], lambda x: keep(x).view(3, 1, 5), ROWS),
     ("index in order", lambda x: keep(x)[torch.arange(3).view(3, 1), torch.arange(5)], keep, ROWS),
     ("embedding of one", lambda x: x + aten.embedding.default(TABLE, ONES), lambda x: x + TABLE[0], torch.randn(100, 400)),
+    (
+        "indices from the end",
+        lambda i: torch.index_select(TABLE, 1, torch.where(i < 0, i + 400, i).view(-1)),
+        lambda i: TABLE[:, i.view(4)],
+        torch.tensor([[0, -1], [-400, 399]]),
+    ),
     ("mask of all", lambda x: (x > 0) & torch.ones(3, 1, dtype=torch.bool), lambda x: x > 0, ROWS),
     ("full slice", lambda x: keep(x)[:, 0:5], keep, ROWS),
     ("empty padding", lambda x: aten.constant_pad_nd.default(keep(x), [0, 0], 1.0), keep, ROWS),
