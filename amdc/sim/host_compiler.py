@@ -55,7 +55,7 @@ class HostCompiler:
         return (*FLAGS, "-march=native" if platform.machine() == "x86_64" else "-mcpu=native")
 
     def compile(self, source: str, output: Path, include: Path = NATIVE) -> None:
-        """Compile C into the object file `output`; its headers lie in `include`. Raises `InternalError` with the compiler's message."""
+        """Compile C, with headers of `include`, into the object file `output`. Raises `InternalError`."""
         with tempfile.TemporaryDirectory(prefix="amdc-sim-") as folder:
             code = Path(folder) / "kernel.c"
             code.write_text(source)

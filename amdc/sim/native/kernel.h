@@ -1,4 +1,4 @@
-// kernel.h: everything that a translated kernel includes. The loop over work-groups (worker.h) is compiled apart.
+// kernel.h: what translated kernels include, but for atomics.h, which few need. The loop over work-groups (worker.h) is compiled apart.
 #include "values.h"
 #include "float_mode.h"
 #include "bits.h"
@@ -8,6 +8,5 @@
 #include "lanes.h"
 #include "vector_memory.h"
 #include "scalar_memory.h"
-#include "atomics.h"
 #include "lds.h"
 #include "trace.h"

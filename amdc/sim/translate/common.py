@@ -18,22 +18,24 @@ from amdc.sim.translate.vector_memory import Access, memory_function
 # Operations by the kinds of their sources: v a vector register, s a scalar or a constant, m a lane mask; "-" negated.
 OPERATIONS = {
     "v": "v_mov_b32 v_rcp_f32 v_cvt_f32_i32 v_cvt_f32_u32 v_cvt_i32_f32 v_cvt_u32_f32 v_exp_f32 v_log_f32 v_rndne_f32 v_rsq_f32"
-    " v_sqrt_f32 v_trunc_f32 v_floor_f32 v_cvt_f32_f16 v_cvt_f16_f32",
+    " v_sqrt_f32 v_trunc_f32 v_floor_f32 v_cvt_f32_f16 v_cvt_f16_f32 v_cvt_f32_ubyte0 v_not_b32",
     "s": "v_mov_b32 v_bfrev_b32 v_cvt_f32_u32",
     "vv": "v_add_u32 v_sub_u32 v_mul_lo_u32 v_mul_hi_u32 v_or_b32 v_and_b32 v_xor_b32 v_mac_f32 v_add_f32 v_sub_f32 v_mul_f32"
-    " v_max_f32 v_min_f32 v_max_i32 v_min_i32 v_min_u32 v_cmp_eq_u32 v_cmp_ge_u32 v_cmp_lt_f32 v_cmp_gt_f32"
-    " v_cmp_u_f32 v_cmp_o_f32 v_ldexp_f32",
+    " v_max_f32 v_min_f32 v_max_i32 v_min_i32 v_min_u32 v_cmp_eq_u32 v_cmp_ge_u32 v_cmp_lt_u32 v_cmp_gt_u32 v_cmp_lt_f32"
+    " v_cmp_gt_f32 v_cmp_u_f32 v_cmp_o_f32 v_ldexp_f32",
     "sv": "v_lshlrev_b32 v_lshrrev_b32 v_ashrrev_i32 v_or_b32 v_and_b32 v_xor_b32 v_add_u32 v_sub_u32 v_subrev_u32 v_mul_lo_u32"
     " v_mul_hi_u32 v_mul_u32_u24 v_mac_f32 v_add_f32 v_sub_f32 v_mul_f32 v_max_f32 v_min_f32 v_max_i32 v_min_i32 v_min_u32"
-    " v_mbcnt_hi_u32_b32 v_lshlrev_b64 v_cmp_gt_u32 v_cmp_le_u32 v_cmp_eq_u32 v_cmp_ne_u32 v_cmp_gt_i32 v_cmp_lt_i32 v_cmp_lt_f32"
-    " v_cmp_gt_f32 v_cmp_ngt_f32 v_cmp_nlt_f32 v_cmp_neq_f32",
+    " v_mbcnt_hi_u32_b32 v_lshlrev_b64 v_cmp_lt_u32 v_cmp_gt_u32 v_cmp_le_u32 v_cmp_eq_u32 v_cmp_ne_u32 v_cmp_gt_i32 v_cmp_lt_i32"
+    " v_cmp_lt_f32 v_cmp_gt_f32 v_cmp_ngt_f32 v_cmp_nlt_f32 v_cmp_neq_f32",
     "vs": "v_mul_lo_u32 v_mul_hi_u32",
     "ss": "v_mbcnt_lo_u32_b32",
     "vvm": "v_cndmask_b32 v_addc_u32 v_subb_u32",
     "svm": "v_cndmask_b32 v_addc_u32 v_subbrev_u32",
     "ssm": "v_cndmask_b32",
     "vvv": "v_fma_f32 v_mad_f32 v_div_scale_f32 v_div_fixup_f32",
-    "vsv": "v_mad_u32_u24 v_mad_i32_i24 v_madmk_f32",
+    "vsv": "v_mad_u32_u24 v_mad_i32_i24 v_mad_f32 v_madmk_f32",
+    "svs": "v_div_scale_f32",
+    "vss": "v_bfe_u32",
     "vvs": "v_mad_f32 v_madak_f32 v_div_scale_f32 v_div_fixup_f32",
     "svv": "v_bfi_b32",
     "v-vs": "v_fma_f32",

@@ -110,11 +110,13 @@ def kernel_source(code: CodeObject, kernel: KernelInfo, options: Options) -> str
         rest = len(translator.errors) - MOST_ERRORS
         more = f"\n  and {rest} more" if rest > 0 else ""
         raise ModelError(f"kernel {kernel.name} of {code.name} cannot be simulated:\n  {shown}{more}")
+    functions = translator.functions.text("NOINLINE")
     cases = [f"    case 0x{address:x}: goto B_{address:x};" for address in sorted(flow.entries & flow.blocks.keys())]
     return "\n".join(
         [
             options.defines + '#include "kernel.h"',
-            translator.functions.text("NOINLINE"),
+            '#include "atomics.h"' if "atomic_" in functions else "",  # takes a third of a small kernel's compilation
+            functions,
             "SHARED int run_wave(Wave *W) {",
             "dispatch:",
             "    switch (W->resume) {",
