@@ -46,6 +46,13 @@
 // As amdc_barrier(), for LDS alone: in front of a barrier that it knows clang 19 waits for the loads of the next stage, too.
 AMDC_DEVICE void meet() { __asm__ volatile("s_waitcnt lgkmcnt(0)\n\ts_barrier" ::: "memory"); }
 
+// amdc_lane(), computed where it stands: kept over the loop it would cost a register.
+AMDC_DEVICE unsigned lane_anew() {
+    unsigned zero = 0;
+    __asm__ volatile("" : "+s"(zero));
+    return __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, zero)) % 64;
+}
+
 // A lane's half of a 4x4 window of one channel: three of its rows give it two of the four rows of B^T d B.
 //   half 0: rows 0 1 2 of d give rows 0 1; half 1: rows 3 2 1 give rows 3 (negated, as the filters' row is) and 2.
 struct Patch {
@@ -145,6 +152,7 @@ struct Fragment {
     }
     // `beside(t)` is done behind the products of tile t.
     template <class Beside> MEMBER void multiply(float (&sums)[TILES][FILTERS], Beside beside) const {
+        __asm__ volatile("" ::"v"(u[FILTERS - 1]), "v"(v[7])); // what was read last: one wait for all of it
 #pragma unroll
         for (int t = 0; t < TILES; ++t) {
 #pragma unroll
@@ -173,8 +181,8 @@ AMDC_DEVICE amdc_f4 outputs(const float *m) {
 
 // What the sets of lanes summed for all points meets in LDS, SETS rounds at a time. out[i] are the outputs of the lane's tile and filter of
 // round i * SETS + (the lane's set).
-AMDC_DEVICE void gather(const float (&sums)[TILES][FILTERS], amdc_f4 (&out)[ROUNDS / SETS], float *lds) {
-    const unsigned thread = amdc_thread() % 256, set = amdc_wave() / 4, point = thread / 16, filter = thread / 4 % 4, swap = filter % 2 * 16;
+AMDC_DEVICE void gather(const float (&sums)[TILES][FILTERS], amdc_f4 (&out)[ROUNDS / SETS], float *lds, unsigned thread, unsigned set) {
+    const unsigned point = thread / 16, filter = thread / 4 % 4, swap = filter % 2 * 16;
     float *to = lds + set * 2 * SUMS + point * 8 * SLOTS + filter * SLOTS + thread % 4 * 4;
     const unsigned slot = thread % SLOTS, own = thread / SLOTS;
     const float *from = lds + set * SUMS + own * SLOTS + (slot ^ own % 2 * 16);
@@ -209,9 +217,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
                              , void *partials, unsigned partials_bytes, unsigned *counters, unsigned
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
-    AMDC_SHARED static __attribute__((aligned(16))) float lds_of_all[SETS * 2 * STAGE];
-    unsigned thread = amdc_thread() % 256, wave = amdc_wave() % 4, set = SETS > 1 ? amdc_wave() / 4 : 0, z = amdc_group_z(), block = amdc_group_x();
-    float *lds = lds_of_all + set * 2 * STAGE;
+    AMDC_SHARED static __attribute__((aligned(16))) float lds[SETS * 2 * STAGE];
+    unsigned lane = lane_anew(), wave = amdc_wave() % 4, thread = wave * 64 + lane, set = SETS > 1 ? amdc_wave() / 4 : 0, z = amdc_group_z(), block = amdc_group_x();
     unsigned group = __builtin_amdgcn_readfirstlane(amdc_divide(z, parts_multiplier, parts_shift)), part = z - group * parts;
     auto locate = [&](unsigned thread) INLINE { return Tile(thread % SLOTS, tiles, tiles_image, tiles_x, image_multiplier, image_shift, x_multiplier, x_shift); };
     const Tile tile = locate(thread);
@@ -220,10 +227,14 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     patch.start(thread / SLOTS % 2, tile.live, (tile.image * groups + group) * channels * plane, (int)(tile.y - pad_h), (int)(tile.x - pad_w), H, W);
     unsigned channel = (part * stages * SETS + set) * STEP + wave;
     auto from_x = [&]() INLINE { return amdc_make(x, channel < channels ? x_bytes : 0); };
-    unsigned weight = 4 * ((group * blocks + block) * parts + part) * (stages * SETS * WEIGHTS + SKEW) + 4 * set * WEIGHTS + wave * QUADS * 1024, own_weight = thread % 64 * 16;
+    unsigned weight = 4 * ((group * blocks + block) * parts + part) * (stages * SETS * WEIGHTS + SKEW) + 4 * set * WEIGHTS + wave * QUADS * 1024, own_weight = lane * 16;
     amdc_f4 brought[QUADS];
     float transformed[8];
-    float *to_inputs = lds + wave * POINTS * SLOTS + thread % 64 / SLOTS * 8 * SLOTS + thread % SLOTS, *to_weights = lds + INPUTS + wave * QUADS * 256 + thread % 64 * 4;
+    // Where this lane writes to and reads from LDS, in bytes.
+    unsigned base = set * 8 * STAGE, to_inputs = base + 4 * (wave * POINTS * SLOTS + lane / SLOTS * 8 * SLOTS + lane % SLOTS);
+    unsigned to_weights = base + 4 * INPUTS + wave * QUADS * 1024 + lane * 16;
+    unsigned inputs = base + 4 * (thread / 16 * SLOTS + thread % 4 * 4), weights = base + 4 * (INPUTS + thread / 16 * ROW + thread / 4 % 4 * 4);
+    auto at = [&](unsigned place, unsigned more) INLINE { return (float *)((char *)lds + place) + more; };
     // What comes from memory for a stage, in 3 + QUADS pieces.
     auto load = [&](int piece) INLINE {
         if (piece < 3) patch.load(from_x(), channel < channels ? (channel - SETS * STEP) * plane_bytes : 0, piece);
@@ -231,57 +242,58 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     };
     auto transform = [&]() INLINE { patch.transform(transformed, [&](float value) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); }); };
     // It goes to LDS in 4 + QUADS.
-    auto store = [&](unsigned stage, int piece) INLINE {
-        if (piece < 4) to_inputs[stage + 2 * piece * SLOTS] = transformed[2 * piece], to_inputs[stage + (2 * piece + 1) * SLOTS] = transformed[2 * piece + 1];
-        else *(amdc_f4 *)(to_weights + stage + (piece - 4) * 256) = brought[piece - 4];
+    auto store = [&](int piece) INLINE {
+        if (piece >= 4) *(amdc_f4 *)at(to_weights, (piece - 4) * 256) = brought[piece - 4];
+        else *at(to_inputs, 2 * piece * SLOTS) = transformed[2 * piece], *at(to_inputs, (2 * piece + 1) * SLOTS) = transformed[2 * piece + 1];
     };
-    const float *inputs = lds + thread / 16 * SLOTS + thread % 4 * 4, *weights = lds + INPUTS + thread / 16 * ROW + thread / 4 % 4 * 4;
     Fragment f[2];
-    auto read = [&](Fragment &to, unsigned stage, unsigned k) INLINE { to.read(inputs + stage + k * POINTS * SLOTS, weights + stage + k * POINTS * ROW); };
+    auto read = [&](Fragment &to, unsigned k) INLINE { to.read(at(inputs, k * POINTS * SLOTS), at(weights, k * POINTS * ROW)); };
     float sums[TILES][FILTERS] = {};
-    unsigned stage = 0;
+    unsigned other = 4 * STAGE; // bytes from the stage that is multiplied to the one that is filled
     patch.load_first(from_x(), channel < channels ? channel * plane_bytes : 0, SETS * STEP * plane_bytes);
 #pragma unroll
     for (int i = 3; i < 3 + QUADS; ++i) load(i);
     transform();
 #pragma unroll
-    for (int i = 0; i < 4 + QUADS; ++i) store(0, i);
+    for (int i = 0; i < 4 + QUADS; ++i) store(i);
     channel += SETS * STEP, weight += 4 * SETS * WEIGHTS;
 #pragma unroll
     for (int i = 0; i < 3 + QUADS; ++i) load(i);
     amdc_barrier();
-    read(f[0], 0, 0);
+    read(f[0], 0);
+    to_inputs += other, to_weights += other;
     for (unsigned left = stages; left; --left) {
 #pragma unroll
         for (int k = 0; k < STEP - 1; ++k) {
-            read(f[(k + 1) & 1], stage, k + 1);
+            read(f[(k + 1) & 1], k + 1);
             __builtin_amdgcn_sched_barrier(0);
             if (k == STEP - 2) transform();
             f[k & 1].multiply(sums, [&](int t) INLINE {
                 if (k != STEP - 2) return;
-                if (t < 4 + QUADS) store(stage ^ STAGE, t);
+                if (t < 4 + QUADS) store(t);
                 if (t == TILES - 1)
-                    for (int i = TILES; i < 4 + QUADS; ++i) store(stage ^ STAGE, i);
+                    for (int i = TILES; i < 4 + QUADS; ++i) store(i);
             });
         }
-        stage ^= STAGE, channel += SETS * STEP, weight += 4 * SETS * WEIGHTS;
+        to_inputs -= other, to_weights -= other, inputs += other, weights += other, other = -other;
+        channel += SETS * STEP, weight += 4 * SETS * WEIGHTS;
         f[(STEP - 1) & 1].multiply(sums, [&](int t) INLINE {
             if (t == MEET) {
                 meet();
-                read(f[0], stage, 0);
+                read(f[0], 0);
             }
             if (t < 3 + QUADS) load(t);
         });
     }
     amdc_f4 out[ROUNDS / SETS];
-    gather(sums, out, lds_of_all);
+    thread = wave * 64 + lane_anew();
+    gather(sums, out, lds, thread, set);
 #if PARTS
     unsigned at_tile = (group * ((tiles + 4 * TILES - 1) / (4 * TILES)) + amdc_group_y()) * blocks + block;
     Split parted = {amdc_make(partials, partials_bytes), counters, parts, part, at_tile};
     if (!split_finish<4 * ROUNDS / SETS, 4 * SETS>(parted, set * 4 + wave, [&](unsigned i) INLINE -> float & { return ((float *)out)[i]; })) return;
 #endif
-    __asm__ volatile("" : "+v"(thread)); // found anew: kept over the loop it would cost three registers
-    const Tile done = locate(thread);
+    const Tile done = locate(thread); // kept over the loop, it would cost three registers
     unsigned place = done.live ? (done.image * groups + group) * M * plane_out + done.y * OW + done.x : NO_ROW;
     unsigned next_row = done.y + 1 < OH ? OW : NO_ROW, next_column = done.x + 1 < OW ? 1 : NO_COLUMN;
     if (!done.live) next_row = next_column = 0;
