@@ -93,6 +93,43 @@ WINOGRAD = KernelTemplate(
     ),
 )
 
+
+@dataclass(frozen=True)
+class PhaseShape:
+    """How winograd_phases.hip spreads its work: a work-group holds `tiles` times `filters`, a lane 7 times 8 of a sum."""
+
+    tile_lanes: int
+    waves: int = 8
+    channels: int = 2  # of a stage
+    sums: int = 32  # of a lane, when the work-group's waves have joined theirs
+
+    @property
+    def tiles(self) -> int:
+        return 7 * self.tile_lanes
+
+    @property
+    def filters(self) -> int:
+        return 512 // self.tile_lanes
+
+    @property
+    def name(self) -> str:
+        return f"phases {self.tiles}x{self.filters}"
+
+
+PHASE_SHAPES = (PhaseShape(4), PhaseShape(8))
+PHASE_PARTS = (1, 2, 3, 4, 5, 6, 8, 9, 12, 18)  # into which the input channels are split among work-groups
+WINOGRAD_PHASES = KernelTemplate(
+    name="winograd_phases",
+    file="winograd_phases.hip",
+    computes="3x3 convolution with stride 2 by Winograd's algorithm on the input's phases, with bias and epilogue",
+    parameters=(
+        Parameter("TILE_LANES", "lanes of a wave along the tiles, 7 each", values=(4, 8)),
+        Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
+        BIAS,
+        *(of for of in TYPES if of.name in ("TYPE_Y", "TYPE_BIAS")),
+    ),
+)
+
 SCALAR_WAVES = (2, 4, 8)
 SCALAR_PARTS = (1, 2, 3, 4, 5, 6, 8, 9)
 CONV_SCALAR = KernelTemplate(

@@ -1,0 +1,114 @@
+"""3x3 convolutions with stride 2 by Winograd's algorithm on the input's phases: what kernels/hip/winograd_phases.hip offers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+from amdc.codegen.builder import COUNTERS, Place, ProgramBuilder
+from amdc.codegen.choice import Candidate
+from amdc.codegen.expression import dtype_name
+from amdc.codegen.item import Item
+from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
+from amdc.codegen.lowerings.convolution_window import Operands, Window
+from amdc.codegen.lowerings.phase_filters import POINTS, arrange
+from amdc.codegen.lowerings.winograd_filters import plain_weights
+from amdc.codegen.magic import magic
+from amdc.cost import Mix, Shape, estimate
+from amdc.kernels import conv
+from amdc.kernels.conv import PhaseShape
+from amdc.kernels.rounding import round_up
+from amdc.kernels.template import Value
+
+LEAST_CHANNELS = 16
+LEAST_STAGES = 4  # of a part: below, starting and adding it costs more than it saves
+SLOTS = 2  # work-groups a CU at most over which channels are split
+
+
+def takes(item: Item, window: Window, operands: Operands) -> bool:
+    """3x3, stride 2, no dilation, weights known at compile time, float32 input without a prologue."""
+    plain = window.kernel == (3, 3) and set(window.stride) == {2} and set(window.dilation) == {1} and not window.transposed
+    known = operands.weight.op == "get_attr" and window.in_channels >= LEAST_CHANNELS and min(window.pad) >= 0
+    return plain and known and not item.before and dtype_name(operands.x) == "float32"
+
+
+def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> Iterator[Candidate]:
+    """One for each block of tiles and filters, and cut of the channels; none where the algorithm does not apply."""
+    if not takes(item, window, operands):
+        return
+    for shape in conv.PHASE_SHAPES:
+        for parts in conv.PHASE_PARTS:
+            if parts == 1 or _may_split(builder, window, shape, parts):
+                predicted = partial(_cost, item, builder, window, shape, parts)
+                name = shape.name + (f" {parts} parts" if parts > 1 else "")
+                yield Candidate(name, predicted, partial(_build, item, builder, window, operands, shape, parts))
+
+
+def _may_split(builder: ProgramBuilder, window: Window, shape: PhaseShape, parts: int) -> bool:
+    tiles = math.prod(_grid(window, shape, 1))
+    few = tiles * parts <= SLOTS * builder.target.card().compute_units and tiles * shape.waves <= COUNTERS
+    return few and window.in_channels >= LEAST_STAGES * shape.channels * parts
+
+
+def _tiles(window: Window) -> tuple[int, int]:
+    """2x2 tiles of an image, along y and x; those at the edge may be cut."""
+    return -(-window.out[0] // 2), -(-window.out[1] // 2)
+
+
+def _grid(window: Window, shape: PhaseShape, parts: int) -> tuple[int, int, int]:
+    tiles = window.batch * math.prod(_tiles(window))
+    return -(-window.out_channels // shape.filters), -(-tiles // shape.tiles), window.groups * parts
+
+
+def _stages(window: Window, shape: PhaseShape, parts: int) -> int:
+    return -(-window.in_channels // (shape.channels * parts))
+
+
+def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: PhaseShape, parts: int) -> float:
+    """Counted off the compiled loops: see the figures in winograd_phases.hip."""
+    stage = Mix(
+        valu=4 * 390,
+        lds=850 / shape.waves,
+        vmem=16 * 8,
+        load_bytes=4 * (shape.channels * POINTS * shape.filters + 25 * shape.channels * shape.tiles) / shape.waves,
+        alone=4 * 500,
+    )
+    end = Mix(valu=2500, lds=500, vmem=32 * 16, store_bytes=64 * 32 * 4, alone=6000 + (2500 + 300 * parts if parts > 1 else 0))
+    nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
+    groups = math.prod(_grid(window, shape, parts))
+    return estimate(stage * _stages(window, shape, parts) + end, Shape(shape.waves, 1, 2), groups, nbytes, builder.target).us
+
+
+def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: PhaseShape, parts: int) -> None:
+    stages = _stages(window, shape, parts)
+    filters = _filters(builder, window, operands, shape, stages * shape.channels * parts)
+    parameters: dict[str, Value] = {
+        "TILE_LANES": shape.tile_lanes,
+        "PARTS": int(parts > 1),
+        "BIAS": int(operands.bias is not None),
+    }
+    parameters |= {name: tag for name, tag in types(item, operands).items() if name in ("TYPE_Y", "TYPE_BIAS")}
+    along_y, along_x = _tiles(window)
+    image = along_y * along_x
+    sizes = (window.groups, window.batch * image, *window.size, *window.out, *window.pad)
+    tiles = (along_x, image, *magic(along_x), *magic(image))
+    counts = (parts, *magic(parts), stages, window.in_channels, window.out_channels)
+    inside = _partials(item, builder, window, shape, parts) if parts > 1 else ()
+    arguments = (operands.x, filters, item.node, *sizes, *tiles, *counts, *operands.bias_argument, *inside)
+    hint, grid = shape.name.replace(" ", "_"), _grid(window, shape, parts)
+    launch(item, builder, conv.WINOGRAD_PHASES, parameters, grid, arguments, window, hint, 64 * shape.waves, inside=inside)
+
+
+def _filters(builder: ProgramBuilder, window: Window, operands: Operands, shape: PhaseShape, channels: int) -> Place:
+    """The filters' points as a constant of the bundle."""
+    name = f"{operands.weight.target}_phases{shape.filters}x{round_up(channels, shape.channels)}x{window.groups}"
+    weights = plain_weights(builder, window, operands)
+    return builder.constant(name, arrange(weights, window.groups, shape.filters, channels))
+
+
+def _partials(item: Item, builder: ProgramBuilder, window: Window, shape: PhaseShape, parts: int) -> tuple[Place, Place]:
+    """Where work-groups leave what they computed of their tiles, and the counters by which the last of them is known."""
+    waves = math.prod(_grid(window, shape, 1)) * shape.waves
+    partials = builder.scratch(f"{item.node.name}.partials", waves * parts * shape.sums * 256)
+    return partials, builder.counters(waves)
