@@ -1,4 +1,4 @@
-"""Descriptors of the attention kernels: kernels/hip/attention.hip, attention_decode.hip and attention_merge.hip."""
+"""Descriptors of the attention kernels: kernels/hip/attention.hip and attention_decode.hip."""
 
 from __future__ import annotations
 
@@ -34,16 +34,8 @@ ATTENTION_DECODE = KernelTemplate(
     computes="attention of a few rows over all keys, parallel over the keys",
     parameters=(
         Parameter("HELD", "rows of a work-group", values=HELD_ROWS),
-        Parameter("SPLIT", "1: a work-group takes a part of the keys", values=(0, 1)),
+        Parameter("SPLIT", "1: a work-group takes a part of the keys, the last one combines the parts", values=(0, 1)),
         Parameter("JOINED", "1: the last keys and values lie apart from the others", values=(0, 1)),
         *_COMMON,
     ),
-)
-
-ATTENTION_MERGE = KernelTemplate(
-    name="attention_merge",
-    file="attention_merge.hip",
-    computes="combines what attention of parts of the keys gave",
-    parameters=tuple(parameter for parameter in _COMMON if parameter.name in ("TYPE", "WIDTH", "V_WIDTH")),
-    block=(64, 1, 1),
 )

@@ -12,7 +12,6 @@ from amdc.codegen.builder import Place, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import TAGS
 from amdc.codegen.expression import dtype_name
-from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.attention_decode import DecodeWay, Sizes, decode_ways
 from amdc.codegen.lowerings.views import place_result
@@ -190,29 +189,30 @@ class _Task:
 
     def tiles(self) -> None:
         grid = (-(-self.sizes.rows // kernels.GROUP_ROWS), self.sizes.groups, self.sizes.batch)
-        self._launch(kernels.ATTENTION, {}, grid, self.parts[3], ())
+        self._launch(kernels.ATTENTION, {}, grid)
 
     def decode(self, way: DecodeWay) -> None:
-        sizes, out = self.sizes, self.parts[3]
-        if way.splits > 1:
-            shape = (sizes.batch, sizes.groups * sizes.heads, sizes.m, way.splits, sizes.e + 2)
-            parts = self.builder.activation(f"{self.item.node.name}.parts", "float32", shape)
-            out = Operand(parts, dense_strides(shape))
-        held: dict[str, int | str] = {"HELD": way.held, "SPLIT": int(way.splits > 1), "JOINED": int(self.joined is not None)}
-        grid = (way.splits, sizes.groups, sizes.batch)
-        self._launch(kernels.ATTENTION_DECODE, held, grid, out, (way.span,))
-        if way.splits > 1:
-            self._merge(out.place, way.splits)
+        sizes, split = self.sizes, way.splits > 1
+        inside: tuple[Place, ...] = ()
+        if split:
+            tiles = sizes.batch * sizes.groups
+            values = tiles * way.splits * way.held * (sizes.e + 2)
+            inside = self.builder.scratch(f"{self.item.node.name}.parts", 4 * values), self.builder.counters(tiles)
+        held: dict[str, int | str] = {"HELD": way.held, "SPLIT": int(split), "JOINED": int(self.joined is not None)}
+        shared = (sizes.groups, way.splits) if split else ()
+        self._launch(kernels.ATTENTION_DECODE, held, (way.splits, sizes.groups, sizes.batch), (way.span,), shared, inside)
 
     def _launch(
         self,
         template: KernelTemplate,
         choice: dict[str, int | str],
         grid: tuple[int, int, int],
-        out: Operand,
-        further: tuple[int, ...],
+        further: tuple[int, ...] = (),
+        shared: tuple[int, ...] = (),
+        inside: tuple[Place, ...] = (),
     ) -> None:
-        sizes, parts, mask = self.sizes, [*self.parts[:3], out], self.mask
+        """`further`: numbers behind the strides; `shared`, `inside`: where work-groups share keys, and what those write."""
+        sizes, parts, mask = self.sizes, self.parts, self.mask
         strides = [stride for part in parts for stride in part.strides[:3]]
         scale = self.scale / self.softcap if self.softcap > 0 else self.scale
         masked: tuple[Place | int, ...] = (mask.place, *mask.strides) if mask else ()
@@ -224,23 +224,12 @@ class _Task:
             self.parameters | choice,
             item=self.item,
             grid=grid,
-            arguments=(*(part.place for part in parts), *numbers, *new, *masked),
-            writes=(out.place,),
+            arguments=(*(part.place for part in parts), *numbers, *shared, *inside, *new, *masked),
+            writes=(parts[3].place,),
+            inside=inside,
             flops=products * (2 * (sizes.d + sizes.e) + TRANSCENDENTAL),
             bytes_moved=_bytes(sizes, self.parts, mask),
             hint="causal" if self.causal else "",
-        )
-
-    def _merge(self, parts: Place, splits: int) -> None:
-        out, heads = self.parts[3], self.sizes.groups * self.sizes.heads
-        self.builder.launch(
-            kernels.ATTENTION_MERGE,
-            {name: self.parameters[name] for name in ("TYPE", "WIDTH", "V_WIDTH")},
-            item=self.item,
-            grid=(self.sizes.m, heads, self.sizes.batch),
-            arguments=(parts, out.place, self.sizes.m, heads, splits, *out.strides[:3]),
-            writes=(out.place,),
-            flops=2 * parts.numel,
         )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from amdc.codegen.builder import COUNTERS
 from amdc.kernels import attention as kernels
 from amdc.target import Target
 
 SPLITS = (2, 4, 8, 16, 32, 64)
-LEAST_SPAN = 128  # keys of a part
+LEAST_SPAN = 64  # keys of a part
 # Bytes a clock that a work-group brings in, by the loads that it has under way, and vector instructions for a row and four keys
 # besides the products: as the timing model predicts.
 GROUP_RATE, ROW_INSTRUCTIONS = 50.0, 24
+FINISH_US, PART_US = 1.2, 0.07  # predicted: the last work-group waits for its count, then reads what each part found
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class DecodeWay:
         rounds = -(-groups // card.compute_units)
         alone = rounds * self.span * key_bytes / rate / card.clock_ghz / 1e3
         stream = sizes.batch * sizes.groups * sizes.n * key_bytes / (card.dram_gbps * target.dram_efficiency) / 1e3
-        return max(alone, stream) + target.launch_us * (2 if self.splits > 1 else 1)
+        finish = FINISH_US + PART_US * self.splits if self.splits > 1 else 0.0
+        return max(alone, stream) + target.launch_us + finish
 
 
 def decode_ways(target: Target, sizes: Sizes, item: int) -> list[DecodeWay]:
@@ -71,4 +74,5 @@ def decode_ways(target: Target, sizes: Sizes, item: int) -> list[DecodeWay]:
     held = next((rows for rows in kernels.HELD_ROWS if rows >= sizes.rows), 0)
     if not held or held * -(-max(sizes.d, sizes.e) // 64) > kernels.DECODE_QUADS:
         return []
-    return [DecodeWay(sizes, item, held, splits) for splits in (1, *SPLITS) if splits == 1 or sizes.n >= splits * LEAST_SPAN]
+    most = sizes.n // LEAST_SPAN if sizes.batch * sizes.groups <= COUNTERS else 1
+    return [DecodeWay(sizes, item, held, splits) for splits in (1, *SPLITS) if splits == 1 or splits <= most]

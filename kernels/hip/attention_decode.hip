@@ -4,15 +4,19 @@
 // Method   16 lanes take a key: each multiplies 4 neighbouring values of d in 64, DPP adds them up. The 16 such teams of a work-group walk
 //          the keys in turns, each with an online softmax and a result of its own; at the end they are combined in LDS.
 //          SPLIT 1: work-group x walks keys x * span .. alone, as in Flash-Decoding (Dao et al. 2023); its V_WIDTH results (fp32), the
-//          maximum and the sum of weights go to o [B,H,M,splits,V_WIDTH + 2], and attention_merge.hip combines them.
+//          maximum and the sum of weights go to partials [B,G,splits,HELD,V_WIDTH + 2], and the work-group that comes last (last_part.h)
+//          combines them: sum of result * total * 2^(maximum - largest maximum) over that of total * 2^(...), the parts in order.
 //          JOINED 1: keys and values from number `past` on come from tensors of their own, as a step's stand apart from its cache's: no
 //          kernel joins the two before. Only the turn that reaches them loads from both.
 // Options  As attention.hip's; HELD 1, 2, 4 or 8 rows.
 // Launch   256 lanes; grid (splits, G, B).
 // Limits   tensors below 1 GiB; HELD * ceil(WIDTH / 64) at most 8, for the registers.
 // Versions Tiles of 16 rows in attention.hip: 15 of 16 multiply-adds are for rows that are not there, and a wave alone walks the keys.
-//          Predicted (RX 580): one head of 16,384 keys of 128 values takes 245 us by one work-group, 78 us by 16 and 5 to
-//          combine; with the loads left to clang's order, which waits for each before the next, 1,273 us. 512 lanes: not faster.
+//          Predicted (RX 580), without the launch: one head of 16,384 keys of 128 values takes 245 us by one work-group, 79.6 by 16, 80.7 by
+//          32 (DRAM's time 76.2), and by a second launch that combines 81 and 26 for the launch; with the loads left to clang's order, which
+//          waits for each before the next, 1,273 us. 512 lanes: not faster. 12 heads of 256 keys of 64 values: 9.3 us whole, 10.7 by 2 or 4
+//          parts, 10.1 before arguments were fetched at once and lanes looked at all teams (DRAM's time 7.2). The rest there, in clocks: 890 to the
+//          first key (wave 200, arguments 350, addresses), 9,850 of stream, 350 of its last latency, 1,430 for the last turn, teams and store.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_math.h"
@@ -31,11 +35,14 @@
 #endif
 #include "attention_parts.h"
 #define TEAMS (AMDC_BLOCK / 16)
+#include "arguments.h"
 #if SPLIT
-typedef float Stored;
+#include "last_part.h"
+#define SPLIT_PARAMS , unsigned groups, unsigned splits, void *partials, unsigned partials_bytes, unsigned *counters, unsigned counters_bytes
 #else
-typedef TYPE Stored;
+#define SPLIT_PARAMS
 #endif
+#define PART (V_WIDTH + 2) // values of a row: its results, the largest score, the sum of weights
 #define QUADS ((WIDTH + 63) / 64)
 #define V_QUADS ((V_WIDTH + 63) / 64)
 #if JOINED
@@ -45,13 +52,15 @@ typedef TYPE Stored;
 #else
 #define JOINED_PARAMS
 #endif
+#define TOGETHER 8 // parts whose loads are under way at the end
 #define AHEAD (HELD * (QUADS + V_QUADS) > 8 ? 2 : 4) // keys of a team whose loads are under way; registers allow no more
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, unsigned k_bytes, const void *v, unsigned v_bytes, void *o,
                              unsigned o_bytes, unsigned M, unsigned N, unsigned heads, unsigned m_multiplier, unsigned m_shift,
                              unsigned q_batch, unsigned q_head, unsigned q_row, unsigned k_batch, unsigned k_head, unsigned k_row,
                              unsigned v_batch, unsigned v_head, unsigned v_row, unsigned o_batch, unsigned o_head, unsigned o_row,
-                             unsigned span, float scale, float cap JOINED_PARAMS MASK_PARAMS) {
+                             unsigned span, float scale, float cap SPLIT_PARAMS JOINED_PARAMS MASK_PARAMS) {
+    amdc_fetch_arguments<decltype(AMDC_SYMBOL)>();
     AMDC_SHARED static float maxima[TEAMS], totals[TEAMS];
     AMDC_SHARED static __attribute__((aligned(16))) float results[TEAMS][64 * V_QUADS];
     const unsigned g = amdc_group_y(), b = amdc_group_z(), c = amdc_thread() % 16, team = amdc_thread() / 16;
@@ -145,24 +154,64 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
             }
         }
     }
+#if SPLIT
+    const unsigned tile = b * groups + g;
+    amdc_buffer parts = amdc_make(partials, partials_bytes);
+#endif
 #pragma unroll
     for (unsigned r = 0; r < HELD; ++r) {
         if (c == 0) maxima[team] = maximum[r], totals[team] = total[r];
         amdc_barrier();
-        float highest = LOWEST, sum = 0.0f;
-        for (unsigned t = 0; t < TEAMS; ++t) highest = __builtin_fmaxf(highest, maxima[t]);
-        for (unsigned t = 0; t < TEAMS; ++t) sum += totals[t] * weight(maxima[t], highest);
+        float of_team = maxima[c], highest = row_highest(of_team), sum = row_sum(totals[c] * weight(of_team, highest)); // lane c looks at team c
         float factor = sum == 0.0f ? 0.0f : weight(maximum[r], highest) * __builtin_amdgcn_rcpf(sum);
 #pragma unroll
         for (unsigned i = 0; i < V_QUADS; ++i) *(amdc_f4 *)&results[team][i * 64 + c * 4] = result[r][i] * factor;
         amdc_barrier();
-        unsigned at = amdc_size<Stored> * (b * o_batch + place[r].head * o_head + place[r].m * o_row + amdc_group_x() * (V_WIDTH + 2));
-        for (unsigned e = amdc_thread(); e < V_WIDTH && place[r].inside; e += AMDC_BLOCK) {
-            float combined = 0.0f;
-            for (unsigned t = 0; t < TEAMS; ++t) combined += results[t][e];
-            amdc_store<Stored>(to, at + amdc_size<Stored> * e, combined);
+        auto combined = [&](unsigned e) AMDC_INLINE {
+            float value = 0.0f;
+            for (unsigned t = 0; t < TEAMS; ++t) value += results[t][e];
+            return value;
+        };
+#if SPLIT
+        const unsigned part = 4 * PART * ((tile * splits + amdc_group_x()) * HELD + r), lane = amdc_lane();
+        if (amdc_wave() == 0) { // one wave stores all, so that it can say that all is stored
+            for (unsigned e = lane; e < V_WIDTH; e += 64) amdc_store_f32(parts, part + 4 * e, combined(e));
+            if (lane < 2) amdc_store_f32(parts, part + 4 * (V_WIDTH + lane), lane ? sum : highest);
         }
-        if (SPLIT && amdc_thread() < 2 && place[r].inside) amdc_store_f32(to, at + 4 * (V_WIDTH + amdc_thread()), amdc_thread() ? sum : highest);
+#else
+        unsigned at = SIZE * (b * o_batch + place[r].head * o_head + place[r].m * o_row), e = amdc_thread();
+        if (e < V_WIDTH && place[r].inside) amdc_store<TYPE>(to, at + SIZE * e, combined(e));
+#endif
         amdc_barrier();
     }
+#if SPLIT
+    if (amdc_wave() != 0 || !last_part(counters + tile, splits)) return;
+#pragma unroll
+    for (unsigned r = 0; r < HELD; ++r) {
+        const unsigned first = 4 * PART * (tile * splits * HELD + r), step = 4 * PART * HELD, lane = amdc_lane();
+        const unsigned own = lane < splits ? first + step * lane + 4 * V_WIDTH : BEHIND; // lane s looks at part s
+        float stored = amdc_load_f32(parts, own), all = amdc_load_f32(parts, own + 4), of_part = lane < splits ? stored : LOWEST;
+        float highest = amdc_wave_reduce<amdc_max>(of_part), share = all * weight(of_part, highest), sum = amdc_wave_reduce<amdc_sum>(share);
+        float value[V_QUADS] = {};
+        for (unsigned s = 0; s < splits; s += TOGETHER) {
+            float loaded[TOGETHER][V_QUADS];
+#pragma unroll
+            for (unsigned u = 0; u < TOGETHER; ++u)
+#pragma unroll
+                for (unsigned i = 0; i < V_QUADS; ++i) {
+                    unsigned e = i * 64 + lane;
+                    loaded[u][i] = amdc_load_f32(parts, s + u < splits && e < V_WIDTH ? first + step * (s + u) + 4 * e : BEHIND);
+                }
+            __builtin_amdgcn_sched_barrier(0);
+#pragma unroll
+            for (unsigned u = 0; u < TOGETHER; ++u)
+#pragma unroll
+                for (unsigned i = 0; i < V_QUADS; ++i) value[i] += amdc_of_lane(share, s + u) * loaded[u][i];
+        }
+        unsigned at = SIZE * (b * o_batch + place[r].head * o_head + place[r].m * o_row);
+        float inverse = sum == 0.0f ? 0.0f : __builtin_amdgcn_rcpf(sum);
+        for (unsigned i = 0; i < V_QUADS; ++i)
+            if (i * 64 + lane < V_WIDTH && place[r].inside) amdc_store<TYPE>(to, at + SIZE * (i * 64 + lane), value[i] * inverse);
+    }
+#endif
 }

@@ -66,6 +66,12 @@ AMDC_DEVICE float row_sum(float x) {
     x += turned<2>(x);
     return x + turned<1>(x);
 }
+AMDC_DEVICE float row_highest(float x) { // of numbers
+    x = __builtin_fmaxf(x, turned<8>(x));
+    x = __builtin_fmaxf(x, turned<4>(x));
+    x = __builtin_fmaxf(x, turned<2>(x));
+    return __builtin_fmaxf(x, turned<1>(x));
+}
 
 // --- the online softmax: weights are relative to the largest score so far. exp2 of the difference errs by |x| e^x u < 0.4 u. ---
 AMDC_DEVICE float weight(float score, float maximum) {

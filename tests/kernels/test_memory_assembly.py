@@ -31,7 +31,9 @@ KERNELS = [
     (attention.ATTENTION_DECODE, DECODE | {"HELD": 1, "SPLIT": 1, "JOINED": 0}, 256, 16, 128),
     pytest.param(catalog.NORMALIZE_ROWS, ROW | NORM | {"RESIDUAL": 0, "ROW_LANES": 1024, "HELD": 8}, 1024, 8, 64, marks=SLOW),
     pytest.param(catalog.NORMALIZE_ROWS, ROW | NORM | {"RESIDUAL": 1, "ROW_LANES": 1024, "HELD": 4}, 1024, 8, 64, marks=SLOW),
-    pytest.param(catalog.REDUCE_ROWS, ROW | {"OP": "OP_SUM", "ROW_LANES": 256, "HELD": 4, "LOOP": 1}, 256, 4, 32, marks=SLOW),
+    pytest.param(
+        catalog.REDUCE_ROWS, ROW | {"OP": "OP_SUM", "SPLIT": 0, "ROW_LANES": 256, "HELD": 4, "LOOP": 1}, 256, 4, 32, marks=SLOW
+    ),
     pytest.param(catalog.REDUCE_COLUMNS, COLUMN | {"OP": "OP_SUM"}, 256, 7, 64, marks=SLOW),  # one stands in another block
     pytest.param(catalog.SOFTMAX_COLUMNS, COLUMN | {"LOG": 0, "HELD": 8, "LOOP": 0}, 256, 8, 84, marks=SLOW),
 ]
@@ -45,7 +47,7 @@ def test_loads_are_wide_and_together(
     most = count = 0
     for instruction in decode(code.text, code.text_address):
         name = instruction.op.name
-        assert not name.startswith(("buffer_load_dwordx2", "buffer_load_dwordx3", "flat_", "scratch_"))
+        assert not name.startswith(("buffer_load_dwordx2", "buffer_load_dwordx3", "flat_load", "flat_store", "scratch_"))
         waits = name == "s_waitcnt" and int(instruction.modifiers["simm16"]) & 0xF < 0xF
         count = 0 if waits else count + (name == "buffer_load_dwordx4")
         most = max(most, count)
