@@ -183,11 +183,25 @@ def implicit_broadcast(graph: Graph, node: Node) -> Node | None:
     return None
 
 
+def expand_behind(graph: Graph, node: Node) -> Node | None:
+    """f(expand(x), numbers) -> expand(f(x, numbers)) for point-wise f: each value is computed once"""
+    data = [operand for operand in node.all_input_nodes if elements(operand) > 1]
+    if not is_pointwise(node) or len(data) != 1 or not is_op(data[0], aten.expand.default) or shape(data[0]) != shape(node):
+        return None
+    small = _data(data[0])
+    if len(shape(small)) != len(shape(node)) or elements(small) == elements(node):
+        return None
+    args, kwargs = torch.fx.map_arg((node.args, node.kwargs), lambda n: small if n is data[0] else n)
+    made = add_call(graph, node, node.target, args, dict(kwargs))
+    made.meta["source"] = tuple(node.meta.get("source", ()))
+    return add_call(graph, node, aten.expand.default, (made, list(shape(node)))) if shape(made) == shape(small) else None
+
+
 def _broadcasting() -> dict[Any, tuple[Any, ...]]:
     names = ("add", "sub", "mul", "div", "eq", "ne", "lt", "le", "gt", "ge")
     targets = [getattr(aten, name).Tensor for name in names]
     targets += [aten.where.self, aten.maximum.default, aten.minimum.default, aten.pow.Tensor_Tensor]
-    return dict.fromkeys(targets, (implicit_broadcast, shrink_constant))
+    return dict.fromkeys(targets, (implicit_broadcast, shrink_constant, expand_behind))
 
 
 SHAPE_RULES: dict[Any, tuple[Any, ...]] = {

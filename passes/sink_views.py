@@ -53,7 +53,8 @@ def viewed(value: Any) -> Node | None:
 
 
 def _through_pointwise(graph: Graph, node: Node) -> bool:
-    """f(view(x), y) -> view(f(x, view(y))) where x comes from an anchor and y can be seen in x's shape."""
+    """f(view(x), y) -> view(f(x, view(y))) where x comes from an anchor, or is point-wise for f alone, and y can be seen in x's
+    shape."""
     inner = _wanted_shape_giver(node)
     if inner is None:
         return False
@@ -68,7 +69,8 @@ def _through_pointwise(graph: Graph, node: Node) -> bool:
 
 def _wanted_shape_giver(node: Node) -> Node | None:
     """The operand behind a view whose shape the node should take on: one that an anchor's kernel computes. The tiled anchors,
-    whose epilogues are fused first, come before those that read rows."""
+    whose epilogues are fused first, come before those that read rows; last comes what is computed point-wise for the node alone:
+    one kernel then computes both."""
     full = [operand for operand in node.all_input_nodes if shape(operand) == shape(node)]
     inner = [x for x in map(viewed, full) if x is not None and shape(x) != shape(node)]
     for rows in (False, True):
@@ -77,7 +79,8 @@ def _wanted_shape_giver(node: Node) -> Node | None:
         found = next((x for x in inner if comes_from_anchor(x, rows)), None)
         if found is not None:
             return found
-    return None
+    alone = [x for x in inner if is_pointwise(x) and len(x.users) == 1 and all(len(user.users) == 1 for user in x.users)]
+    return alone[0] if alone else None
 
 
 def _fits(operand: Node, wanted: tuple[int, ...], output: tuple[int, ...]) -> bool:

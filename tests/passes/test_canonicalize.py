@@ -89,6 +89,12 @@ CANONICAL: list[Case] = [
     ("two widening casts", lambda x: keep(x.half().float().double()), lambda x: keep(x.half().double()), ROWS),
     ("repeated rows", lambda x: keep(x) * REPEATED, lambda x: keep(x) * REPEATED[:1], ROWS),
     ("one number repeated", lambda x: torch.where(x > TWICE, x, 0.5), lambda x: torch.where(x > 2.0, x, 0.5), ROWS),
+    (
+        "broadcast of a choice",
+        lambda x: torch.where((x.sum(1, True) > 0).expand(3, 5), ZERO, ONE).exp(),
+        lambda x: torch.where(x.sum(1, True) > 0, ZERO, ONE).expand(3, 5).exp(),
+        ROWS,
+    ),
     ("broadcast", lambda x: x * x.mean(1, True).expand(3, 5), lambda x: x * x.mean(1, True), ROWS),
     ("addmm", lambda x: torch.addmm(MATRIX[0].clone(), x, MATRIX), lambda x: torch.mm(x, MATRIX) + MATRIX[0].clone(), ROWS),
     ("batch norm", batch_norm, lambda x: x * CHANNEL + VARIANCE.reshape(4, 1, 1), IMAGE),

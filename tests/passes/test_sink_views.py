@@ -45,6 +45,10 @@ def test_the_product_takes_a_sum_with_a_norm() -> None:
     assert_becomes(lambda x: product(x) + norm(x), after, PASSES, X)
 
 
+def test_two_point_wise_operators_meet() -> None:
+    assert_becomes(lambda x: x.exp().view(6, 8).relu(), lambda x: x.exp().relu().view(6, 8), PASSES, X)
+
+
 def test_view_between_two_products_vanishes() -> None:
     assert_becomes(
         lambda x: torch.mm((product(x) * 2.0).relu().view(6, 8), NEXT),
@@ -68,7 +72,8 @@ def test_view_sinks_through_layer_norm_and_softmax() -> None:
     [
         lambda x: product(x) + torch.ones(3, 1),  # broadcast along a middle axis
         lambda x: product(x, 2, 24) + torch.ones(24),  # the last axis is another
-        lambda x: x.view(6, 8).relu().view(2, 3, 8).exp(),  # no product, whose kernel would compute it
+        lambda x: x.view(6, 8).view(2, 3, 8).exp(),  # nothing computes what is viewed
+        lambda x: (y := x.relu(), y.view(6, 8).exp()),  # another needs it too
         lambda x: product(x) + product(x, 3, 2, 8).permute(1, 0, 2),  # the other operand cannot be viewed
         lambda x: torch.ops.amdc.layer_norm.default(product(x, 4, 12), [12], None, None, 1e-5),  # a row is another
         lambda x: product(x, 2, 3, 8).softmax(1),  # not the innermost axis
