@@ -42,7 +42,7 @@
 #else
 #define SPLIT_PARAMS
 #endif
-#define PART (V_WIDTH + 2) // values of a row: its results, the largest score, the sum of weights
+#define PART (V_WIDTH + 2) // values of a row: the largest score, its results, the sum of weights
 #define QUADS ((WIDTH + 63) / 64)
 #define V_QUADS ((V_WIDTH + 63) / 64)
 #if JOINED
@@ -175,8 +175,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
 #if SPLIT
         const unsigned part = 4 * PART * ((tile * splits + amdc_group_x()) * HELD + r), lane = amdc_lane();
         if (amdc_wave() == 0) { // one wave stores all, so that it can say that all is stored
-            for (unsigned e = lane; e < V_WIDTH; e += 64) amdc_store_f32(parts, part + 4 * e, combined(e));
-            if (lane < 2) amdc_store_f32(parts, part + 4 * (V_WIDTH + lane), lane ? sum : highest);
+            for (unsigned e = lane; e < V_WIDTH; e += 64) amdc_store_f32(parts, part + 4 + 4 * e, combined(e));
+            if (lane < 2) amdc_store_f32(parts, part + 4 * (PART - 1) * lane, lane ? sum : highest);
         }
 #else
         unsigned at = SIZE * (b * o_batch + place[r].head * o_head + place[r].m * o_row), e = amdc_thread();
@@ -189,8 +189,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
 #pragma unroll
     for (unsigned r = 0; r < HELD; ++r) {
         const unsigned first = 4 * PART * (tile * splits * HELD + r), step = 4 * PART * HELD, lane = amdc_lane();
-        const unsigned own = lane < splits ? first + step * lane + 4 * V_WIDTH : BEHIND; // lane s looks at part s
-        float stored = amdc_load_f32(parts, own), all = amdc_load_f32(parts, own + 4), of_part = lane < splits ? stored : LOWEST;
+        const unsigned own = lane < splits ? first + step * lane : BEHIND; // lane s looks at part s
+        float stored = amdc_load_f32(parts, own), all = amdc_load_f32(parts, own + 4 * (PART - 1)), of_part = lane < splits ? stored : LOWEST;
         float highest = amdc_wave_reduce<amdc_max>(of_part), share = all * weight(of_part, highest), sum = amdc_wave_reduce<amdc_sum>(share);
         float value[V_QUADS] = {};
         for (unsigned s = 0; s < splits; s += TOGETHER) {
@@ -200,7 +200,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
 #pragma unroll
                 for (unsigned i = 0; i < V_QUADS; ++i) {
                     unsigned e = i * 64 + lane;
-                    loaded[u][i] = amdc_load_f32(parts, s + u < splits && e < V_WIDTH ? first + step * (s + u) + 4 * e : BEHIND);
+                    loaded[u][i] = amdc_load_f32(parts, s + u < splits && e < V_WIDTH ? first + step * (s + u) + 4 + 4 * e : BEHIND);
                 }
             __builtin_amdgcn_sched_barrier(0);
 #pragma unroll
