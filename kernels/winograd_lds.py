@@ -8,18 +8,17 @@ from amdc.kernels.conv import TYPES
 from amdc.kernels.gemm import BIAS
 from amdc.kernels.template import KernelTemplate, Parameter
 
-LANES = 4  # of a point along tiles, and along filters
+FILTERS = 32  # of a work-group
+LANES = 4  # of a point along tiles
 STEP = 4  # channels of a stage, of one set of lanes
 POINTS = 16
 
 
 @dataclass(frozen=True)
 class LdsShape:
-    """Tiles and filters of a lane; `sets` of 256 lanes share the channels. `groups_per_cu`: work-groups that a CU holds, as its LDS
-    and registers allow."""
+    """Tiles of a lane, and sets of 256 lanes that share the channels. `groups_per_cu`: what LDS and registers allow."""
 
     lane_tiles: int
-    lane_filters: int
     sets: int
     groups_per_cu: int
 
@@ -27,11 +26,6 @@ class LdsShape:
     def tiles(self) -> int:
         """Of a work-group."""
         return LANES * self.lane_tiles
-
-    @property
-    def filters(self) -> int:
-        """Of a work-group."""
-        return LANES * self.lane_filters
 
     @property
     def waves(self) -> int:
@@ -45,17 +39,10 @@ class LdsShape:
     @property
     def name(self) -> str:
         sets = f"s{self.sets}" if self.sets > 1 else ""
-        return f"winograd2x2 lds {self.filters}x{self.tiles}{sets}"
+        return f"winograd2x2 lds {FILTERS}x{self.tiles}{sets}"
 
 
-SHAPES = (
-    LdsShape(8, 8, 1, 2),
-    LdsShape(7, 8, 1, 2),
-    LdsShape(8, 8, 2, 1),
-    LdsShape(7, 8, 2, 1),
-    LdsShape(8, 16, 1, 1),
-    LdsShape(7, 16, 1, 1),
-)
+SHAPES = (LdsShape(8, 1, 2), LdsShape(7, 1, 2), LdsShape(8, 2, 1), LdsShape(7, 2, 1))
 PARTS = (1, 2, 3, 4, 5, 6, 8)  # into which the input channels are split among work-groups
 WINOGRAD_LDS = KernelTemplate(
     name="winograd_lds",
@@ -63,7 +50,6 @@ WINOGRAD_LDS = KernelTemplate(
     computes="3x3 convolution with stride 1 by F(2x2, 3x3), operands from LDS, with bias, prologue and epilogue",
     parameters=(
         Parameter("TILES", "2x2 tiles of a lane", values=(7, 8)),
-        Parameter("FILTERS", "filters of a lane", values=(8, 16)),
         Parameter("SETS", "sets of 256 lanes that share a stage's channels", values=(1, 2)),
         Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
         Parameter("EDGES", "a bit for each column of a tile's window that may lie in the padding", 0, 15),

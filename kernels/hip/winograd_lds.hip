@@ -4,7 +4,6 @@
 #include "split_finish.h"
 #ifndef TILES
 #define TILES 8
-#define FILTERS 8
 #define SETS 1
 #define PARTS 0
 #define BIAS 0
@@ -31,6 +30,7 @@
 #define NO_COLUMN 0x10000000u // ... this and
 #define NO_FILTER 0x10000000u // ... this added: 4 * (all) stays below 2^32
 #define POINTS 16
+#define FILTERS 8                       // of a lane
 #define STEP 4                          // channels that a set of lanes takes in a stage, one for each of its waves
 #define SLOTS 32                        // places for tiles in LDS; with 7 tiles a lane, every fourth of the second half is empty
 #define ROW (4 * FILTERS)               // filters of a work-group
@@ -40,7 +40,7 @@
 #define QUADS (WEIGHTS / 1024)          // fours of filters that a lane brings to LDS a stage
 #define SKEW 64                         // floats between the filters of two work-groups, see winograd_filters.py
 #define ROUNDS (FILTERS / 2)            // of 8 filters, in which sums go through LDS to the lanes that finish them
-#define MEET 1                          // the tile of a stage's last channel behind whose products the waves meet
+#define MEET 2                          // the tile of a stage's last channel behind whose products the waves meet
 #define SUMS (POINTS * 8 * SLOTS)       // floats of a round: 8 filters
 
 // As amdc_barrier(), for LDS alone: in front of a barrier that it knows clang 19 waits for the loads of the next stage, too.
@@ -58,7 +58,7 @@ AMDC_DEVICE unsigned lane_anew() {
 struct Patch {
     typedef typename amdc_type<TYPE_X>::bits bits;
     bits data[3][4];
-    unsigned row[3]; // bytes from the first channel's plane; OUTSIDE: a row of padding
+    unsigned row[3]; // bytes from the first channel's plane, of the second channel: never negative; OUTSIDE: a row of padding
     bool there[3], inside[4]; // rows, columns
     float sign;
 
@@ -67,20 +67,18 @@ struct Patch {
         for (int i = 0; i < 3; ++i) {
             int at = y + (half ? 3 - i : i);
             there[i] = live && (unsigned)at < H;
-            row[i] = there[i] ? amdc_size<TYPE_X> * (image + at * (int)W + x) : OUTSIDE;
+            row[i] = there[i] ? amdc_size<TYPE_X> * (image + (at + H) * W + x) : OUTSIDE;
         }
 #pragma unroll
         for (int j = 0; j < 4; ++j) inside[j] = (unsigned)(x + j) < W;
         sign = half ? -1.0f : 1.0f;
     }
-    // Of the first channel: the window may begin in front of the tensor. `next`: bytes from there to the next one that is loaded.
-    MEMBER void load_first(amdc_buffer from, unsigned channel, unsigned next) {
+    // Of channel 0, where a window may begin in front of the tensor. `plane`: its bytes; the other channels are counted from the next one.
+    MEMBER void load_first(amdc_buffer from, unsigned plane) {
 #pragma unroll
         for (int i = 0; i < 3; ++i)
 #pragma unroll
-            for (int j = 0; j < 4; ++j) data[i][j] = load_one(from, inside[j] && there[i] ? row[i] + j * amdc_size<TYPE_X> : OUTSIDE, channel);
-#pragma unroll
-        for (int i = 0; i < 3; ++i) row[i] += next;
+            for (int j = 0; j < 4; ++j) data[i][j] = load_one(from, inside[j] && there[i] ? row[i] - plane + j * amdc_size<TYPE_X> : OUTSIDE, 0);
     }
     MEMBER void load(amdc_buffer from, unsigned channel, int i) {
         if constexpr (sizeof(bits) == 4) {
@@ -237,7 +235,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     auto at = [&](unsigned place, unsigned more) INLINE { return (float *)((char *)lds + place) + more; };
     // What comes from memory for a stage, in 3 + QUADS pieces.
     auto load = [&](int piece) INLINE {
-        if (piece < 3) patch.load(from_x(), channel < channels ? (channel - SETS * STEP) * plane_bytes : 0, piece);
+        if (piece < 3) patch.load(from_x(), channel < channels ? (channel - 1) * plane_bytes : 0, piece);
         else brought[piece - 3] = amdc_load_f32x4(amdc_make(u, u_bytes), own_weight + (piece - 3) * 1024, weight);
     };
     auto transform = [&]() INLINE { patch.transform(transformed, [&](float value) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); }); };
@@ -250,7 +248,10 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     auto read = [&](Fragment &to, unsigned k) INLINE { to.read(at(inputs, k * POINTS * SLOTS), at(weights, k * POINTS * ROW)); };
     float sums[TILES][FILTERS] = {};
     unsigned other = 4 * STAGE; // bytes from the stage that is multiplied to the one that is filled
-    patch.load_first(from_x(), channel < channels ? channel * plane_bytes : 0, SETS * STEP * plane_bytes);
+    if (channel == 0) patch.load_first(from_x(), plane_bytes);
+    else
+#pragma unroll
+        for (int i = 0; i < 3; ++i) load(i);
 #pragma unroll
     for (int i = 3; i < 3 + QUADS; ++i) load(i);
     transform();
