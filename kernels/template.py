@@ -44,6 +44,14 @@ def _read(file: str) -> str:
     return (FOLDER / file).read_text()
 
 
+def _whole(file: str) -> str:
+    """A file with the headers that it and they include in their places, but for the common ones."""
+    text = _read(file)
+    for include in INCLUDES:
+        text = text.replace(include, "")
+    return _LOCAL_INCLUDE.sub(lambda match: _whole(match[1]), text)
+
+
 @dataclass(frozen=True)
 class KernelTemplate:
     """A kernel source file. `file` lies under kernels/hip; `block` is its work-group; `computes` is one line for reports."""
@@ -55,11 +63,8 @@ class KernelTemplate:
     block: tuple[int, int, int] = (256, 1, 1)
 
     def source(self, prelude: str = "") -> str:
-        """The whole source: the common headers, the prelude, the file with the headers that it includes."""
-        text = _read(self.file)
-        for include in INCLUDES:
-            text = text.replace(include, "")
-        return "".join(map(_read, HEADERS)) + prelude + _LOCAL_INCLUDE.sub(lambda match: _read(match[1]), text)
+        """The whole source: the common headers, the prelude, the file with the headers that it and they include."""
+        return "".join(map(_read, HEADERS)) + prelude + _whole(self.file)
 
     def check(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """The values, in the order of the parameters. Raises `InternalError` naming a missing, unknown or disallowed one."""

@@ -12,13 +12,12 @@
 //          for a wave, not for a work-group: no barrier behind it. With one part it is true at once, and no memory is touched.
 // Memory   partials: fp32, [tile][part][wave][VALUES * 64], from builder.scratch; counters: unsigned, [tile][wave], from builder.counters,
 //          zeros before and after every launch, so that all launches of a session share them. Both stand in the launch's `inside`.
-// Order    Stores of gfx8 go through to L2, and vmcnt(0), the release, waits for them there; the counter is counted in L2, too; the last wave
-//          drops its CU's L1 (buffer_wbinvl1_vol, the acquire) before it reads the others' sums [LLVM, "AMDGPU memory model gfx6-gfx9"].
-//          An atomic that wraps around counts: the last part sets the counter back to 0 for the next launch in the same operation.
+// Order    last_part.h says how the others' sums reach the wave that comes last.
 // Static   clang 19: s_waitcnt vmcnt(0) before flat_atomic_inc, buffer_wbinvl1_vol behind it, dwordx4 loads and stores, no scratch
 //          (tests/kernels/test_split_finish.py).
 // Versions Counting by work-group takes two barriers and a dword of LDS (with 32 KiB a group, one group less a CU), and leaves the whole tile
 //          to one CU. Own sums kept in registers at their place in the order: a branch a part, to save one load of each value.
+#include "last_part.h"
 
 struct Split {
     amdc_buffer partials;
@@ -74,14 +73,9 @@ AMDC_DEVICE void split_add(const Split &split, unsigned first, unsigned step, Va
 template <unsigned VALUES, unsigned GROUP_WAVES, class Value> AMDC_DEVICE bool split_finish(const Split &split, unsigned wave, Value value) {
     constexpr unsigned step = 256 * VALUES * GROUP_WAVES; // bytes of a part
     if (split.parts == 1) return true;
-    const unsigned last = split.parts - 1, first = split.tile * split.parts * step + 256 * VALUES * wave;
+    const unsigned first = split.tile * split.parts * step + 256 * VALUES * wave;
     split_store<VALUES>(split.partials, first + split.part * step, value);
-    __builtin_amdgcn_fence(__ATOMIC_RELEASE, "agent");
-    unsigned before = 0;
-    if (amdc_lane() == 0)
-        before = __builtin_amdgcn_atomic_inc32(split.counters + split.tile * GROUP_WAVES + wave, last, __ATOMIC_RELAXED, "agent");
-    if (__builtin_amdgcn_readfirstlane(before) != last) return false;
-    __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "agent");
+    if (!last_part(split.counters + split.tile * GROUP_WAVES + wave, split.parts)) return false;
     split_add<VALUES, 0>(split, first, step, value);
     return true;
 }

@@ -9,7 +9,7 @@ import amdc.sim
 from amdc.code_object import CodeObject
 from amdc.codegen.kernel_source import KernelSource
 from amdc.codegen.toolchain import find_toolchain
-from amdc.kernels.template import FOLDER
+from amdc.kernels.template import KernelTemplate
 from amdc.sim.array import DeviceArray
 from amdc.sim.decoder import decode
 from amdc.sim.isa.model import Instruction
@@ -34,7 +34,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, void *y, unsigned 
 
 
 def compiled(values: int) -> bytes:
-    text = "".join((FOLDER / name).read_text() for name in ("amdc.h", "split_finish.h")) + KERNEL
+    text = KernelTemplate("split", "split_finish.h", "").source() + KERNEL
     defines = (("AMDC_BLOCK", LANES), ("AMDC_SYMBOL", "kernel"), ("VALUES_OF_LANE", values))
     return find_toolchain().compile_one(KernelSource("kernel", text, defines, (LANES, 1, 1)), "gfx803")
 
