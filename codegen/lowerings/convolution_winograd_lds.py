@@ -71,7 +71,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, 
     partials = 4 * groups * shape.tiles * FILTERS * 4 if parts > 1 else 0
     partials_us = partials / (target.card().dram_gbps * target.dram_efficiency * 1e3)
     us = estimate(stage * stages + end, occupancy, groups, nbytes, target).us - target.launch_us
-    refilled = groups > shape.groups_per_cu * target.card().compute_units
+    refilled = shape.groups_per_cu > 1 and groups > shape.groups_per_cu * target.card().compute_units
     return target.launch_us + us * (REFILL if refilled else 1) + partials_us
 
 

@@ -85,15 +85,17 @@ def test_prologue_and_epilogue(dtype: torch.dtype) -> None:
     case = CASES[1]
     function, (x, packed, bias) = case.packed()
     scale, shift = torch.rand(case.channels, 1, 1), torch.rand(case.channels, 1, 1)
-    x = x.to(dtype)
-    other = torch.randn(case.plain()(*case.tensors()).shape).to(dtype)
+    other = torch.randn(case.plain()(*case.tensors()).shape)
+    x, *held = (value.to(dtype) for value in (x, packed, bias, scale, shift, other))
 
-    def fused(x: torch.Tensor) -> torch.Tensor:
-        before = torch.relu(x * scale.to(x.dtype) + shift.to(x.dtype))
-        return torch.relu(function(before, packed.to(x.dtype), bias.to(x.dtype)) + other.to(x.dtype))
+    def fused(
+        x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor, scale: torch.Tensor, *rest: torch.Tensor
+    ) -> torch.Tensor:
+        scale, shift, other = rest
+        return torch.relu(function(torch.relu(x * scale + shift), packed, bias) + other)
 
-    result = launched(fused, x, SHAPES[1], fuse=True)
-    exact = fused(x.double()).numpy()
+    result = launched(lambda x: fused(x, *held), x, SHAPES[1], fuse=True)
+    exact = fused(x.double(), *(value.double() for value in held)).numpy()
     unit = 2.0**-10 if dtype == torch.float16 else 2.0**-20  # a few roundings of what is stored
     assert np.abs(result - exact).max() <= 8 * unit * np.abs(exact).max()
 
