@@ -125,6 +125,7 @@ WINOGRAD_PHASES = KernelTemplate(
     parameters=(
         Parameter("TILE_LANES", "lanes of a wave along the tiles, 7 each", values=(4, 8)),
         Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
+        Parameter("VECTOR", "1: a work-group has whole rows of tiles, none of them cut, and stores four outputs at once", values=(0, 1)),
         BIAS,
         *(of for of in TYPES if of.name in ("TYPE_Y", "TYPE_BIAS")),
     ),

@@ -83,14 +83,12 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: PhaseShape
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: PhaseShape, parts: int) -> None:
     stages = _stages(window, shape, parts)
     filters = _filters(builder, window, operands, shape, stages * shape.channels * parts)
-    parameters: dict[str, Value] = {
-        "TILE_LANES": shape.tile_lanes,
-        "PARTS": int(parts > 1),
-        "BIAS": int(operands.bias is not None),
-    }
+    parameters: dict[str, Value] = {"TILE_LANES": shape.tile_lanes, "PARTS": int(parts > 1)}
     parameters |= {name: tag for name, tag in types(item, operands).items() if name in ("TYPE_Y", "TYPE_BIAS")}
     along_y, along_x = _tiles(window)
     image = along_y * along_x
+    rows = shape.tiles % along_x == 0 and window.out[0] % 2 == window.out[1] % 2 == 0
+    parameters |= {"BIAS": int(operands.bias is not None), "VECTOR": int(rows)}
     sizes = (window.groups, window.batch * image, *window.size, *window.out, *window.pad)
     tiles = (along_x, image, *magic(along_x), *magic(image))
     counts = (parts, *magic(parts), stages, window.in_channels, window.out_channels)

@@ -6,7 +6,7 @@
 // and the last product of F(2, 2): an axis needs three sums, (y0 alone, y1 alone, both), and a tile 3 x 3 for its 25 products.
 // Shapes   input [batch][groups * channels][H][W], output [batch][groups * M][OH][OW]. A work-group holds TILES tiles (of any images) times
 //          FILTERS filters; each of its waves one of the sums of all of them, 7 tiles times 8 filters a lane: waves 0 and 1 (both rows,
-//          yj alone) (2 points each), 2 and 3 (yi alone, both columns) with the middle point added in both (3), 4 to 7 the corners (4).
+//          yj alone) (2 points each), 2 to 5 the corners (4), 6 and 7 (yi alone, both columns) with the middle point added in both (3).
 //          Waves w and w + 4 share a SIMD: 6 points or 7; waves 0 and 1 also bring the inputs of the next stage.
 //          u: the filters' points in the order of LDS, see codegen/lowerings/phase_filters.py.
 // Fused    AMDC_EPILOGUE(value, output channel, element); no prologue. BIAS 1: bias[channel].
@@ -19,6 +19,7 @@
 #ifndef TILE_LANES
 #define TILE_LANES 4
 #define PARTS 0
+#define VECTOR 0
 #define BIAS 0
 #define TYPE_Y float
 #define TYPE_BIAS float
@@ -39,19 +40,21 @@
 #define STAGE (INPUTS + CHANNELS * 16 * FILTERS)
 #define LOADS (CHANNELS * 16 * FILTERS / (4 * AMDC_BLOCK)) // of four floats of filters by a lane, for a stage
 #define ROW (2 * TILES)                 // outputs of the upper or lower row of all tiles
-#define PLANE (2 * ROW + 1)             // floats of LDS between two filters' outputs; odd, for the banks
-#define ENDS (FILTERS * PLANE + 8)
+#define ENDS (FILTERS / 4 * (8 * ROW + 4))
 #define OUTSIDE 0x80000000u             // an offset in bytes behind every buffer, also with a channel's offset added
 #define NOWHERE 0x10000000u             // an element behind every tensor, also twice and thrice
 
 // What a lane multiplies at once: a point of a channel, of its tiles and its filters.
 struct Fragment {
-    amdc_f4 tiles[2], filters[2];
+    float tiles[LANE_TILES];
+    amdc_f4 filters[2];
 
     MEMBER void read(const char *lds, unsigned tile, unsigned filter, int point, int channel) {
         const amdc_f4 *a = (const amdc_f4 *)(lds + tile + 4 * (channel * POINTS + point) * HELD);
         const amdc_f4 *b = (const amdc_f4 *)(lds + filter + 4 * channel * 16 * FILTERS);
-        tiles[0] = a[0], tiles[1] = a[1];
+        const float *rest = (const float *)__builtin_assume_aligned(a + 1, 16);
+        for (int t = 0; t < 4; ++t) tiles[t] = a[0][t];
+        for (int t = 4; t < LANE_TILES; ++t) tiles[t] = rest[t - 4]; // not the eighth: clang would make it a place for what is read next, and wait
         filters[0] = b[0], filters[1] = b[FILTERS / 8];
     }
 };
@@ -63,7 +66,7 @@ struct Sums {
 #pragma unroll
         for (int t = 0; t < LANE_TILES; ++t)
 #pragma unroll
-            for (int m = 0; m < 8; ++m) of[t][m] += f.tiles[t / 4][t % 4] * f.filters[m / 4][m % 4];
+            for (int m = 0; m < 8; ++m) of[t][m] += f.tiles[t] * f.filters[m / 4][m % 4];
     }
 };
 
@@ -117,7 +120,7 @@ struct Window {
         __asm__ volatile("" : "+v"(corner)); // else clang makes all 25 offsets before the loop
         unsigned first = row[i] ? corner : OUTSIDE;
 #pragma unroll
-        for (int j = 0; j < 5; ++j) to[j] = amdc_load_f32(from, (column[j] ? first : OUTSIDE) + 4 * j, base);
+        for (int j = 0; j < 5; ++j) to[j] = amdc_load_f32(from, column[j] ? first : OUTSIDE, base + 4 * j);
     }
 };
 
@@ -135,6 +138,9 @@ AMDC_DEVICE void store_row(float *to, const float (&d)[5], int row, int odd) {
     to[place(row, odd, 1, 1) * HELD] = d[3];
     to[place(row, odd, 1, 0) * HELD] = d[4] - d[2];
 }
+
+// Of a filter's outputs in LDS, in the end: a multiple of four floats; lanes four filters apart write to banks four apart.
+AMDC_DEVICE unsigned place_of(unsigned filter) { return filter / 4 * (8 * ROW + 4) + filter % 4 * (2 * ROW); }
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, unsigned u_bytes, void *y, unsigned y_bytes, unsigned groups, unsigned tiles,
                              unsigned H, unsigned W, unsigned OH, unsigned OW, unsigned pad_h, unsigned pad_w, unsigned tiles_x, unsigned tiles_image,
@@ -154,10 +160,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     const unsigned blocks = (M + FILTERS - 1) / FILTERS, first_tile = amdc_group_y() * TILES;
 
     // The wave's first point and its filters' points, rows and columns of them in the order w0, w1, w2, w0 + w2.
-    const unsigned i = wave < 4 ? wave & 1 : wave / 2 & 1, j = wave & 1;
-    const unsigned first = wave < 2 ? 21 + 2 * j : wave < 4 ? 16 + 2 * i : 4 * (wave - 4);
-    const unsigned points[4] = {wave < 2 ? 12 + 2 * j : wave == 2 ? 3 : wave == 3 ? 15 : 8 * i + 2 * j,
-                                wave < 2 ? 13 : wave == 2 ? 7 : wave == 3 ? 11 : 8 * i + 1, wave == 2 ? 15 : wave == 3 ? 7 : 4 + 2 * j, 5};
+    const bool rows = wave < 2, columns = wave >= 6;
+    const unsigned i = columns ? wave - 6 : (wave - 2) / 2, j = wave & 1;
+    const unsigned first = rows ? 21 + 2 * j : columns ? 16 + 2 * i : 4 * (wave - 2);
+    const unsigned points[4] = {rows ? 12 + 2 * j : wave == 6 ? 3 : wave == 7 ? 15 : 8 * i + 2 * j,
+                                rows ? 13 : wave == 6 ? 7 : wave == 7 ? 11 : 8 * i + 1, wave == 6 ? 15 : wave == 7 ? 7 : 4 + 2 * j, 5};
     Walk walk;
     walk.lds = (const char *)lds;
     walk.tile = 4 * (first * HELD + 8 * tile_lane);
@@ -170,7 +177,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     amdc_f4 fetched[LOADS];
     auto fetch = [&](unsigned stage) AMDC_INLINE {
 #pragma unroll
-        for (int l = 0; l < LOADS; ++l) fetched[l] = amdc_load_f32x4(filters, 16 * (l * AMDC_BLOCK + amdc_thread()), stage * stage_bytes);
+        for (int l = 0; l < LOADS; ++l) fetched[l] = amdc_load_f32x4(filters, 16 * amdc_thread(), stage * stage_bytes + 16 * AMDC_BLOCK * l);
     };
     auto keep = [&](float *to) AMDC_INLINE {
 #pragma unroll
@@ -198,7 +205,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     };
 
     fetch(first_stage);
-    if (wave < 2) load(), transform(lds);
+    if (rows) load(), transform(lds);
     keep(lds);
     amdc_barrier();
     Sums sums;
@@ -228,25 +235,25 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
             __builtin_amdgcn_sched_barrier(0);
         } while (--left);
     };
-    if (wave < 2) run(Count<2>());
-    else if (wave < 4) run(Count<3>());
+    if (rows) run(Count<2>());
+    else if (columns) run(Count<3>());
     else run(Count<4>());
 
-    // yij = (i, j) + (i, both) + (both, j), in waves 4 to 7; then all waves take outputs that lie side by side, and some filters each.
+    // yij = (i, j) + (i, both) + (both, j), in waves 2 to 5; then all waves take outputs that lie side by side, and some filters each.
     amdc_barrier();
     unsigned zero = 0;
     __asm__ volatile("" : "+s"(zero)); // the lane's number is made anew: kept through the loops, it and what follows from it would be spilled
     lane = __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, zero)), tile_lane = lane / FILTER_LANES, filter_lane = lane % FILTER_LANES;
     amdc_f4 *exchange = (amdc_f4 *)lds + lane;
-    if (wave < 4)
+    if (rows || columns)
 #pragma unroll
         for (int q = 0; q < 2 * LANE_TILES; ++q) {
             const float *four = sums.of[q / 2] + q % 2 * 4;
             amdc_f4 value = {four[0], four[1], four[2], four[3]};
-            exchange[(wave * 2 * LANE_TILES + q) * 64] = value;
+            exchange[((rows ? wave : wave - 4) * 2 * LANE_TILES + q) * 64] = value;
         }
     amdc_barrier();
-    if (wave >= 4)
+    if (!rows && !columns)
 #pragma unroll
         for (int q = 0; q < 2 * LANE_TILES; ++q) {
             amdc_f4 value = exchange[((2 + i) * 2 * LANE_TILES + q) * 64] + exchange[(j * 2 * LANE_TILES + q) * 64];
@@ -254,40 +261,60 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
             for (int m = 0; m < 4; ++m) sums.of[q / 2][q % 2 * 4 + m] += value[m];
         }
     amdc_barrier();
-    if (wave >= 4)
+    const auto row_of = [&](unsigned t) AMDC_INLINE { return amdc_divide(first_tile + t, x_multiplier, x_shift); };
+    if (!rows && !columns)
 #pragma unroll
-        for (int t = 0; t < LANE_TILES; ++t)
+        for (int t = 0; t < LANE_TILES; ++t) {
+            unsigned of = tile_lane * LANE_TILES + t, at = 2 * of + j + (VECTOR ? 2 * tiles_x * (row_of(of) - row_of(0) + i) : i * ROW);
 #pragma unroll
-            for (int m = 0; m < 8; ++m)
-                lds[(4 * filter_lane + m / 4 * (FILTERS / 2) + m % 4) * PLANE + i * ROW + 2 * (tile_lane * LANE_TILES + t) + j] = sums.of[t][m];
+            for (int m = 0; m < 8; ++m) lds[place_of(4 * filter_lane + m / 4 * (FILTERS / 2) + m % 4) + at] = sums.of[t][m];
+        }
     amdc_barrier();
-    constexpr int chunks = ROW / 56, own = FILTERS / 8; // of a row of outputs, 56 lanes each; filters of a wave
-    float totals[own * 2 * chunks];
+    // A lane takes four outputs that lie side by side, of every second or every filter of its wave.
+    constexpr unsigned quads = ROW / 2, apart = 56 / quads, own = FILTERS / 8, rounds = own / apart;
+    const unsigned quad = lane % quads, own_filter = wave * own + (lane < 56 ? lane / quads : 0);
+    float totals[rounds][4];
 #pragma unroll
-    for (int n = 0; n < own * 2 * chunks; ++n)
-        totals[n] = lds[(wave * own + n / (2 * chunks)) * PLANE + n / chunks % 2 * ROW + n % chunks * 56 + lane];
+    for (unsigned n = 0; n < rounds; ++n) {
+        amdc_f4 four = *(const amdc_f4 *)(lds + place_of(own_filter + n * apart) + 4 * quad);
+#pragma unroll
+        for (int e = 0; e < 4; ++e) totals[n][e] = four[e];
+    }
+    unsigned filter = amdc_group_x() * FILTERS + own_filter;
+#if BIAS
+    float added[rounds];
+#pragma unroll
+    for (unsigned n = 0; n < rounds; ++n) added[n] = amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), filter + n * apart < M ? group * M + filter + n * apart : 0);
+#endif
 #if PARTS
     unsigned at_tile = (group * ((tiles + TILES - 1) / TILES) + amdc_group_y()) * blocks + amdc_group_x();
     Split split = {amdc_make(partials, partials_bytes), counters, parts, part, at_tile};
-    if (!split_finish<own * 2 * chunks, 8>(split, wave, [&](unsigned n) AMDC_INLINE -> float & { return totals[n]; })) return;
+    if (!split_finish<4 * rounds, 8>(split, wave, [&](unsigned n) AMDC_INLINE -> float & { return totals[n / 4][n % 4]; })) return;
 #endif
     amdc_buffer to = amdc_make(y, y_bytes);
-    unsigned element[chunks], below[chunks];
+    // The element of each of the four, for filter 0: VECTOR, they are one row's; else the upper or lower row of two tiles.
+    unsigned element[4], tile_row = amdc_divide(quad, x_multiplier, x_shift);
 #pragma unroll
-    for (int c = 0; c < chunks; ++c) {
-        unsigned of = first_tile + c * 28 + lane / 2, its = amdc_divide(of, image_multiplier, image_shift), rest = of - its * tiles_image;
-        unsigned oy = amdc_divide(rest, x_multiplier, x_shift), ox = 2 * (rest - oy * tiles_x) + (lane & 1);
-        element[c] = lane < 56 && of < tiles && ox < OW ? (its * groups + group) * M * OH * OW + 2 * oy * OW + ox : NOWHERE;
-        below[c] = 2 * oy + 1 < OH ? OW : NOWHERE;
+    for (unsigned e = 0; e < 4; ++e) {
+        unsigned of = first_tile + (VECTOR ? tile_row * tiles_x : (2 * quad + e / 2) % TILES);
+        unsigned its = amdc_divide(of, image_multiplier, image_shift), rest = of - its * tiles_image, oy = amdc_divide(rest, x_multiplier, x_shift);
+        unsigned below = VECTOR ? 0 : 2 * quad / TILES, ox = VECTOR ? 4 * (quad - tile_row * tiles_x) + e : 2 * (rest - oy * tiles_x) + e % 2;
+        bool live = lane < 56 && of < tiles && 2 * oy + below < OH && (VECTOR || ox < OW);
+        element[e] = live ? (its * groups + group) * M * OH * OW + (2 * oy + below) * OW + ox : NOWHERE;
     }
 #pragma unroll
-    for (int n = 0; n < own * 2 * chunks; ++n) {
-        unsigned m = amdc_group_x() * FILTERS + wave * own + n / (2 * chunks), output = group * M + m;
-        unsigned at = (m < M ? m * OH * OW : NOWHERE) + element[n % chunks] + (n / chunks % 2 ? below[n % chunks] : 0);
-        float value = totals[n];
+    for (unsigned n = 0; n < rounds; ++n) {
+        unsigned m = filter + n * apart, output = group * M + m, first = m < M ? m * OH * OW : NOWHERE;
+        amdc_value<TYPE_Y> four[4];
+#pragma unroll
+        for (unsigned e = 0; e < 4; ++e) {
+            float value = totals[n][e];
 #if BIAS
-        value += amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), output);
+            value += added[n];
 #endif
-        amdc_write<TYPE_Y>(to, at, AMDC_EPILOGUE(value, output, at));
+            four[e] = AMDC_EPILOGUE(value, output, first + element[e]);
+            if (!VECTOR) amdc_store<TYPE_Y>(to, amdc_size<TYPE_Y> * (first + element[e]), four[e]);
+        }
+        if (VECTOR) amdc_four<TYPE_Y>::store(to, amdc_size<TYPE_Y> * (first + element[0]), four);
     }
 }
