@@ -88,9 +88,7 @@ def test_prologue_and_epilogue(dtype: torch.dtype) -> None:
     other = torch.randn(case.plain()(*case.tensors()).shape)
     x, *held = (value.to(dtype) for value in (x, packed, bias, scale, shift, other))
 
-    def fused(
-        x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor, scale: torch.Tensor, *rest: torch.Tensor
-    ) -> torch.Tensor:
+    def fused(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         scale, shift, other = rest
         return torch.relu(function(torch.relu(x * scale + shift), packed, bias) + other)
 
