@@ -23,7 +23,7 @@ from amdc.kernels.template import Value
 
 LEAST_CHANNELS = 16
 LEAST_STAGES = 4  # of a part: below, starting and adding it costs more than it saves
-SLOTS = 2  # work-groups a CU at most over which channels are split
+SLOTS = 8  # work-groups a CU at most over which channels are split
 
 
 def takes(item: Item, window: Window, operands: Operands) -> bool:

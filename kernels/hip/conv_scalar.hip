@@ -133,7 +133,7 @@ struct Rows {
 };
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned images, unsigned groups, unsigned groups_multiplier, unsigned groups_shift,
-                             unsigned parts_multiplier, unsigned parts_shift, unsigned M, unsigned w_group, unsigned w_k
+                             unsigned planes_multiplier, unsigned planes_shift, unsigned M, unsigned w_group, unsigned w_k
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
@@ -143,7 +143,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
                              AMDC_EPILOGUE_PARAMS) {
     AMDC_SHARED static float lds[WAVES * WAVES * LDS_ROW];
     unsigned lane = amdc_lane(), wave = amdc_wave(), z = amdc_group_z();
-    unsigned plane = __builtin_amdgcn_readfirstlane(amdc_divide(z, parts_multiplier, parts_shift)), part = z - plane * PARTS;
+    unsigned part = __builtin_amdgcn_readfirstlane(amdc_divide(z, planes_multiplier, planes_shift)), plane = z - part * images * groups;
     unsigned image = __builtin_amdgcn_readfirstlane(amdc_divide(plane, groups_multiplier, groups_shift)), group = plane - image * groups;
     unsigned m = amdc_group_x() * 64 + lane, first_row = amdc_group_y() / TILES * OUT_ROWS, first_column = amdc_group_y() % TILES * OUT_COLUMNS;
     constexpr unsigned step = WAVES * PARTS;
