@@ -5,14 +5,19 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow conformance benchmark validate-timing peers tuned-database clean
+.PHONY: demo test types suite test-slow conformance benchmark validate-timing peers tuned-database clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/amdc demo
 
 test: $(VENV)/dev.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(MAKE) --jobs=2 types suite
+
+types: $(VENV)/dev.stamp
 	$(BIN)/python tests/run_mypy.py
+
+suite: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=amdc --cov=passes --cov=codegen --cov=kernels --cov-report=term
 
 test-slow: $(VENV)/dev.stamp
