@@ -1,4 +1,4 @@
-"""Depthwise convolutions: kernels/hip/depthwise.hip with strips of several lengths."""
+"""Depthwise convolutions: kernels/hip/depthwise.hip with strips of several lengths, or planes in LDS."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from amdc.codegen.choice import Candidate
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, problem, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
+from amdc.codegen.lowerings.depthwise_planes import planes_ways
 from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
 from amdc.kernels import conv
@@ -25,10 +26,10 @@ def depthwise(item: Item, builder: ProgramBuilder, window: Window, operands: Ope
 
 
 def ways_of(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> tuple[Candidate, ...]:
-    """depthwise.hip with strips of each length."""
+    """depthwise.hip with strips of each length; depthwise_planes.hip where it computes the same."""
     first, *longer = conv.DEPTHWISE_ROWS
     fitting = [rows for rows in longer if rows < 2 * window.out[0] and rows + window.taps <= MOST_HELD]
-    return tuple(
+    strips = tuple(
         Candidate(
             f"depthwise {rows}",
             partial(_cost, item, builder, window, rows),
@@ -36,6 +37,7 @@ def ways_of(item: Item, builder: ProgramBuilder, window: Window, operands: Opera
         )
         for rows in (first, *fitting)
     )
+    return strips + planes_ways(item, builder, window, operands)
 
 
 def _planes(window: Window) -> int:

@@ -1,0 +1,107 @@
+"""Depthwise convolutions of small planes: kernels/hip/depthwise_planes.hip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.choice import Candidate
+from amdc.codegen.dtypes import TAGS
+from amdc.codegen.expression import dtype_name
+from amdc.codegen.item import Item
+from amdc.codegen.lowerings.convolution_launch import launch, least_bytes
+from amdc.codegen.lowerings.convolution_window import Operands, Window
+from amdc.codegen.magic import magic
+from amdc.cost import Mix, Shape, estimate
+from amdc.kernels import depthwise as kernels
+from amdc.kernels.rounding import round_up
+from amdc.kernels.template import Value
+
+MOST_LDS = 16384  # bytes of a work-group
+LEAST_LOAD = 96  # elements that a work-group loads at least
+MOST_TAPS = 49  # of a plane, in scalar registers
+MOST_HELD = 64  # taps and outputs of a lane
+
+
+@dataclass(frozen=True)
+class PlanesWay:
+    """Lanes of `waves` waves have `rows` outputs each of `planes` planes, one plane after the other."""
+
+    window: Window
+    rows: int
+    planes: int
+    waves: int
+
+    @property
+    def name(self) -> str:
+        return f"planes {self.rows}"
+
+    @property
+    def groups(self) -> int:
+        return -(-self.window.batch * self.window.groups // self.planes)
+
+    @property
+    def lds(self) -> int:
+        """Bytes, about: rows with zeros around them."""
+        (kh, kw), (step, _) = self.window.kernel, self.window.stride
+        height = round_up(self.window.out[0], self.rows) * step + kh
+        return 4 * self.planes * max(height, self.window.size[0] + kh) * (self.window.size[1] + kw)
+
+    def us(self, item: Item, builder: ProgramBuilder) -> float:
+        """Counted off the compiled kernel."""
+        window, target = self.window, builder.target
+        lines = (self.rows - 1) * window.stride[0] + window.kernel[0]
+        read = self.planes * lines * window.kernel[1]  # of LDS, by a lane
+        loads = -(-self.planes * window.size[0] * window.size[1] // (256 * self.waves))
+        work = self.planes * (window.taps * self.rows + 12 + 8 * self.rows)
+        wave = Mix(
+            valu=4 * (work + 60 * loads + 40),
+            lds=2 * read * window.stride[0] + 16 * loads,
+            vmem=16 * loads + 20 * self.rows * self.planes,
+            load_bytes=1024 * loads,
+            store_bytes=256 * self.rows * self.planes,
+            alone=1300 + 4 * (work + 60 * loads) + 2 * read,
+            barriers=2,
+        )
+        groups_per_cu = min(65536 // self.lds, target.simds_per_cu * target.waves_per_simd // self.waves)
+        started = 4 * self.groups * self.waves / (target.card().clock_ghz * 1e3)
+        occupancy = Shape(self.waves, groups_per_cu, groups_per_cu * self.waves // target.simds_per_cu)
+        return estimate(wave, occupancy, self.groups, least_bytes(item, window), target).us + started
+
+
+def planes_ways(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> tuple[Candidate, ...]:
+    """One for each number of rows that a lane may have; none where a plane does not fit, or the kernel has no such types."""
+    kinds = {dtype_name(node) for node in (operands.x, operands.weight, operands.bias) if node is not None}
+    weights = operands.strides(window)
+    plain = weights.tap == 1 and weights.group == window.taps and window.out_channels == 1
+    if kinds != {"float32"} or not plain or window.taps > MOST_TAPS or min(window.pad) < 0:
+        return ()
+    return tuple(
+        Candidate(way.name, partial(way.us, item, builder), partial(_build, item, builder, way, operands))
+        for way in _ways(window)
+    )
+
+
+def _ways(window: Window) -> list[PlanesWay]:
+    size = window.size[0] * window.size[1]
+    planes = next((number for number in kernels.PLANES if number * size >= LEAST_LOAD), kernels.PLANES[-1])
+    found = []
+    for rows in kernels.ROWS:
+        lanes = window.out[1] * -(-window.out[0] // rows)
+        waves = next((number for number in kernels.WAVES if lanes <= 64 * number), None)
+        if waves and rows < 2 * window.out[0] and rows + window.taps <= MOST_HELD:
+            found.append(PlanesWay(window, rows, planes, waves))
+    return [way for way in found if way.lds <= MOST_LDS]
+
+
+def _build(item: Item, builder: ProgramBuilder, way: PlanesWay, operands: Operands) -> None:
+    window = way.window
+    names = ("KH", "KW", "H", "W", "OUT_H", "OUT_W", "PAD_TOP", "PAD_LEFT")
+    sizes = dict(zip(names, (*window.kernel, *window.size, *window.out, *window.pad), strict=True))
+    ways: dict[str, Value] = {"STRIDE": window.stride[0], "OUT_ROWS": way.rows, "PLANES": way.planes}
+    kinds: dict[str, Value] = {"BIAS": int(operands.bias is not None), "TYPE_Y": TAGS[dtype_name(item.node)]}
+    counted = (window.groups, *magic(window.groups), window.batch * window.groups)
+    arguments = (*operands.tensors(item.node), *counted, *operands.bias_argument)
+    grid = (way.groups, 1, 1)
+    launch(item, builder, kernels.DEPTHWISE_PLANES, {**sizes, **ways, **kinds}, grid, arguments, window, "", 64 * way.waves)

@@ -1,0 +1,131 @@
+// depthwise_planes.hip: depthwise.hip's convolution for planes that fit into LDS, one input channel an output channel.
+//
+// Shapes   x [planes][H][W], y [planes][OUT_H][OUT_W], weights [C][KH][KW]; a plane is image * C + channel. All in fp32 but y.
+// Method   A work-group takes PLANES neighbouring planes: it loads them as one stream of dwordx4, puts them into LDS between zeros, and then
+//          computes plane after plane, with the plane's weights in scalar registers. A lane has OUT_ROWS outputs of one column.
+// LDS      Rows lie PITCH apart, so that the zeros behind a row are those in front of the next one.
+// Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, channel, element). BIAS 1: bias[channel].
+// Launch   64, 128 or 256 lanes, at least OUT_W * ceil(OUT_H / OUT_ROWS); grid (ceil(planes / PLANES), 1, 1).
+// Predicted on an RX 580, batch 1, microseconds without the launch, with OUT_ROWS; depthwise.hip's best; DRAM's time for what is moved:
+//          5x5 240 x 28x28   8.1 (14)  10.8  7.0      5x5/2 240 x 28x28  5.5 (1)  6.3  4.4
+//          5x5 480 x 14x14   5.1 (4)    7.2  3.7      3x3 512 x 14x14    5.3 (7)
+//          5x5 1152 x 7x7    4.7 (1)    5.7  2.6      3x3 960 x 7x7      3.5 (1)  3.6  1.9
+//          What a short one takes beside DRAM's time, in clocks of 0.75 ns, for 480 x 14x14: 570 until the first load is on its way (wave
+//          200, arguments 350), 350 of the last load's latency, about 1,000 for the last wave's LDS and sums: 5,000 + 1,900 = 5.1 us.
+// Versions Rows W + zeros apart: 14 x 14 lanes of four strips met in the same banks, 2.5 times the clocks of LDS: 5.5 us. Weights loaded where
+//          they are used come behind all planes: 0.4 us more.
+// Limits   LDS of a work-group (convolution_depthwise.py keeps to MOST_LDS); tensors below 1 GiB.
+#include "amdc.h"
+#include "amdc_types.h"
+#include "scalar_load.h"
+#ifndef KH
+#define KH 3
+#define KW 3
+#define STRIDE 1
+#define H 14
+#define W 14
+#define OUT_H 14
+#define OUT_W 14
+#define PAD_TOP 1
+#define PAD_LEFT 1
+#define OUT_ROWS 4
+#define PLANES 1
+#define BIAS 0
+#define TYPE_Y float
+#endif
+#ifndef AMDC_EPILOGUE
+#define AMDC_EPILOGUE_PARAMS
+#define AMDC_EPILOGUE(value, channel, offset) (value)
+#endif
+#ifdef AMDC_PROLOGUE
+#define HAS_PROLOGUE 1
+#else
+#define HAS_PROLOGUE 0
+#define AMDC_PROLOGUE_PARAMS
+#define AMDC_PROLOGUE(value, channel) (value)
+#endif
+#define OUTSIDE 0x80000000u
+constexpr int TAPS = KH * KW, SIZE = H * W, ELEMENTS = PLANES * SIZE;
+constexpr int STRIPS = (OUT_H + OUT_ROWS - 1) / OUT_ROWS, READ_ROWS = (OUT_ROWS - 1) * STRIDE + KH; // rows that a lane reads
+constexpr int BEYOND = (OUT_W - 1) * STRIDE + KW - PAD_LEFT - W; // columns that outputs read behind a row; may be negative
+// Lanes of a strip: a power of two where the work-group has so many, so that the strips that LDS serves at a time lie in banks of their own.
+constexpr int power_of_two(int least) { return least <= 1 ? 1 : 2 * power_of_two((least + 1) / 2); }
+constexpr int LANES = power_of_two(OUT_W) * STRIPS <= AMDC_BLOCK ? power_of_two(OUT_W) : OUT_W;
+constexpr int pitch_from(int least, int tries) {
+    return tries == 0 || (OUT_ROWS * least - LANES) % (32 / STRIDE > 0 ? 32 / STRIDE : 1) == 0 ? least : pitch_from(least + 1, tries - 1);
+}
+constexpr int LEAST_PITCH = W + (BEYOND > PAD_LEFT ? BEYOND : PAD_LEFT);
+constexpr int PITCH = LANES >= 32 ? LEAST_PITCH : pitch_from(LEAST_PITCH, 32);
+constexpr int LAST_ROW = (STRIPS * OUT_ROWS - 1) * STRIDE + KH, ROWS = LAST_ROW > PAD_TOP + H ? LAST_ROW : PAD_TOP + H;
+constexpr int AREA = ROWS * PITCH + PAD_LEFT; // of a plane; its element (0, 0) lies at START
+constexpr int START = PAD_TOP * PITCH + PAD_LEFT, WHOLE = (PLANES * AREA + 3) / 4 * 4;
+constexpr int LOADS = (ELEMENTS + 4 * AMDC_BLOCK - 1) / (4 * AMDC_BLOCK);
+constexpr int WEIGHT_LINES = (4 * PLANES * TAPS + 63) / 64 + 1;
+static_assert(LANES * STRIPS <= AMDC_BLOCK, "a lane a column of a strip");
+
+AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const float *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned C,
+                             unsigned C_multiplier, unsigned C_shift, unsigned planes
+#if BIAS
+                             , const float *bias, unsigned bias_bytes
+#endif
+                             AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
+    AMDC_SHARED static __attribute__((aligned(16))) float area[WHOLE];
+    const unsigned thread = amdc_thread(), first = amdc_group_x() * PLANES;
+    amdc_buffer from = amdc_make(x, x_bytes), to = amdc_make(y, y_bytes);
+    auto channel_of = [&](unsigned plane) AMDC_INLINE { return plane - amdc_divide(plane, C_multiplier, C_shift) * C; };
+    amdc_f4 held[LOADS];
+#pragma unroll
+    for (int j = 0; j < LOADS; ++j) {
+        unsigned e = 4 * (j * AMDC_BLOCK + thread);
+        held[j] = amdc_load_f32x4(from, e < ELEMENTS ? 4 * (first * SIZE + e) : OUTSIDE);
+    }
+    __builtin_amdgcn_sched_barrier(0); // the loads are under way before LDS is cleared
+    const unsigned long at = (unsigned long)w, at_bias = BIAS ? (unsigned long)bias : 0;
+    const amdc_i4 weights = {(int)at, (int)(at >> 32), (int)w_bytes, 0x27000};
+    float line[WEIGHT_LINES]; // brings the weights into the scalar cache, before DRAM is busy with the planes of all others
+#pragma unroll
+    for (int i = 0; i < WEIGHT_LINES; ++i) scalar_load<1>(&line[i], weights, 4 * TAPS * __builtin_amdgcn_readfirstlane(channel_of(first)) + 64 * i);
+    for (unsigned i = 4 * thread; i < WHOLE; i += 4 * AMDC_BLOCK) *(amdc_f4 *)&area[i] = {};
+#pragma unroll
+    for (int i = 0; i < WEIGHT_LINES; ++i) asm volatile("" ::"s"(line[i]));
+    amdc_barrier();
+#pragma unroll
+    for (int j = 0; j < LOADS; ++j)
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {
+            unsigned e = 4 * (j * AMDC_BLOCK + thread) + k, plane = e / SIZE;
+            float value = HAS_PROLOGUE ? AMDC_PROLOGUE(held[j][k], channel_of(first + plane)) : held[j][k];
+            if (e < ELEMENTS) area[START + e + e / W * (PITCH - W) + plane * (AREA - H * PITCH)] = value;
+        }
+    amdc_barrier();
+    const bool works = thread < LANES * STRIPS && thread % LANES < OUT_W;
+    const unsigned place = works ? thread : 0, strip = place / LANES, ow = place % LANES;
+    const float *window = area + strip * (OUT_ROWS * STRIDE * PITCH) + ow * STRIDE;
+#pragma unroll
+    for (int p = 0; p < PLANES; ++p) {
+        unsigned plane = first + p, channel = __builtin_amdgcn_readfirstlane(channel_of(plane));
+        float weight[TAPS], sum[OUT_ROWS] = {}, added = 0.0f;
+        scalar_load<TAPS>(weight, weights, 4 * TAPS * channel);
+#if BIAS
+        scalar_load<1>(&added, amdc_i4{(int)at_bias, (int)(at_bias >> 32), (int)bias_bytes, 0x27000}, 4 * channel);
+#endif
+#pragma unroll
+        for (int row = 0; row < READ_ROWS; ++row) {
+            float value[KW];
+#pragma unroll
+            for (int kw = 0; kw < KW; ++kw) value[kw] = window[p * AREA + row * PITCH + kw];
+#pragma unroll
+            for (int r = 0; r < OUT_ROWS; ++r) {
+                int kh = row - r * STRIDE;
+                if (kh < 0 || kh >= KH) continue;
+#pragma unroll
+                for (int kw = 0; kw < KW; ++kw) sum[r] += value[kw] * weight[kh * KW + kw];
+            }
+        }
+#pragma unroll
+        for (int r = 0; r < OUT_ROWS; ++r) {
+            unsigned oh = strip * OUT_ROWS + r, element = (plane * OUT_H + oh) * OUT_W + ow;
+            if (works && oh < OUT_H && plane < planes) amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE(sum[r] + added, channel, element));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+"""depthwise_planes.hip: planes in LDS, several in a work-group, several waves of a plane; and which convolutions it takes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from amdc.codegen.choice import Choice, Choices
+from amdc.codegen.lowering import LoweringOptions, lower
+from amdc.target import target
+from tests.codegen.checking import trace_as_written
+from tests.kernels.test_convolution import Case, check_function
+
+SLOW = pytest.mark.slow
+CASES = [
+    (Case(2, 5, 5, (7, 7), (3, 3), pads=(1, 1, 1, 1), groups=5), 1),  # two planes a work-group, the last one alone
+    pytest.param(Case(2, 7, 7, (14, 14), (5, 5), pads=(2, 2, 2, 2), groups=7), 4, marks=SLOW),  # a power of two lanes a strip
+    pytest.param(Case(1, 9, 9, (7, 7), (3, 3), pads=(1, 1, 1, 1), groups=9), 4, marks=SLOW),
+    pytest.param(Case(2, 5, 5, (17, 9), (3, 3), (2, 2), (1, 1, 1, 1), groups=5), 2, marks=SLOW),
+    pytest.param(Case(1, 5, 5, (28, 28), (5, 5), (2, 2), (1, 2, 2, 1), groups=5), 14, marks=SLOW),  # rows behind the last strip
+    pytest.param(Case(1, 3, 3, (5, 40), (3, 3), pads=(0, 0, 0, 0), groups=3), 2, marks=SLOW),  # no zeros; four waves a plane
+    pytest.param(Case(1, 3, 3, (56, 56), (3, 3), pads=(1, 1, 1, 1), groups=3), 14, marks=SLOW),
+]
+
+
+@pytest.mark.parametrize(("case", "rows"), CASES, ids=str)
+def test_against_float64(case: Case, rows: int) -> None:
+    check_function(case.plain(), case.tensors(), case.terms, extra=1, candidate=f"planes {rows}")
+
+
+@pytest.mark.parametrize(
+    ("channels", "outs", "size", "dtype", "takes"),
+    [
+        (6, 6, 14, torch.float32, True),
+        (6, 12, 14, torch.float32, False),
+        (6, 6, 14, torch.float16, False),
+        (6, 6, 112, torch.float32, False),
+    ],
+)
+def test_takes_small_planes_of_float32(channels: int, outs: int, size: int, dtype: torch.dtype, takes: bool) -> None:
+    x, w = torch.zeros(1, channels, size, size, dtype=dtype), torch.ones(outs, 1, 3, 3, dtype=dtype)
+    met: list[Choice] = []
+    graph = trace_as_written(lambda x, w: F.conv2d(x, w, padding=1, groups=channels), x, w)
+    lower(graph, target("gfx803"), LoweringOptions(choices=Choices(record=met.append)))
+    assert any(candidate.name.startswith("planes") for choice in met for candidate in choice.candidates) == takes
