@@ -224,7 +224,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     Patch patch;
     patch.start(thread / SLOTS % 2, tile.live, (tile.image * groups + group) * channels * plane, (int)(tile.y - pad_h), (int)(tile.x - pad_w), H, W);
     unsigned channel = (part * stages * SETS + set) * STEP + wave;
-    auto from_x = [&]() INLINE { return amdc_make(x, channel < channels ? x_bytes : 0); };
+    // Behind this part's channels nothing is loaded: the last stages would fetch what others, or nobody, need.
+    unsigned end = (part + 1) * stages * SETS * STEP;
+    end = end < channels ? end : channels;
+    auto from_x = [&]() INLINE { return amdc_make(x, channel < end ? x_bytes : 0); };
+    auto from_u = [&]() INLINE { return amdc_make(u, channel < end ? u_bytes : 0); };
     unsigned weight = 4 * ((group * blocks + block) * parts + part) * (stages * SETS * WEIGHTS + SKEW) + 4 * set * WEIGHTS + wave * QUADS * 1024, own_weight = lane * 16;
     amdc_f4 brought[QUADS];
     float transformed[8];
@@ -235,8 +239,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     auto at = [&](unsigned place, unsigned more) INLINE { return (float *)((char *)lds + place) + more; };
     // What comes from memory for a stage, in 3 + QUADS pieces.
     auto load = [&](int piece) INLINE {
-        if (piece < 3) patch.load(from_x(), channel < channels ? (channel - 1) * plane_bytes : 0, piece);
-        else brought[piece - 3] = amdc_load_f32x4(amdc_make(u, u_bytes), own_weight + (piece - 3) * 1024, weight);
+        if (piece < 3) patch.load(from_x(), (channel - 1) * plane_bytes, piece);
+        else brought[piece - 3] = amdc_load_f32x4(from_u(), own_weight + (piece - 3) * 1024, weight);
     };
     auto transform = [&]() INLINE { patch.transform(transformed, [&](float value) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); }); };
     // It goes to LDS in 4 + QUADS.
