@@ -14,11 +14,13 @@
 // Limits   rows <= X_ROWS; tensors below 1 GiB.
 // Static   clang 19, 1 row: LAYOUT 0 9 waves a SIMD, 1 KiB of LDS; LAYOUT 1 6 waves. 16 loads of W under way in a wave. Per element of W
 //          and row LAYOUT 0 takes a v_readlane and a v_mac, so 16 rows are issued at the rate of 380 GB/s of W on 36 CUs: still bound by DRAM.
-//          768 outputs of 768: 13.2 us predicted (RX 580) with 4 waves a work-group, 12.5 with 12; 768 of 3,072: 47.4, 44.1 with 16.
+//          768 outputs of 768: 13.2 us predicted (RX 580) with 4 waves a work-group, 12.8 with 12, 12.5 with arguments fetched at once and W's
+//          first loads under way before x is waited for (DRAM's time 10.8); 768 of 3,072: 47.4, 44.1 with 16.
 //          LAYOUT 1 reads x again for each output, so it is for 4 rows at most.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_math.h"
+#include "arguments.h"
 #ifndef LAYOUT
 #define LAYOUT 0
 #define BIAS 0
@@ -49,6 +51,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *w, unsigned w_bytes, const void *x, uns
                              , const void *bias, unsigned bias_bytes, unsigned bias_row, unsigned bias_step, float alpha, float beta
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
+    amdc_fetch_arguments<decltype(AMDC_SYMBOL)>();
     unsigned z = amdc_group_z(), lane = amdc_lane(), wave = amdc_wave();
     unsigned outer = __builtin_amdgcn_readfirstlane(amdc_divide(z, inner_multiplier, inner_shift)), in = z - outer * inner;
     amdc_buffer from_w = amdc_make((const char *)w + amdc_size<TYPE_W> * (outer * w_outer + in * w_inner), matrix_w);
@@ -64,20 +67,34 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *w, unsigned w_bytes, const void *x, uns
 #if LAYOUT == 0
     AMDC_SHARED static float partial[WAVES][X_ROWS][64];
     unsigned out = amdc_group_x() * 64 + lane;
+    const unsigned row = amdc_size<TYPE_W> * w_stride; // bytes between W[o][k] and W[o][k + 1]
+    float column[UNROLL], mine[X_ROWS];
+    auto load = [&](unsigned k) AMDC_INLINE {
+        const unsigned at = amdc_size<TYPE_W> * out + k * row;
+#pragma unroll
+        for (unsigned i = 0; i < UNROLL; ++i) column[i] = amdc_load<TYPE_W>(from_w, at + i * row);
+    };
+    auto add = [&](unsigned k) AMDC_INLINE {
+#pragma unroll
+        for (unsigned i = 0; i < UNROLL; ++i)
+#pragma unroll
+            for (unsigned r = 0; r < X_ROWS; ++r) sum[r] += column[i] * amdc_of_lane(mine[r], k + i);
+    };
     for (unsigned chunk = wave * 64; chunk < K; chunk += AMDC_BLOCK) {
-        float mine[X_ROWS];
+        const unsigned last = K - chunk < 64 ? K - chunk : 64;
+#pragma unroll
         for (unsigned r = 0; r < X_ROWS; ++r) {
             bool inside = chunk + lane < K && r < rows;
-            float value = amdc_load<TYPE_X>(from_x, inside ? amdc_size<TYPE_X> * (r * x_row + (chunk + lane) * x_k) : OUTSIDE);
-            mine[r] = inside ? AMDC_PROLOGUE(value, chunk + lane) : 0.0f;
+            mine[r] = amdc_load<TYPE_X>(from_x, inside ? amdc_size<TYPE_X> * (r * x_row + (chunk + lane) * x_k) : OUTSIDE);
         }
-        unsigned at = amdc_size<TYPE_W> * (chunk * w_stride + out), last = K - chunk < 64 ? K - chunk : 64;
-        for (unsigned k = 0; k < last; k += UNROLL) {
-            float column[UNROLL];
-            for (unsigned i = 0; i < UNROLL; ++i) column[i] = amdc_load<TYPE_W>(from_w, at + amdc_size<TYPE_W> * (k + i) * w_stride);
-            for (unsigned i = 0; i < UNROLL; ++i)
-                for (unsigned r = 0; r < X_ROWS; ++r)
-                    sum[r] += column[i] * __builtin_bit_cast(float, __builtin_amdgcn_readlane(__builtin_bit_cast(int, mine[r]), k + i));
+        load(chunk);
+        __builtin_amdgcn_sched_barrier(0); // x is not waited for before the first loads of W are under way
+#pragma unroll
+        for (unsigned r = 0; r < X_ROWS; ++r) mine[r] = chunk + lane < K && r < rows ? AMDC_PROLOGUE(mine[r], chunk + lane) : 0.0f;
+        add(0);
+        for (unsigned k = UNROLL; k < last; k += UNROLL) {
+            load(chunk + k);
+            add(k);
         }
     }
     for (unsigned r = 0; r < X_ROWS; ++r) partial[wave][r][lane] = sum[r];
