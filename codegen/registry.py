@@ -35,6 +35,7 @@ MODULES = (
     "attention",
     "convolution",
     "expand_depthwise",
+    "pool_convolution",
     "integer_products",
 )
 

@@ -12,6 +12,7 @@ from amdc.ir.ops import (  # noqa: F401
     norm_linear,
     normalization,
     packed,
+    pool_convolution,
     recurrent,
     resize,
     row_moments,
