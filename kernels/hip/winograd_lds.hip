@@ -1,4 +1,39 @@
-// winograd_lds.hip: 3x3 convolution with stride 1 by Winograd's F(2x2, 3x3), as winograd.hip, with inputs and filters both in LDS.
+// winograd_lds.hip: 3x3 convolution with stride 1 by Winograd's F(2x2, 3x3), in one launch, with inputs and filters both in LDS.
+//
+// What it computes, its shapes, types and fused expressions are those of winograd.hip; the products are spread otherwise. There a lane keeps
+// all 16 points of a tile and four filters, and each filter is a wait for the scalar unit. Here each point is a matrix product of its own, of
+// filters and tiles: 16 lanes to a point, TILES x 8 sums to a lane, so that 4 reads of LDS feed 4 * TILES * 8 clocks of products.
+// Shapes   input [batch][groups * channels][H][W], output [batch][groups * M][OH][OW]. A work-group has 4 * TILES tiles (of any images) and 32
+//          filters. u: the transformed filters as stages lie in LDS, see `arrange_stages` in codegen/lowerings/winograd_filters.py.
+//          A stage is 4 channels, one a wave: half a wave transforms the upper rows of each window, half the lower, each from three of its
+//          rows; that, and the filters, go to the other half of LDS while the stage before is multiplied. SETS 2: two sets of four waves
+//          halve the channels, in LDS of their own, and meet when they finish. In the end the points of a tile meet in LDS, 8 filters at a time.
+// Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
+// Types    TYPE_X, TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic, transforms and u in fp32. The error bound: tests/kernels/winograd_bound.py.
+// Launch   256 * SETS lanes; grid (ceil(M / 32), ceil(tiles / (4 * TILES)), groups * parts). Each of `parts` has `stages` stages of its own;
+//          PARTS 1: there is more than one, and the last work-group of a tile adds them (split_finish.h).
+//          EDGES: bit j is 1 where column j of some window lies in the padding. It is read with its row, and cleared behind the first transform.
+// Limits   tensors below 2^28 elements; padding on the left of at most H * W elements (a window of the second channel begins in the first one).
+// Static   clang 19, BIAS 1, PARTS 1: 125 VGPRs with 8 tiles, 118 with 7, so that 2 waves share a SIMD; LDS 32 KiB a set; no spills. In the loop
+//          256 v_mac of 280 vector instructions with 8 tiles, 224 of 248 with 7; 16 ds_read_b128, 6 writes to LDS, 5 loads, one barrier. No
+//          bank conflicts: lanes of a point read what lies together, and transformed inputs are written a tile a lane.
+// Predicted on an RX 580 (simulated), share of the fp32 peak of the convolution's own multiply-adds, without the launch, ResNet-50's 3x3
+//          layers: batch 1 107 % at 56x56, 103 % at 28x28, 92 % at 14x14 (winograd.hip: 91, 81, 69 %); batch 8 149 % at 56x56, 150 % at
+//          28x28, 154 % at 14x14, 120 % at 7x7 (118, 127, 92, 91 %): 66 % of Winograd's own peak, with the VALU busy for 83 % of the time.
+//          At batch 1 28 or 32 of 36 CUs have work, and start, end, and writing back take 15,000 of 48,000 clocks. At 7x7 and batch 1 the
+//          transformed filters alone, 16.8 MB, take 76 us of DRAM: conv_scalar.hip's 55 us stand.
+// Versions (predicted; 32x28: filters x tiles.) 16 filters a lane are 112 to 128 sums, one wave a SIMD, whose every other instruction takes
+//          time from the products: 48 us for 42 (14x14, 4 parts), 41 for 35 (56x56).
+//          Loads at the start of a stage for the next one came late: all at once they kept the address unit busy; now they follow the last
+//          channel's tiles, two stages ahead (14x14, 2 parts: 55 us to 50). In front of a barrier that it knows, clang waits for vmcnt(0):
+//          meet() hides it (50 to 43). The barrier stands behind the third tile's products of a stage's last channel: by then what was
+//          written to LDS is there, and what is read behind it comes in time (28x28: 36.9 us behind the second, 35.7 behind the third, 36.6 behind
+//          the fifth, 47.7 behind the seventh).
+//          133 VGPRs let one wave on a SIMD: 248 us for 201 (56x56, batch 8). Places in LDS are moved from stage to stage where they
+//          stand, and lane and tile are found anew behind the loop.
+//          Two sets in one work-group leave half of the partial sums of two work-groups to DRAM: 38 us for 41 (28x28). Where work-groups
+//          are many, two of one set overlap better: their barriers are their own (199 us for 231 at 28x28, batch 8).
+//          Windows by single dwords are 12 loads for 3; only channel 0, where a window may begin in front of the tensor, takes them.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "split_finish.h"
@@ -38,13 +73,14 @@
 #define WEIGHTS (STEP * POINTS * ROW)   // and filters
 #define STAGE (INPUTS + WEIGHTS)
 #define QUADS (WEIGHTS / 1024)          // fours of filters that a lane brings to LDS a stage
+#define LOADS (3 + QUADS)               // pieces in which a lane loads its part of a stage,
+#define STORES (4 + QUADS)              // and brings it to LDS
 #define SKEW 64                         // floats between the filters of two work-groups, see winograd_filters.py
 #define ROUNDS (FILTERS / 2)            // of 8 filters, in which sums go through LDS to the lanes that finish them
 #define MEET 2                          // the tile of a stage's last channel behind whose products the waves meet
 #define SUMS (POINTS * 8 * SLOTS)       // floats of a round: 8 filters
 
-// As amdc_barrier(), for LDS alone: in front of a barrier that it knows clang 19 waits for the loads of the next stage, too.
-AMDC_DEVICE void meet() { __asm__ volatile("s_waitcnt lgkmcnt(0)\n\ts_barrier" ::: "memory"); }
+#include "winograd_lds.h"
 
 // amdc_lane(), computed where it stands: kept over the loop it would cost a register.
 AMDC_DEVICE unsigned lane_anew() {
@@ -52,68 +88,6 @@ AMDC_DEVICE unsigned lane_anew() {
     __asm__ volatile("" : "+s"(zero));
     return __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, zero)) % 64;
 }
-
-// A lane's half of a 4x4 window of one channel: three of its rows give it two of the four rows of B^T d B.
-//   half 0: rows 0 1 2 of d give rows 0 1; half 1: rows 3 2 1 give rows 3 (negated, as the filters' row is) and 2.
-struct Patch {
-    typedef typename amdc_type<TYPE_X>::bits bits;
-    bits data[3][4];
-    unsigned row[3]; // bytes from the first channel's plane, of the second channel: never negative; OUTSIDE: a row of padding
-    bool there[3], inside[4]; // rows, columns
-    float sign;
-
-    MEMBER void start(unsigned half, bool live, unsigned image, int y, int x, unsigned H, unsigned W) {
-#pragma unroll
-        for (int i = 0; i < 3; ++i) {
-            int at = y + (half ? 3 - i : i);
-            there[i] = live && (unsigned)at < H;
-            row[i] = there[i] ? amdc_size<TYPE_X> * (image + (at + H) * W + x) : OUTSIDE;
-        }
-#pragma unroll
-        for (int j = 0; j < 4; ++j) inside[j] = (unsigned)(x + j) < W;
-        sign = half ? -1.0f : 1.0f;
-    }
-    // Of channel 0, where a window may begin in front of the tensor. `plane`: its bytes; the other channels are counted from the next one.
-    MEMBER void load_first(amdc_buffer from, unsigned plane) {
-#pragma unroll
-        for (int i = 0; i < 3; ++i)
-#pragma unroll
-            for (int j = 0; j < 4; ++j) data[i][j] = load_one(from, inside[j] && there[i] ? row[i] - plane + j * amdc_size<TYPE_X> : OUTSIDE, 0);
-    }
-    MEMBER void load(amdc_buffer from, unsigned channel, int i) {
-        if constexpr (sizeof(bits) == 4) {
-            amdc_u4 four = amdc_load_u32x4(from, row[i], channel);
-#pragma unroll
-            for (int j = 0; j < 4; ++j) data[i][j] = four[j];
-        } else {
-#pragma unroll
-            for (int j = 0; j < 4; ++j) data[i][j] = load_one(from, row[i] + j * amdc_size<TYPE_X>, channel);
-        }
-    }
-    MEMBER static bits load_one(amdc_buffer from, unsigned offset, unsigned channel) {
-        if constexpr (sizeof(bits) == 4) return amdc_load_u32(from, offset, channel);
-        else return __builtin_amdgcn_raw_buffer_load_b16(from, (int)offset, (int)channel, 0);
-    }
-    template <class Prologue> MEMBER void transform(float (&to)[8], Prologue prologue) const {
-        float d[3][4], t[2][4];
-#pragma unroll
-        for (int i = 0; i < 3; ++i)
-#pragma unroll
-            for (int j = 0; j < 4; ++j) {
-                d[i][j] = amdc_type<TYPE_X>::decode(data[i][j]);
-                if (HAS_PROLOGUE) d[i][j] = there[i] ? prologue(d[i][j]) : 0.0f;
-            }
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-            t[0][j] = d[0][j] - d[2][j];
-            t[1][j] = d[1][j] + sign * d[2][j];
-            if (EDGES >> j & 1) t[0][j] = inside[j] ? t[0][j] : 0.0f, t[1][j] = inside[j] ? t[1][j] : 0.0f;
-        }
-#pragma unroll
-        for (int i = 0; i < 2; ++i)
-            to[4 * i] = t[i][0] - t[i][2], to[4 * i + 1] = t[i][1] + t[i][2], to[4 * i + 2] = t[i][2] - t[i][1], to[4 * i + 3] = t[i][1] - t[i][3];
-    }
-};
 
 // Where the tile of a slot lies: the image, and its first output there.
 struct Tile {
@@ -127,39 +101,6 @@ struct Tile {
         image = amdc_divide(tile, image_multiplier, image_shift);
         const unsigned at = tile - image * of_image, row = amdc_divide(at, x_multiplier, x_shift);
         live = tile < tiles && !gap, y = 2 * row, x = 2 * (at - row * along_x);
-    }
-};
-
-// One channel at a lane's point: its tiles and its filters.
-struct Fragment {
-    float v[8], u[FILTERS];
-
-    MEMBER void read(const float *inputs, const float *weights) {
-#pragma unroll
-        for (int g = 0; g < 2; ++g) {
-            amdc_f4 four = *(const amdc_f4 *)(inputs + 16 * g);
-#pragma unroll
-            for (int i = 0; i < 4; ++i) v[4 * g + i] = four[i];
-        }
-#pragma unroll
-        for (int g = 0; g < FILTERS / 4; ++g) {
-            amdc_f4 four = *(const amdc_f4 *)(weights + 16 * g);
-#pragma unroll
-            for (int i = 0; i < 4; ++i) u[4 * g + i] = four[i];
-        }
-    }
-    // `beside(t)` is done behind the products of tile t.
-    template <class Beside> MEMBER void multiply(float (&sums)[TILES][FILTERS], Beside beside) const {
-        __asm__ volatile("" ::"v"(u[FILTERS - 1]), "v"(v[7])); // what was read last: one wait for all of it
-#pragma unroll
-        for (int t = 0; t < TILES; ++t) {
-#pragma unroll
-            for (int f = 0; f < FILTERS; ++f) sums[t][f] += v[t] * u[f];
-            __builtin_amdgcn_sched_barrier(0);
-            beside(t);
-            __builtin_amdgcn_sched_barrier(0);
-        }
-        if (TILES == 7) __asm__ volatile("" ::"v"(v[7])); // else clang gives its register to the next load, which then waits for this one
     }
 };
 
@@ -216,80 +157,27 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
     AMDC_SHARED static __attribute__((aligned(16))) float lds[SETS * 2 * STAGE];
-    unsigned lane = lane_anew(), wave = amdc_wave() % 4, thread = wave * 64 + lane, set = SETS > 1 ? amdc_wave() / 4 : 0, z = amdc_group_z(), block = amdc_group_x();
+    unsigned lane = lane_anew(), wave = amdc_wave() % 4, thread = wave * 64 + lane, set = SETS > 1 ? amdc_wave() / 4 : 0;
+    unsigned z = amdc_group_z(), block = amdc_group_x();
     unsigned group = __builtin_amdgcn_readfirstlane(amdc_divide(z, parts_multiplier, parts_shift)), part = z - group * parts;
-    auto locate = [&](unsigned thread) INLINE { return Tile(thread % SLOTS, tiles, tiles_image, tiles_x, image_multiplier, image_shift, x_multiplier, x_shift); };
-    const Tile tile = locate(thread);
-    unsigned plane = H * W, plane_bytes = amdc_size<TYPE_X> * plane;
-    Patch patch;
-    patch.start(thread / SLOTS % 2, tile.live, (tile.image * groups + group) * channels * plane, (int)(tile.y - pad_h), (int)(tile.x - pad_w), H, W);
-    unsigned channel = (part * stages * SETS + set) * STEP + wave;
-    // Behind this part's channels nothing is loaded: the last stages would fetch what others, or nobody, need.
-    unsigned end = (part + 1) * stages * SETS * STEP;
-    end = end < channels ? end : channels;
-    auto from_x = [&]() INLINE { return amdc_make(x, channel < end ? x_bytes : 0); };
-    auto from_u = [&]() INLINE { return amdc_make(u, channel < end ? u_bytes : 0); };
-    unsigned weight = 4 * ((group * blocks + block) * parts + part) * (stages * SETS * WEIGHTS + SKEW) + 4 * set * WEIGHTS + wave * QUADS * 1024, own_weight = lane * 16;
-    amdc_f4 brought[QUADS];
-    float transformed[8];
-    // Where this lane writes to and reads from LDS, in bytes.
-    unsigned base = set * 8 * STAGE, to_inputs = base + 4 * (wave * POINTS * SLOTS + lane / SLOTS * 8 * SLOTS + lane % SLOTS);
-    unsigned to_weights = base + 4 * INPUTS + wave * QUADS * 1024 + lane * 16;
-    unsigned inputs = base + 4 * (thread / 16 * SLOTS + thread % 4 * 4), weights = base + 4 * (INPUTS + thread / 16 * ROW + thread / 4 % 4 * 4);
-    auto at = [&](unsigned place, unsigned more) INLINE { return (float *)((char *)lds + place) + more; };
-    // What comes from memory for a stage, in 3 + QUADS pieces.
-    auto load = [&](int piece) INLINE {
-        if (piece < 3) patch.load(from_x(), (channel - 1) * plane_bytes, piece);
-        else brought[piece - 3] = amdc_load_f32x4(from_u(), own_weight + (piece - 3) * 1024, weight);
+    auto locate = [&](unsigned slot) INLINE {
+        return Tile(slot, tiles, tiles_image, tiles_x, image_multiplier, image_shift, x_multiplier, x_shift);
     };
-    auto transform = [&]() INLINE { patch.transform(transformed, [&](float value) INLINE { return AMDC_PROLOGUE(value, group * channels + channel); }); };
-    // It goes to LDS in 4 + QUADS.
-    auto store = [&](int piece) INLINE {
-        if (piece >= 4) *(amdc_f4 *)at(to_weights, (piece - 4) * 256) = brought[piece - 4];
-        else *at(to_inputs, 2 * piece * SLOTS) = transformed[2 * piece], *at(to_inputs, (2 * piece + 1) * SLOTS) = transformed[2 * piece + 1];
-    };
-    Fragment f[2];
-    auto read = [&](Fragment &to, unsigned k) INLINE { to.read(at(inputs, k * POINTS * SLOTS), at(weights, k * POINTS * ROW)); };
+    const Tile tile = locate(thread % SLOTS);
+    unsigned plane = H * W, first = part * stages * SETS * STEP, last = first + stages * SETS * STEP;
+    unsigned weight = 4 * ((group * blocks + block) * parts + part) * (stages * SETS * WEIGHTS + SKEW) + 4 * set * WEIGHTS + wave * QUADS * 1024;
+    last = last < channels ? last : channels;
+    Source from = {x, u, x_bytes, u_bytes, amdc_size<TYPE_X> * plane, first + set * STEP + wave, last, weight};
+    const unsigned base = set * 8 * STAGE; // in bytes, as all places in LDS
+    Feed feed;
+    feed.patch.start(lane / SLOTS, tile.live, (tile.image * groups + group) * channels * plane, (int)(tile.y - pad_h), (int)(tile.x - pad_w), H, W);
+    feed.own = lane * 16, feed.to_weights = base + 4 * INPUTS + wave * QUADS * 1024 + lane * 16;
+    feed.to_inputs = base + 4 * (wave * POINTS * SLOTS + lane / SLOTS * 8 * SLOTS + lane % SLOTS);
     float sums[TILES][FILTERS] = {};
-    unsigned other = 4 * STAGE; // bytes from the stage that is multiplied to the one that is filled
-    if (channel == 0) patch.load_first(from_x(), plane_bytes);
-    else
-#pragma unroll
-        for (int i = 0; i < 3; ++i) load(i);
-#pragma unroll
-    for (int i = 3; i < 3 + QUADS; ++i) load(i);
-    transform();
-#pragma unroll
-    for (int i = 0; i < 4 + QUADS; ++i) store(i);
-    channel += SETS * STEP, weight += 4 * SETS * WEIGHTS;
-#pragma unroll
-    for (int i = 0; i < 3 + QUADS; ++i) load(i);
-    amdc_barrier();
-    read(f[0], 0);
-    to_inputs += other, to_weights += other;
-    for (unsigned left = stages; left; --left) {
-#pragma unroll
-        for (int k = 0; k < STEP - 1; ++k) {
-            read(f[(k + 1) & 1], k + 1);
-            __builtin_amdgcn_sched_barrier(0);
-            if (k == STEP - 2) transform();
-            f[k & 1].multiply(sums, [&](int t) INLINE {
-                if (k != STEP - 2) return;
-                if (t < 4 + QUADS) store(t);
-                if (t == TILES - 1)
-                    for (int i = TILES; i < 4 + QUADS; ++i) store(i);
-            });
-        }
-        to_inputs -= other, to_weights -= other, inputs += other, weights += other, other = -other;
-        channel += SETS * STEP, weight += 4 * SETS * WEIGHTS;
-        f[(STEP - 1) & 1].multiply(sums, [&](int t) INLINE {
-            if (t == MEET) {
-                meet();
-                read(f[0], 0);
-            }
-            if (t < 3 + QUADS) load(t);
-        });
-    }
+    const unsigned inputs = base + 4 * (thread / 16 * SLOTS + thread % 4 * 4), weights = base + 4 * (INPUTS + thread / 16 * ROW + thread / 4 % 4 * 4);
+    multiply_all(sums, feed, from, lds, inputs, weights, stages, [&]() INLINE {
+        feed.patch.transform(feed.transformed, [&](float value) INLINE { return AMDC_PROLOGUE(value, group * channels + from.channel); });
+    });
     amdc_f4 out[ROUNDS / SETS];
     thread = wave * 64 + lane_anew();
     gather(sums, out, lds, thread, set);
@@ -298,7 +186,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     Split parted = {amdc_make(partials, partials_bytes), counters, parts, part, at_tile};
     if (!split_finish<4 * ROUNDS / SETS, 4 * SETS>(parted, set * 4 + wave, [&](unsigned i) INLINE -> float & { return ((float *)out)[i]; })) return;
 #endif
-    const Tile done = locate(thread); // kept over the loop, it would cost three registers
+    const Tile done = locate(thread % SLOTS); // kept over the loop, it would cost three registers
     unsigned place = done.live ? (done.image * groups + group) * M * plane_out + done.y * OW + done.x : NO_ROW;
     unsigned next_row = done.y + 1 < OH ? OW : NO_ROW, next_column = done.x + 1 < OW ? 1 : NO_COLUMN;
     if (!done.live) next_row = next_column = 0;
