@@ -15,6 +15,9 @@ BLOCKS = (256, 1024)
 LONG = 4096  # elements of a row from which on the larger work-group shares one
 MOST_VECTOR = 4  # what teams exchange stays in LDS
 LEAST_LINE = 64  # bytes that neighbouring lanes read at least
+WIDE_LINE = 128  # and better: predicted, the columns of 4,096 x 1,024 floats take 77.8 us by 256 bytes, 89.9 by 64
+LEAST_GROUPS = 4  # that have wide lines: one work-group alone gets 64 bytes a clock, DRAM gives 2.6 times as much
+LEAST_EACH = 8  # elements of a column for each lane of a larger work-group: as many loads as it has under way
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,12 @@ def plan_columns(target: Target, columns: int, length: int, inner: int, places: 
     if inner == 1:  # as many lanes along a row as have something to do
         return min(plans, key=lambda plan: (plan.lanes, plan.block if length < LONG else -plan.block))
     plans = [plan for plan in plans if -(-length // plan.teams) * vector <= held] or plans
+    wide = [plan for plan in plans if plan.lanes * vector * size >= WIDE_LINE and plan.grid(columns)[0] >= LEAST_GROUPS]
+    plans = wide or plans
     filling = [plan for plan in plans if plan.grid(columns)[0] >= 2 * units]
-    return filling[0] if filling else max(plans, key=lambda plan: (plan.grid(columns)[0], plan.block))
+    if filling:
+        return filling[0]
+    return max(plans, key=lambda plan: (plan.grid(columns)[0], plan.block if length >= LEAST_EACH * plan.teams else -plan.block))
 
 
 def _vector(places: Sequence[Place], inner: int) -> int:
