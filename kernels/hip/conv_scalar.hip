@@ -71,6 +71,8 @@
 #define FIT (WIDTH < 28 ? 28 / WIDTH : 1) // rows for which there are scalar registers, twice
 #define STEPS ((LAST - FIRST + FIT - 1) / FIT)
 #define ROWS ((LAST - FIRST + STEPS - 1) / STEPS) // of a step; the last may have less
+#define SPREAD ((STEPS * 3 + 3) / 4) // steps over which the loads of a channel's weights are spread
+#define SPREAD_TAPS(step) (TAPS * ((step) < SPREAD ? (step) : SPREAD) / SPREAD) // that are loaded before a step
 #define SUMS (OUT_ROWS * OUT_COLUMNS)
 #define ROUNDS ((SUMS + WAVES - 1) / WAVES)
 #define PLANE_BYTES (4 * IN_H * IN_W)
@@ -84,11 +86,11 @@
 struct Weights {
     amdc_value<TYPE_W> tap[TAPS];
 
-    // Step by step: multiples of `step` would take scalar registers, and spill.
-    MEMBER void load(amdc_buffer from, unsigned offset, unsigned step) {
+    // Taps FROM to TO, of which the first lies at `offset`; that moves on.
+    template <int FROM, int TO> MEMBER void load(amdc_buffer from, unsigned &offset, unsigned step) {
 #pragma unroll
-        for (int t = 0; t < TAPS; ++t, offset += step) {
-            __asm__ volatile("" : "+v"(offset));
+        for (int t = FROM; t < TO; ++t, offset += step) {
+            __asm__ volatile("" : "+v"(offset)); // else multiples of `step` take scalar registers, which are then spilled
             tap[t] = amdc_load<TYPE_W>(from, offset);
         }
     }
@@ -132,6 +134,12 @@ struct Rows {
     }
 };
 
+// function(N) for N from 0 to COUNT, each known at compile time: clang 19 does not unroll a loop of as many products.
+template <int N> struct Number { static constexpr int value = N; };
+template <int COUNT, int N = 0, class Function> AMDC_DEVICE void steps(Function function) {
+    if constexpr (N < COUNT) function(Number<N>()), steps<COUNT, N + 1>(function);
+}
+
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned images, unsigned groups, unsigned groups_multiplier, unsigned groups_shift,
                              unsigned planes_multiplier, unsigned planes_shift, unsigned M, unsigned w_group, unsigned w_k
 #if BIAS
@@ -168,31 +176,32 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     float sums[OUT_ROWS][OUT_COLUMNS] = {};
     Weights next[2];
     Rows rows[2];
-    next[0].load(weights, offset, tap_bytes);
+    next[0].load<0, TAPS>(weights, offset, tap_bytes);
+    offset += (step - 1) * TAPS * tap_bytes;
     amdc_i4 input = channel_plane();
     rows[0].load<ROWS>(input, FIRST, top, left);
     __asm__ volatile("" ::"v"(fetched[0]), "v"(fetched[1]));
     auto multiply = [&](int half) AMDC_INLINE {
-        offset += step * TAPS * tap_bytes;
         float fetched = amdc_load_f32(inputs, line);
         line += step * PLANE_BYTES;
-        next[half ^ 1].load(weights, offset, tap_bytes); // behind the last channel: zeros
-#pragma unroll
-        for (int i = 0; i < STEPS; ++i) {
+        steps<STEPS>([&](auto step_number) AMDC_INLINE {
+            constexpr int i = decltype(step_number)::value, first = FIRST + i * ROWS, tail = LAST - FIRST - (STEPS - 1) * ROWS;
+            constexpr int now_rows = i + 1 < STEPS ? ROWS : tail, then_rows = i + 2 == STEPS ? tail : ROWS;
             Rows &now = rows[(half * STEPS + i) & 1], &then = rows[(half * STEPS + i + 1) & 1];
-            constexpr int tail = LAST - FIRST - (STEPS - 1) * ROWS;
-            constexpr bool whole = tail == ROWS; // said first: clang 19 unrolls no loop that is too long with both branches
-            int first = FIRST + i * ROWS;
             // The first column's products wait for these rows; only then the next ones are asked for.
-            whole || i + 1 < STEPS ? now.multiply<0, 1, ROWS>(sums, next[half], first) : now.multiply<0, 1, tail>(sums, next[half], first);
+            now.multiply<0, 1, now_rows>(sums, next[half], first);
             __builtin_amdgcn_sched_barrier(0);
-            if (i + 1 == STEPS) channel += step, base += step * PLANE_BYTES, input = channel_plane();
-            if (!whole && i + 2 == STEPS) then.load<tail>(input, first + ROWS, top, left);
-            else then.load<ROWS>(input, i + 1 == STEPS ? FIRST : first + ROWS, top, left);
+            // The next channel's weights (behind the last: zeros), some at each step: all at once would hold up scalar loads in L2.
+            next[half ^ 1].load<SPREAD_TAPS(i), SPREAD_TAPS(i + 1)>(weights, offset, tap_bytes);
+            if (i + 1 == STEPS) {
+                offset += (step - 1) * TAPS * tap_bytes;
+                channel += step, base += step * PLANE_BYTES, input = channel_plane();
+            }
+            then.load<then_rows>(input, i + 1 == STEPS ? FIRST : first + ROWS, top, left);
             __builtin_amdgcn_sched_barrier(0);
-            whole || i + 1 < STEPS ? now.multiply<1, OUT_COLUMNS, ROWS>(sums, next[half], first) : now.multiply<1, OUT_COLUMNS, tail>(sums, next[half], first);
+            now.multiply<1, OUT_COLUMNS, now_rows>(sums, next[half], first);
             __builtin_amdgcn_sched_barrier(0);
-        }
+        });
         __asm__ volatile("" ::"v"(fetched));
     };
     while (channel < CHANNELS) {
