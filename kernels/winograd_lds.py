@@ -16,11 +16,15 @@ POINTS = 16
 
 @dataclass(frozen=True)
 class LdsShape:
-    """Tiles of a lane, and sets of 256 lanes that share the channels. `groups_per_cu`: what LDS and registers allow."""
+    """Tiles of a lane, and sets of 256 lanes that share the channels."""
 
     lane_tiles: int
     sets: int
-    groups_per_cu: int
+
+    @property
+    def groups_per_cu(self) -> int:
+        """As LDS and registers of the compiled kernel allow."""
+        return 2 // self.sets
 
     @property
     def tiles(self) -> int:
@@ -42,14 +46,14 @@ class LdsShape:
         return f"winograd2x2 lds {FILTERS}x{self.tiles}{sets}"
 
 
-SHAPES = (LdsShape(8, 1, 2), LdsShape(7, 1, 2), LdsShape(8, 2, 1), LdsShape(7, 2, 1))
+SHAPES = tuple(LdsShape(tiles, sets) for sets in (1, 2) for tiles in (8, 7, 6))
 PARTS = (1, 2, 3, 4, 5, 6, 8)  # into which the input channels are split among work-groups
 WINOGRAD_LDS = KernelTemplate(
     name="winograd_lds",
     file="winograd_lds.hip",
     computes="3x3 convolution with stride 1 by F(2x2, 3x3), operands from LDS, with bias, prologue and epilogue",
     parameters=(
-        Parameter("TILES", "2x2 tiles of a lane", values=(7, 8)),
+        Parameter("TILES", "2x2 tiles of a lane", values=(6, 7, 8)),
         Parameter("SETS", "sets of 256 lanes that share a stage's channels", values=(1, 2)),
         Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
         Parameter("EDGES", "a bit for each column of a tile's window that may lie in the padding", 0, 15),

@@ -100,7 +100,7 @@ struct Fragment {
             beside(t);
             __builtin_amdgcn_sched_barrier(0);
         }
-        if (TILES == 7) __asm__ volatile("" ::"v"(v[7])); // else clang gives its register to the next load, which then waits for this one
+        if (TILES < 8) __asm__ volatile("" ::"v"(v[6]), "v"(v[7])); // else clang gives its register to the next load, which then waits for this one
     }
 };
 

@@ -14,14 +14,14 @@
 //          PARTS 1: there is more than one, and the last work-group of a tile adds them (split_finish.h).
 //          EDGES: bit j is 1 where column j of some window lies in the padding. It is read with its row, and cleared behind the first transform.
 // Limits   tensors below 2^28 elements; padding on the left of at most H * W elements (a window of the second channel begins in the first one).
-// Static   clang 19, BIAS 1, PARTS 1: 125 VGPRs with 8 tiles, 118 with 7, so that 2 waves share a SIMD; LDS 32 KiB a set; no spills. In the loop
-//          256 v_mac of 280 vector instructions with 8 tiles, 224 of 248 with 7; 16 ds_read_b128, 6 writes to LDS, 5 loads, one barrier. No
+// Static   clang 19, BIAS 1, PARTS 1: 125 VGPRs with 8 tiles, 118 with 7, 111 with 6, so that 2 waves share a SIMD; LDS 32 KiB a set; no spills. In the loop
+//          256 v_mac of 280 vector instructions with 8 tiles, 192 of 216 with 6; 16 ds_read_b128, 6 writes to LDS, 5 loads, one barrier. No
 //          bank conflicts: lanes of a point read what lies together, and transformed inputs are written a tile a lane.
 // Predicted on an RX 580 (simulated), share of the fp32 peak of the convolution's own multiply-adds, without the launch, ResNet-50's 3x3
-//          layers: batch 1 107 % at 56x56, 103 % at 28x28, 92 % at 14x14 (winograd.hip: 91, 81, 69 %); batch 8 149 % at 56x56, 150 % at
-//          28x28, 154 % at 14x14, 120 % at 7x7 (118, 127, 92, 91 %): 66 % of Winograd's own peak, with the VALU busy for 83 % of the time.
-//          At batch 1 28 or 32 of 36 CUs have work, and start, end, and writing back take 15,000 of 48,000 clocks. At 7x7 and batch 1 the
-//          transformed filters alone, 16.8 MB, take 76 us of DRAM: conv_scalar.hip's 55 us stand.
+//          layers: batch 1 116 % at 56x56, 114 % at 28x28, 92 % at 14x14 (winograd.hip: 91, 81, 69 %); batch 8 150 % at 56x56 and 28x28,
+//          154 % at 14x14, 120 % at 7x7 (118, 127, 92, 91 %): 66 % of Winograd's own peak, with the VALU busy for 83 % of the time.
+//          At batch 1 start, end, and writing back take 12,000 to 16,000 of 43,000 to 54,000 clocks, and at 14x14 49 tiles fill 56 places on
+//          32 of 36 CUs. At 7x7 and batch 1 the transformed filters alone, 16.8 MB, take 76 us of DRAM: conv_scalar.hip's 55 us stand.
 // Versions (predicted; 32x28: filters x tiles.) 16 filters a lane are 112 to 128 sums, one wave a SIMD, whose every other instruction takes
 //          time from the products: 48 us for 42 (14x14, 4 parts), 41 for 35 (56x56).
 //          Loads at the start of a stage for the next one came late: all at once they kept the address unit busy; now they follow the last
@@ -29,6 +29,8 @@
 //          meet() hides it (50 to 43). The barrier stands behind the third tile's products of a stage's last channel: by then what was
 //          written to LDS is there, and what is read behind it comes in time (28x28: 36.9 us behind the second, 35.7 behind the third, 36.6 behind
 //          the fifth, 47.7 behind the seventh).
+//          6, 7 or 8 tiles a lane: the fewer, the more LDS a product takes (65 % of the time for 45), but 24, 28 and 32 tiles a work-group
+//          divide differently: 196 tiles of 28x28 and 4 blocks of filters are 36 work-groups of 24 tiles, one a CU: 32.8 us for 36.5 with 28.
 //          133 VGPRs let one wave on a SIMD: 248 us for 201 (56x56, batch 8). Places in LDS are moved from stage to stage where they
 //          stand, and lane and tile are found anew behind the loop.
 //          Two sets in one work-group leave half of the partial sums of two work-groups to DRAM: 38 us for 41 (28x28). Where work-groups
@@ -96,8 +98,8 @@ struct Tile {
 
     MEMBER Tile(unsigned slot, unsigned tiles, unsigned of_image, unsigned along_x, unsigned image_multiplier, unsigned image_shift,
                 unsigned x_multiplier, unsigned x_shift) {
-        const bool second = slot >= 16, gap = TILES == 7 && second && slot % 4 == 3;
-        const unsigned tile = amdc_group_y() * 4 * TILES + slot - (TILES == 7 && second ? slot / 4 - 4 : 0);
+        const bool second = slot >= 16, gap = second && slot % 4 >= TILES - 4;
+        const unsigned tile = amdc_group_y() * 4 * TILES + slot - (second ? (slot / 4 - 4) * (8 - TILES) : 0);
         image = amdc_divide(tile, image_multiplier, image_shift);
         const unsigned at = tile - image * of_image, row = amdc_divide(at, x_multiplier, x_shift);
         live = tile < tiles && !gap, y = 2 * row, x = 2 * (at - row * along_x);

@@ -36,7 +36,7 @@ def test_every_shape(case: Case, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [f"{NAMES[0]} 4 parts", f"{NAMES[1]} 3 parts", f"{TWO_SETS} 2 parts"])
+@pytest.mark.parametrize("name", [f"{NAMES[0]} 4 parts", f"{NAMES[2]} 3 parts", f"{TWO_SETS} 2 parts"])
 @pytest.mark.parametrize("case", PARTED, ids=str)
 def test_channels_in_parts(case: Case, name: str) -> None:
     check(case, name)
@@ -85,12 +85,12 @@ def test_columns_in_the_padding(width: int, pad: int, out: int, expected: int) -
     ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_loop(shape: LdsShape, parts: int) -> None:
-    """Of the loop's vector instructions at least nine of ten multiply; no lane moves; two waves on a SIMD; one wait a channel."""
+    """Beside its products a stage has few vector instructions; no lane moves; two waves fit on a SIMD; waits are few."""
     parameters = {"TILES": shape.lane_tiles, "SETS": shape.sets, "PARTS": parts, "EDGES": 9, "BIAS": 1}
     code = code_object(source(WINOGRAD_LDS, parameters, 256 * shape.sets))
     products = STEP * 8 * shape.lane_tiles
     hot = min((loop for loop in loops(code) if len(names(loop, "v_mac_f32")) >= products), key=len)
-    assert products / len(names(hot, "v_.*")) >= 0.9
+    assert len(names(hot, "v_.*")) <= products + 25
     assert not names(hot, "v_fma_f32|flat_.*|scratch_.*|v_(read|write)lane_b32|buffer_load_dword(x[23])?")
     assert len(names(hot, "s_waitcnt")) <= 12 and len(names(hot, "s_barrier")) == 1
     assert len(names(hot, "ds_read_b128")) == 4 * STEP and len(names(hot, "buffer_load_dwordx4")) == 5
