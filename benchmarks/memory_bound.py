@@ -162,6 +162,19 @@ def attentions() -> list[Case]:
     return cases
 
 
+def depthwise() -> list[Case]:
+    """Layers of MobileNet and EfficientNet where no block is fused: kernel, step, channels, height and width, images."""
+    cases = []
+    for k, step, channels, size, images in (
+        *((3, 1, 32, 112, 1), (3, 1, 144, 56, 1), (5, 2, 144, 56, 1), (5, 1, 240, 28, 1), (5, 2, 240, 28, 1), (3, 1, 512, 14, 1)),
+        *((5, 1, 480, 14, 1), (3, 1, 960, 7, 1), (5, 1, 1152, 7, 1), (5, 1, 480, 14, 8), (3, 1, 960, 7, 8), (5, 1, 1152, 7, 8)),
+    ):
+        layer = nn.Conv2d(channels, channels, k, step, k // 2, groups=channels)
+        name = f"depthwise {k}x{k}/{step} {images}x{channels}x{size}x{size}"
+        cases.append(Case(name, layer, (torch.randn(images, channels, size, size),)))
+    return cases
+
+
 def measure(which: Case, rate: Rates, card: str | None) -> dict[str, Any]:
     """One case's figures."""
     import amdc
@@ -204,7 +217,7 @@ def main() -> None:
     parser.add_argument("--card", help="by default the RX 580")
     parser.add_argument("--record", action="store_true", help="write benchmarks/results/memory_bound.json")
     arguments = parser.parse_args()
-    for group in (streams, copies, rows, reductions, products, attentions):
+    for group in (streams, copies, rows, reductions, products, attentions, depthwise):
         for which in group():
             if not arguments.words or any(word in which.name for word in arguments.words):
                 row = measure(which, rates(arguments.card), arguments.card)
