@@ -23,6 +23,9 @@ from amdc.kernels.template import Value
 
 LEAST_CHANNELS = 16
 LEAST_STAGES = 4  # of a part: below, starting and adding it costs more than it saves
+# Clocks of a wave, from the timing layer: of a stage its vector instructions, and all of it where the SIMD's other wave is idle;
+# before the first stage and behind the last; for leaving sums and adding those of all parts, and for each part.
+STAGE_VALU, STAGE, ENDS, SPLIT, PART = 1700, 2300, 8000, 4000, 200
 SLOTS = 8  # work-groups a CU at most over which channels are split
 
 
@@ -67,17 +70,18 @@ def _stages(window: Window, shape: PhaseShape, parts: int) -> int:
 
 def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: PhaseShape, parts: int) -> float:
     """Counted off the compiled loops: see the figures in winograd_phases.hip."""
-    stage = Mix(
-        valu=4 * 390,
-        lds=850 / shape.waves,
-        vmem=16 * 8,
-        load_bytes=4 * (shape.channels * POINTS * shape.filters + 25 * shape.channels * shape.tiles) / shape.waves,
-        alone=4 * 500,
-    )
-    end = Mix(valu=2500, lds=500, vmem=32 * 16, store_bytes=64 * 32 * 4, alone=6000 + (2500 + 300 * parts if parts > 1 else 0))
+    target, waves = builder.target, shape.waves
+    moved = shape.channels * (POINTS * shape.filters + 25 * shape.tiles)
+    stage = Mix(valu=STAGE_VALU, lds=100, vmem=100, load_bytes=4 * moved / waves, alone=STAGE)
+    split = parts > 1
+    store = 256 * shape.sums * (1 + split)
+    end = Mix(valu=ENDS / 4, lds=250, vmem=32 * 16, store_bytes=store, alone=ENDS + split * (SPLIT + PART * parts))
     nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
     groups = math.prod(_grid(window, shape, parts))
-    return estimate(stage * _stages(window, shape, parts) + end, Shape(shape.waves, 1, 2), groups, nbytes, builder.target).us
+    us = estimate(stage * _stages(window, shape, parts) + end, Shape(waves, 1, 2), groups, nbytes, target).us
+    # What the parts leave each other stays in L2 until the end, and then goes to memory while nothing else is left to do.
+    left = split * min(groups * waves * shape.sums * 256, target.l2_size)
+    return us + left / (target.card().dram_gbps * target.dram_efficiency * 1e3)
 
 
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: PhaseShape, parts: int) -> None:

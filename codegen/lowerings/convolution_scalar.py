@@ -128,8 +128,8 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
     steps = -(-rows // max(1, FULL // width))  # each with its wait for the scalar unit
     shape, groups = _occupancy(window, spread, builder.target), math.prod(_grid(window, spread))
     # 4 clocks a product, and waits, from the timing layer: less where three waves of a SIMD wait in turn.
-    full = spread.parts == 1 and shape.waves_per_simd >= 3 and groups >= shape.groups_per_cu * builder.target.card().compute_units
-    valu = (4.2 if full else 4.6) * (_products(window, spread) + window.taps + 12) + (10 if full else 40) * steps
+    full = shape.waves_per_simd >= 3 and groups >= shape.groups_per_cu * builder.target.card().compute_units
+    valu = 4.2 * (_products(window, spread) + window.taps + 12) + (10 if full else 20) * steps
     lines = -(-rows * width * 4 // 64) + rows
     moved = 256 * window.taps + 64 * lines
     channel = Mix(valu=valu, vmem=4 * window.taps + lines, load_bytes=moved, alone=max(valu + 60 * steps, 300 * steps))
