@@ -36,6 +36,7 @@ MODULES = (
     "convolution",
     "expand_depthwise",
     "pool_convolution",
+    "pooled_linear",
     "integer_products",
 )
 

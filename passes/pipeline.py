@@ -22,6 +22,7 @@ from amdc.passes.fuse_norm_affine import FuseNormAffine
 from amdc.passes.fuse_norm_product import FuseNormProduct
 from amdc.passes.fuse_normalization import FuseNormalization
 from amdc.passes.fuse_pool_convolution import FusePoolConvolution
+from amdc.passes.fuse_pooled_linear import FusePooledLinear
 from amdc.passes.fuse_prologue import FusePrologue
 from amdc.passes.fuse_residual_norm import FuseResidualNorm
 from amdc.passes.fuse_rows import FuseRows
@@ -68,6 +69,7 @@ STEPS = (
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
     Step(FuseExpandDepthwise(), 2, "on packed weights, and before epilogues hide activations and convolutions in regions"),
     Step(FusePoolConvolution(), 2, "on packed weights, and before an epilogue hides a convolution in a region"),
+    Step(FusePooledLinear(), 2, "on packed weights, and before an epilogue takes a bias that a softmax waits for"),
     Step(FuseNormProduct(), 2, "on packed weights, and before an epilogue hides a product in a region"),
     Step(FuseEpilogue(), 1, "before the prologue: what stands between two convolutions is computed once behind the first"),
     Step(FusePrologue(), 1, "what no epilogue took, because a concatenation or a pooling comes before it"),

@@ -86,8 +86,8 @@ def test_efficientnet_names_the_photographs(efficientnet: Path, level: int) -> N
 
 
 def test_resnet50_meets_its_structure() -> None:
-    """A launch a convolution (two are one), pooling, classifier (Gemm, softmax); activations near the largest live set."""
+    """A launch a convolution (two are one), the pooling and the classifier; activations near the largest live set."""
     program = amdc.compile(light("resnet50"), opt_level=3).program
-    assert len(program.launches) <= 52 + 2 + 2
+    assert len(program.launches) <= 52 + 1 + 1
     assert program.peak_activation_bytes <= 1.15 * program.largest_live_set
     assert all(kernel.scratch_bytes == 0 for kernel in program.kernels.values())

@@ -13,6 +13,7 @@ from amdc.ir.ops import (  # noqa: F401
     normalization,
     packed,
     pool_convolution,
+    pooled_linear,
     recurrent,
     resize,
     row_moments,
