@@ -17,6 +17,8 @@
 //          layers: batch 1 90 % at 56x56, 83 % at 28x28 in 2 parts, 74 % at 14x14 in 4 parts (40, 37, 33 % of Winograd's own peak: 26 to 32
 //          work-groups on 36 CUs, and 8 stages of 4,100 clocks of products take 5,400, start and end 12,000).
 //          Without the fetches below 76, 66 and 62 %. Batch 8: 118 % at 56x56, 127 % at 28x28, 91 % at 7x7.
+//          winograd_lds.hip is faster there, and wherever filters fill its 32: this kernel stays for fewer (16 -> 16 channels at 112x112:
+//          16 us for 24).
 // Versions Filters come from DRAM or another CU's part of L2, 350 clocks away, and scalar registers hold 128 clocks of products ahead: so a
 //          vector load touches each line a stage before it is needed, and scalar loads find it in L2 (56x56 49 us to 44). In one
 //          portion a stage all work-groups at once kept L2's channels busy in front of scalar loads: 51 us for 45 in four portions (28x28).

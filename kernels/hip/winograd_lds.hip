@@ -14,9 +14,9 @@
 //          PARTS 1: there is more than one, and the last work-group of a tile adds them (split_finish.h).
 //          EDGES: bit j is 1 where column j of some window lies in the padding. It is read with its row, and cleared behind the first transform.
 // Limits   tensors below 2^28 elements; padding on the left of at most H * W elements (a window of the second channel begins in the first one).
-// Static   clang 19, BIAS 1, PARTS 1: 125 VGPRs with 8 tiles, 118 with 7, 111 with 6, so that 2 waves share a SIMD; LDS 32 KiB a set; no spills. In the loop
-//          256 v_mac of 280 vector instructions with 8 tiles, 192 of 216 with 6; 16 ds_read_b128, 6 writes to LDS, 5 loads, one barrier. No
-//          bank conflicts: lanes of a point read what lies together, and transformed inputs are written a tile a lane.
+// Static   clang 19, BIAS 1, PARTS 1: 125 VGPRs with 8 tiles, 118 with 7, 111 with 6, so that 2 waves share a SIMD; LDS 32 KiB a set; no
+//          spills. In the loop 256 v_mac of 280 vector instructions with 8 tiles, 192 of 216 with 6; 16 ds_read_b128, 6 writes to LDS, 5 loads,
+//          one barrier. No bank conflicts: lanes of a point read what lies together, and transformed inputs are written a tile a lane.
 // Predicted on an RX 580 (simulated), share of the fp32 peak of the convolution's own multiply-adds, without the launch, ResNet-50's 3x3
 //          layers: batch 1 116 % at 56x56, 114 % at 28x28, 92 % at 14x14 (winograd.hip: 91, 81, 69 %); batch 8 150 % at 56x56 and 28x28,
 //          154 % at 14x14, 120 % at 7x7 (118, 127, 92, 91 %): 66 % of Winograd's own peak, with the VALU busy for 83 % of the time.
@@ -69,7 +69,7 @@
 #define POINTS 16
 #define FILTERS 8                       // of a lane
 #define STEP 4                          // channels that a set of lanes takes in a stage, one for each of its waves
-#define SLOTS 32                        // places for tiles in LDS; with 7 tiles a lane, every fourth of the second half is empty
+#define SLOTS 32                        // places for tiles in LDS: a lane has four in the first half, the others in the second, where some are empty
 #define ROW (4 * FILTERS)               // filters of a work-group
 #define INPUTS (STEP * POINTS * SLOTS)  // floats of a stage of transformed inputs,
 #define WEIGHTS (STEP * POINTS * ROW)   // and filters
@@ -111,7 +111,7 @@ AMDC_DEVICE amdc_f4 outputs(const float *m) {
     float t[2][4];
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-        auto all = [&](int point) INLINE { return m[point * 8 * SLOTS] + (SETS > 1 ? m[point * 8 * SLOTS + 2 * SUMS] : 0.0f); };
+        auto all = [&](int point) INLINE { return SETS > 1 ? m[point * 8 * SLOTS] + m[point * 8 * SLOTS + 2 * SUMS] : m[point * 8 * SLOTS]; };
         const float m0 = all(j), m1 = all(4 + j), m3 = all(8 + j), m2 = all(12 + j);
         t[0][j] = m0 + m1 + m2;
         t[1][j] = m1 - m2 - m3;
@@ -146,7 +146,7 @@ AMDC_DEVICE void gather(const float (&sums)[TILES][FILTERS], amdc_f4 (&out)[ROUN
     }
 }
 
-AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, unsigned u_bytes, void *y, unsigned y_bytes, unsigned images, unsigned groups,
+AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, unsigned u_bytes, void *y, unsigned y_bytes, unsigned groups,
                              unsigned blocks, unsigned tiles, unsigned H, unsigned W, unsigned OH, unsigned OW, unsigned pad_h,
                              unsigned pad_w, unsigned tiles_x, unsigned tiles_image, unsigned x_multiplier, unsigned x_shift,
                              unsigned image_multiplier, unsigned image_shift, unsigned parts, unsigned parts_multiplier,
