@@ -26,7 +26,7 @@ LEAST_STAGES = 4  # of a part: below, starting and adding it costs more than it 
 # Clocks of a wave, from the timing layer: of a stage its vector instructions, and all of it where the SIMD's other wave is idle;
 # before the first stage and behind the last; for leaving sums and adding those of all parts, and for each part.
 STAGE_VALU, STAGE, ENDS, SPLIT, PART = 1700, 2300, 8000, 4000, 200
-SLOTS = 8  # work-groups a CU at most over which channels are split
+SLOTS = 2  # work-groups a CU at most over which channels are split
 
 
 def takes(item: Item, window: Window, operands: Operands) -> bool:

@@ -15,11 +15,12 @@
 //            7x7 all rows                    73 VGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
 //            14x14 from 28x28 by 5 rows      94 VGPRs   0.98      56x56 to 28x28 by 4 rows, 14 columns   80 VGPRs   0.97
 //          (the latter two: 6 and 7 v_readlane in two channels, for scalars without a register; the others none)
-// Predicted on an RX 580 (simulated), batch 1, without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
-//            512 -> 512 7x7      56 us by 7 rows, 4 parts (79 %)      512 -> 512 14x14/2  76 us by 7 rows, 9 parts (60 %)
-//            256 -> 256 28x28/2  60 us by 5 rows, 3 parts (62 %)      128 -> 128 56x56/2  72 us by 5 rows of 14, 3 parts (52 %)
-//          Before the changes below: 66, 91, 72 and, by implicit GEMM, 146 us. Batch 8, by 3 rows of 14 and 4 waves: 28x28/2 431 us
-//          (70 %), 56x56/2 418 us (72 %); the best predicted tiles of implicit GEMM 1,081 and 686 us.
+// Predicted on an RX 580 (simulated), without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
+//            batch 1: 512 -> 512 7x7      53 us by 7 rows, 4 parts (84 %)      512 -> 512 14x14/2  56 us by 7 rows, 4 parts (81 %)
+//                     256 -> 256 28x28/2  56 us by 5 rows, 3 parts (67 %)      128 -> 128 56x56/2  65 us by 5 rows of 14, 3 parts (58 %)
+//            batch 8: 512 -> 512 14x14/2  338 us by 7 rows, 5 parts (89 %)     28x28/2 405, 56x56/2 413 us (74, 72 %)
+//          28x28/2 at batch 1: 36 work-groups, 11 channels a wave (10.7 were even), 15 rows for 14: 56,000 of 74,700 clocks are vector
+//          instructions; 2,700 to start, 10,000 to join waves and parts, 5,000 until DRAM has what was written.
 // Versions The first to ask for a line of the input waits in DRAM's queue behind weights that are needed much later: so a vector load
 //          touches the lines of a channel two steps before scalar loads want them (66 us to 54, 512 -> 512 7x7). All of the input at the
 //          start gained nothing: it had left L2 before its turn. The same for weights took 12 VGPRs and cost 60 -> 66 us at 28x28/2.
@@ -28,6 +29,10 @@
 //          Tiles of 7 columns, or 2 waves with more parts, read weights more often than L2 can: 89 us for 75 (128 -> 128 56x56/2).
 //          A buffer of the whole input, offsets of rows made before the loop and channels counted at run time kept 15 to 25 SGPRs more, which
 //          clang moved to lanes of VGPRs and back: 69 and 80 such moves in two channels of the latter two above; 63 us to 59 (28x28/2).
+//          All weights of a channel asked for at once by all waves filled DRAM's queues, and L2's channels behind them: scalar loads that hit
+//          L2 waited 1,200 to 1,700 clocks a channel. Some at each step: 76 us to 56 (14x14/2), 59 to 56 (28x28/2), 55 to 53 (7x7).
+//          The part as the fastest index: images came one after the other, and each read all weights from DRAM: 434 us to 338 (14x14/2,
+//          batch 8) with the images side by side.
 //          A lane an output position, weights in scalars: 49 of 64 lanes at 7x7 and 196 of 256 at 14x14, 49 us at best. Rows outside the
 //          image by a select between two pointers: clang branches around each load, and none stays behind the products before it.
 #include "amdc.h"

@@ -6,7 +6,7 @@ import pytest
 
 from amdc.code_object import CodeObject
 from amdc.kernels import conv
-from amdc.kernels.conv import WINOGRAD_SHAPES, WinogradShape
+from amdc.kernels.conv import PHASE_SHAPES, WINOGRAD_SHAPES, PhaseShape, WinogradShape
 from amdc.sim.decoder import decode
 from tests.kernels.harness import code_object, source
 from tests.kernels.test_assembly import loops, names
@@ -61,3 +61,18 @@ def test_scalar(size: int, out: int, stride: int, rows: int, products: int) -> N
     parameters = sizes | {"PAD_TOP": 1, "PAD_LEFT": 1, "OUT_ROWS": rows, "OUT_COLUMNS": out}
     parameters |= {"WAVES": 8, "CHANNELS": 512, "BIAS": 1}
     check(code_object(source(conv.CONV_SCALAR, parameters, 512)), 2 * products, 0.96, 84)
+
+
+@pytest.mark.parametrize("parts", [1, pytest.param(0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("shape", [PHASE_SHAPES[0], pytest.param(PHASE_SHAPES[1], marks=pytest.mark.slow)], ids=str)
+def test_phases(shape: PhaseShape, parts: int) -> None:
+    """Three kinds of waves, a loop each, with 7 times 8 products for a point of a channel; the one with two points brings the
+    inputs, too. A CU holds a work-group: two waves a SIMD, and LDS for one."""
+    parameters = {"TILE_LANES": shape.tile_lanes, "PARTS": parts, "VECTOR": 1, "BIAS": 1}
+    code = code_object(source(conv.WINOGRAD_PHASES, parameters, 64 * shape.waves))
+    for points, share in ((2, 0.8), (3, 0.98), (4, 0.98)):
+        (hot,) = [loop for loop in loops(code) if len(names(loop, "v_mac_f32")) == shape.channels * points * 56]
+        assert len(names(hot, "v_mac_f32")) / len(names(hot, "v_.*")) >= share
+        assert not names(hot, UNWANTED) and not names(hot, LANE_MOVES)
+    (kernel,) = code.kernels.values()
+    assert kernel.vgprs <= 128 and kernel.scratch_bytes == 0 and kernel.lds_bytes <= 64 * 1024
