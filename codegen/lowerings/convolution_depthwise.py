@@ -17,6 +17,7 @@ from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
 
 BLOCK = 64  # one wave: nothing is shared, and small grids spread over all compute units
+START_US = 0.7  # until the first loads are under way
 MOST_HELD = 64  # taps and outputs in a lane's registers
 
 
@@ -49,13 +50,14 @@ def _blocks(window: Window, rows: int) -> int:
 
 
 def _cost(item: Item, builder: ProgramBuilder, window: Window, rows: int) -> float:
-    """Counted off the compiled kernel. A strip's waves each have to be started, which takes the card 4 clocks."""
+    """Counted off the compiled kernel. A strip's waves each have to be started, which takes the card 4 clocks. The shorter rows
+    are, the more cache lines hold what the lanes of a load read."""
     target, taps = builder.target, window.taps
     lines = (rows - 1) * window.stride[0] + window.kernel[0]  # of the input
     loads = lines * window.kernel[1]
     wave = Mix(
         valu=4 * (taps * rows + 3 * loads + 60),
-        vmem=5 * loads * window.stride[0] + 8 * taps + 16 * rows,
+        vmem=(4 + 16 * min(1.0, 14 / window.out[1])) * loads + 8 * taps + 16 * rows,
         load_bytes=256 * (lines * window.stride[0] + 2),
         store_bytes=256 * rows,
         alone=1000 + 25 * (loads + taps) + taps * rows * 4,
@@ -64,7 +66,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, rows: int) -> flo
     occupancy = Shape(1, 4 * waves, waves)
     groups = _blocks(window, rows)
     started = 4 * groups / (target.card().clock_ghz * 1e3)
-    return estimate(wave, occupancy, groups, least_bytes(item, window), target).us + started
+    return estimate(wave, occupancy, groups, least_bytes(item, window), target).us + started + START_US
 
 
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, rows: int) -> None:

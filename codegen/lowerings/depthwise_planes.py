@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,13 +14,14 @@ from amdc.codegen.item import Item
 from amdc.codegen.lowerings.convolution_launch import launch, least_bytes
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.magic import magic
-from amdc.cost import Mix, Shape, estimate
+from amdc.ir import graph as ir
 from amdc.kernels import depthwise as kernels
 from amdc.kernels.rounding import round_up
 from amdc.kernels.template import Value
 
 MOST_LDS = 16384  # bytes of a work-group
 LEAST_LOAD = 96  # elements that a work-group loads at least
+START = 1300  # clocks: of a wave, its arguments, the first loads and the last stores
 MOST_TAPS = 49  # of a plane, in scalar registers
 MOST_HELD = 64  # taps and outputs of a lane
 
@@ -49,25 +51,20 @@ class PlanesWay:
         return 4 * self.planes * max(height, self.window.size[0] + kh) * (self.window.size[1] + kw)
 
     def us(self, item: Item, builder: ProgramBuilder) -> float:
-        """Counted off the compiled kernel."""
-        window, target = self.window, builder.target
-        lines = (self.rows - 1) * window.stride[0] + window.kernel[0]
-        read = self.planes * lines * window.kernel[1]  # of LDS, by a lane
+        """Predicted microseconds: the planes of the work-groups that the card holds at once come in first, then the lanes are
+        busy, but no less than DRAM takes for all."""
+        target, window, groups = builder.target, self.window, self.groups
+        card = target.card()
         loads = -(-self.planes * window.size[0] * window.size[1] // (256 * self.waves))
-        work = self.planes * (window.taps * self.rows + 12 + 8 * self.rows)
-        wave = Mix(
-            valu=4 * (work + 60 * loads + 40),
-            lds=2 * read * window.stride[0] + 16 * loads,
-            vmem=16 * loads + 20 * self.rows * self.planes,
-            load_bytes=1024 * loads,
-            store_bytes=256 * self.rows * self.planes,
-            alone=1300 + 4 * (work + 60 * loads) + 2 * read,
-            barriers=2,
-        )
-        groups_per_cu = min(65536 // self.lds, target.simds_per_cu * target.waves_per_simd // self.waves)
-        started = 4 * self.groups * self.waves / (target.card().clock_ghz * 1e3)
-        occupancy = Shape(self.waves, groups_per_cu, groups_per_cu * self.waves // target.simds_per_cu)
-        return estimate(wave, occupancy, self.groups, least_bytes(item, window), target).us + started
+        work = self.planes * (window.taps * self.rows + 12 + 8 * self.rows) + 60 * loads + 40  # vector instructions, counted
+        busy = target.simds_per_cu * work * groups * self.waves / (card.compute_units * target.simds_per_cu)
+        per_cu = min(target.lds_per_cu // self.lds, target.simds_per_cu * target.waves_per_simd // self.waves)
+        first = min(1.0, per_cu * card.compute_units / groups)
+        rate = card.dram_gbps * target.dram_efficiency / card.clock_ghz  # bytes a clock
+        written = math.prod(item.shape) * ir.dtype(item.node).itemsize
+        read = least_bytes(item, window) - written
+        clocks = START + max((read + written) / rate, read / rate * first + busy)
+        return clocks / (card.clock_ghz * 1e3) + target.launch_us
 
 
 def planes_ways(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> tuple[Candidate, ...]:
