@@ -58,11 +58,6 @@ def check(case: Case, name: str) -> None:
     assert np.all(np.abs(result - exact) <= allowed)
 
 
-@pytest.mark.parametrize("name", [SHAPES[1], pytest.param(SHAPES[4], marks=pytest.mark.slow)])
-def test_one_shape(name: str) -> None:
-    check(CASES[0], name)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("case", CASES, ids=str)
