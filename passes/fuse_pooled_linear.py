@@ -97,7 +97,8 @@ def _end(node: Node) -> End | None:
 
 def _step(value: Any, inside: list[Node]) -> Any:
     """What a chain of views that only the last of `inside` reads shows, where that alone reads it; else the value itself."""
-    found, user = value, inside[-1]
+    found: Any = value
+    user = inside[-1]
     while isinstance(found, Node) and only_user(found) is user:
         if not is_op(found, *VIEWS):
             return found
@@ -107,7 +108,8 @@ def _step(value: Any, inside: list[Node]) -> Any:
 
 def _along_outputs(node: Node) -> bool:
     """Whether a softmax of one row goes over all of its elements."""
-    extents, dim = shape(node), int(node.args[1])  # type: ignore[call-overload]
+    extents = shape(node)
+    dim: Any = node.args[1]
     return len(extents) > 1 and math.prod(extents) == extents[dim] and extents[0] == 1
 
 
