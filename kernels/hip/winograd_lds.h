@@ -154,7 +154,7 @@ AMDC_DEVICE void multiply_all(float (&sums)[TILES][FILTERS], Feed &feed, Source 
     from.advance();
 #pragma unroll
     for (int i = 0; i < LOADS; ++i) feed.load(from, i);
-    amdc_barrier();
+    meet();
     read(f[0], 0);
     feed.to_inputs += other, feed.to_weights += other;
     for (unsigned left = stages; left; --left) {

@@ -18,7 +18,7 @@
 //          spills. In the loop 256 v_mac of 280 vector instructions with 8 tiles, 192 of 216 with 6; 16 ds_read_b128, 6 writes to LDS, 5 loads,
 //          one barrier. No bank conflicts: lanes of a point read what lies together, and transformed inputs are written a tile a lane.
 // Predicted on an RX 580 (simulated), share of the fp32 peak of the convolution's own multiply-adds, without the launch, ResNet-50's 3x3
-//          layers: batch 1 116 % at 56x56, 114 % at 28x28, 92 % at 14x14 (winograd.hip: 91, 81, 69 %); batch 8 150 % at 56x56 and 28x28,
+//          layers: batch 1 115 % at 56x56, 114 % at 28x28, 94 % at 14x14 (winograd.hip: 91, 81, 69 %); batch 8 150 % at 56x56 and 28x28,
 //          154 % at 14x14, 120 % at 7x7 (118, 127, 92, 91 %): 66 % of Winograd's own peak, with the VALU busy for 83 % of the time.
 //          At batch 1 start, end, and writing back take 12,000 to 16,000 of 43,000 to 54,000 clocks, and at 14x14 49 tiles fill 56 places on
 //          32 of 36 CUs. At 7x7 and batch 1 the transformed filters alone, 16.8 MB, take 76 us of DRAM: conv_scalar.hip's 55 us stand.
@@ -26,7 +26,7 @@
 //          time from the products: 48 us for 42 (14x14, 4 parts), 41 for 35 (56x56).
 //          Loads at the start of a stage for the next one came late: all at once they kept the address unit busy; now they follow the last
 //          channel's tiles, two stages ahead (14x14, 2 parts: 55 us to 50). In front of a barrier that it knows, clang waits for vmcnt(0):
-//          meet() hides it (50 to 43). The barrier stands behind the third tile's products of a stage's last channel: by then what was
+//          meet() hides it (50 to 43; in front of the loop 40.5 to 39.7, with two sets). The barrier stands behind the third tile's products of a stage's last channel: by then what was
 //          written to LDS is there, and what is read behind it comes in time (28x28: 36.9 us behind the second, 35.7 behind the third, 36.6 behind
 //          the fifth, 47.7 behind the seventh).
 //          6, 7 or 8 tiles a lane: the fewer, the more LDS a product takes (65 % of the time for 45), but 24, 28 and 32 tiles a work-group
