@@ -26,9 +26,9 @@
 //          time from the products: 48 us for 42 (14x14, 4 parts), 41 for 35 (56x56).
 //          Loads at the start of a stage for the next one came late: all at once they kept the address unit busy; now they follow the last
 //          channel's tiles, two stages ahead (14x14, 2 parts: 55 us to 50). In front of a barrier that it knows, clang waits for vmcnt(0):
-//          meet() hides it (50 to 43; in front of the loop 40.5 to 39.7, with two sets). The barrier stands behind the third tile's products of a stage's last channel: by then what was
-//          written to LDS is there, and what is read behind it comes in time (28x28: 36.9 us behind the second, 35.7 behind the third, 36.6 behind
-//          the fifth, 47.7 behind the seventh).
+//          meet() hides it (50 to 43; in front of the loop 40.5 to 39.7, with two sets). The barrier stands behind the third tile's products
+//          of a stage's last channel: by then what was written to LDS is there, and what is read behind it comes in time (28x28: 36.9 us
+//          behind the second, 35.7 behind the third, 36.6 behind the fifth, 47.7 behind the seventh).
 //          6, 7 or 8 tiles a lane: the fewer, the more LDS a product takes (65 % of the time for 45), but 24, 28 and 32 tiles a work-group
 //          divide differently: 196 tiles of 28x28 and 4 blocks of filters are 36 work-groups of 24 tiles, one a CU: 32.8 us for 36.5 with 28.
 //          133 VGPRs let one wave on a SIMD: 248 us for 201 (56x56, batch 8). Places in LDS are moved from stage to stage where they
