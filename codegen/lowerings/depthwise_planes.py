@@ -56,7 +56,7 @@ class PlanesWay:
         target, window, groups = builder.target, self.window, self.groups
         card = target.card()
         loads = -(-self.planes * window.size[0] * window.size[1] // (256 * self.waves))
-        work = self.planes * (window.taps * self.rows + 12 + 8 * self.rows) + 60 * loads + 40  # vector instructions, counted
+        work = self.planes * (window.taps * self.rows + 12 + 8 * self.rows) + 35 * loads + 40  # vector instructions, counted
         busy = target.simds_per_cu * work * groups * self.waves / (card.compute_units * target.simds_per_cu)
         per_cu = min(target.lds_per_cu // self.lds, target.simds_per_cu * target.waves_per_simd // self.waves)
         first = min(1.0, per_cu * card.compute_units / groups)
@@ -72,7 +72,7 @@ def planes_ways(item: Item, builder: ProgramBuilder, window: Window, operands: O
     kinds = {dtype_name(node) for node in (operands.x, operands.weight, operands.bias) if node is not None}
     weights = operands.strides(window)
     plain = weights.tap == 1 and weights.group == window.taps and window.out_channels == 1
-    if kinds != {"float32"} or not plain or window.taps > MOST_TAPS or min(window.pad) < 0:
+    if kinds != {"float32"} or not plain or window.taps > MOST_TAPS or min(window.pad) < 0 or window.size[1] < 4:
         return ()
     return tuple(
         Candidate(way.name, partial(way.us, item, builder), partial(_build, item, builder, way, operands))

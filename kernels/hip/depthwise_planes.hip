@@ -48,20 +48,23 @@
 constexpr int TAPS = KH * KW, SIZE = H * W, ELEMENTS = PLANES * SIZE;
 constexpr int STRIPS = (OUT_H + OUT_ROWS - 1) / OUT_ROWS, READ_ROWS = (OUT_ROWS - 1) * STRIDE + KH; // rows that a lane reads
 constexpr int BEYOND = (OUT_W - 1) * STRIDE + KW - PAD_LEFT - W; // columns that outputs read behind a row; may be negative
-// Lanes of a strip: a power of two where the work-group has so many, so that the strips that LDS serves at a time lie in banks of their own.
-constexpr int power_of_two(int least) { return least <= 1 ? 1 : 2 * power_of_two((least + 1) / 2); }
-constexpr int LANES = power_of_two(OUT_W) * STRIPS <= AMDC_BLOCK ? power_of_two(OUT_W) : OUT_W;
-constexpr int pitch_from(int least, int tries) {
-    return tries == 0 || (OUT_ROWS * least - LANES) % (32 / STRIDE > 0 ? 32 / STRIDE : 1) == 0 ? least : pitch_from(least + 1, tries - 1);
+constexpr int LEAST_PITCH = W + (BEYOND > PAD_LEFT ? BEYOND : PAD_LEFT), BANKS = 32 / (STRIDE < 32 ? STRIDE : 32);
+// Lanes of a strip, some of which may have nothing to do: so many that the strips which LDS serves at a time lie in banks of their own. 0 where
+// the work-group has not as many.
+constexpr int lanes_of(int pitch) {
+    int lanes = OUT_W + ((OUT_ROWS * pitch - OUT_W) % BANKS + BANKS) % BANKS;
+    return lanes * STRIPS <= AMDC_BLOCK ? lanes : 0;
 }
-constexpr int LEAST_PITCH = W + (BEYOND > PAD_LEFT ? BEYOND : PAD_LEFT);
-constexpr int PITCH = LANES >= 32 ? LEAST_PITCH : pitch_from(LEAST_PITCH, 32);
+constexpr int pitch_from(int least, int tries) { return tries == 0 ? LEAST_PITCH : lanes_of(least) ? least : pitch_from(least + 1, tries - 1); }
+constexpr int PITCH = OUT_W >= 32 ? LEAST_PITCH : pitch_from(LEAST_PITCH, 32);
+constexpr int LANES = OUT_W < 32 && lanes_of(PITCH) ? lanes_of(PITCH) : OUT_W;
 constexpr int LAST_ROW = (STRIPS * OUT_ROWS - 1) * STRIDE + KH, ROWS = LAST_ROW > PAD_TOP + H ? LAST_ROW : PAD_TOP + H;
 constexpr int AREA = ROWS * PITCH + PAD_LEFT; // of a plane; its element (0, 0) lies at START
 constexpr int START = PAD_TOP * PITCH + PAD_LEFT, WHOLE = (PLANES * AREA + 3) / 4 * 4;
 constexpr int LOADS = (ELEMENTS + 4 * AMDC_BLOCK - 1) / (4 * AMDC_BLOCK);
 constexpr int WEIGHT_LINES = (4 * PLANES * TAPS + 63) / 64 + 1;
 static_assert(LANES * STRIPS <= AMDC_BLOCK, "a lane a column of a strip");
+static_assert(W >= 4, "four elements lie in two rows at most");
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const float *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned C,
                              unsigned C_multiplier, unsigned C_shift, unsigned planes
@@ -80,23 +83,30 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const float *w, un
         held[j] = amdc_load_f32x4(from, e < ELEMENTS ? 4 * (first * SIZE + e) : OUTSIDE);
     }
     __builtin_amdgcn_sched_barrier(0); // the loads are under way before LDS is cleared
-    const unsigned long at = (unsigned long)w, at_bias = BIAS ? (unsigned long)bias : 0;
-    const amdc_i4 weights = {(int)at, (int)(at >> 32), (int)w_bytes, 0x27000};
+    const unsigned long at_weights = (unsigned long)w, at_bias = BIAS ? (unsigned long)bias : 0;
+    const amdc_i4 weights = {(int)at_weights, (int)(at_weights >> 32), (int)w_bytes, 0x27000};
     float line[WEIGHT_LINES]; // brings the weights into the scalar cache, before DRAM is busy with the planes of all others
 #pragma unroll
     for (int i = 0; i < WEIGHT_LINES; ++i) scalar_load<1>(&line[i], weights, 4 * TAPS * __builtin_amdgcn_readfirstlane(channel_of(first)) + 64 * i);
-    for (unsigned i = 4 * thread; i < WHOLE; i += 4 * AMDC_BLOCK) *(amdc_f4 *)&area[i] = {};
+#pragma unroll
+    for (unsigned i = 0; i < WHOLE; i += 4 * AMDC_BLOCK)
+        if (i + 4 * thread < WHOLE) *(amdc_f4 *)&area[i + 4 * thread] = {};
 #pragma unroll
     for (int i = 0; i < WEIGHT_LINES; ++i) asm volatile("" ::"s"(line[i]));
     amdc_barrier();
 #pragma unroll
-    for (int j = 0; j < LOADS; ++j)
+    for (int j = 0; j < LOADS; ++j) {
+        const unsigned e = 4 * (j * AMDC_BLOCK + thread), row = e / W, column = e - row * W, plane = row / H;
+        const unsigned at = START + plane * AREA + (row - plane * H) * PITCH + column;
+        const unsigned wrapped = at + PITCH - W + ((row + 1) % H == 0 ? AREA - H * PITCH : 0); // of four elements, those behind the row's end
+        if (e >= ELEMENTS) continue;
 #pragma unroll
-        for (int k = 0; k < 4; ++k) {
-            unsigned e = 4 * (j * AMDC_BLOCK + thread) + k, plane = e / SIZE;
-            float value = HAS_PROLOGUE ? AMDC_PROLOGUE(held[j][k], channel_of(first + plane)) : held[j][k];
-            if (e < ELEMENTS) area[START + e + e / W * (PITCH - W) + plane * (AREA - H * PITCH)] = value;
+        for (unsigned k = 0; k < 4; ++k) {
+            bool next = W % 4 != 0 && column + k >= W;
+            float value = HAS_PROLOGUE ? AMDC_PROLOGUE(held[j][k], channel_of(first + plane + (next && (row + 1) % H == 0))) : held[j][k];
+            if (ELEMENTS % 4 == 0 || e + k < ELEMENTS) area[(next ? wrapped : at) + k] = value;
         }
+    }
     amdc_barrier();
     const bool works = thread < LANES * STRIPS && thread % LANES < OUT_W;
     const unsigned place = works ? thread : 0, strip = place / LANES, ow = place % LANES;
