@@ -14,7 +14,9 @@ from tests.kernels.test_convolution import Case, check_function
 
 SLOW = pytest.mark.slow
 CASES = [
-    (Case(2, 5, 5, (7, 7), (3, 3), pads=(1, 1, 1, 1), groups=5), 1),  # two planes a work-group, the last one alone
+    pytest.param(
+        Case(2, 5, 5, (7, 7), (3, 3), pads=(1, 1, 1, 1), groups=5), 1, marks=SLOW
+    ),  # two planes a work-group, the last one alone
     pytest.param(Case(2, 7, 7, (14, 14), (5, 5), pads=(2, 2, 2, 2), groups=7), 4, marks=SLOW),  # a power of two lanes a strip
     pytest.param(Case(1, 9, 9, (7, 7), (3, 3), pads=(1, 1, 1, 1), groups=9), 4, marks=SLOW),
     pytest.param(Case(2, 5, 5, (17, 9), (3, 3), (2, 2), (1, 1, 1, 1), groups=5), 2, marks=SLOW),
@@ -28,6 +30,21 @@ CASES = [
 @pytest.mark.parametrize(("case", "rows"), CASES, ids=str)
 def test_against_float64(case: Case, rows: int) -> None:
     check_function(case.plain(), case.tensors(), case.terms, extra=1, candidate=f"planes {rows}")
+
+
+def test_prologue_and_epilogue() -> None:
+    """Between zeros that the prologue leaves alone, of vectors whose elements belong to two channels."""
+    case = Case(2, 5, 5, (5, 7), (3, 3), pads=(1, 1, 1, 1), groups=5)
+    x, w, bias = case.tensors()
+    scale, shift, other = torch.rand(5, 1, 1) + 0.5, torch.rand(5, 1, 1), torch.randn(case.plain()(x, w, bias).shape)
+
+    def fused(
+        x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, w: torch.Tensor, bias: torch.Tensor, other: torch.Tensor
+    ) -> torch.Tensor:
+        return torch.relu(case.plain()(torch.relu(x * scale + shift), w, bias) + other)
+
+    inputs = [x, scale, shift, w, bias, other]
+    check_function(fused, inputs, case.terms, extra=4, fuse=True, candidate="planes 1")
 
 
 @pytest.mark.parametrize(
