@@ -16,6 +16,7 @@ from amdc.passes.fold_pool_padding import FoldPoolPadding
 from amdc.passes.fuse_activation import FuseActivation
 from amdc.passes.fuse_attention import FuseAttention
 from amdc.passes.fuse_elementwise import FuseElementwise
+from amdc.passes.fuse_embeddings import FuseEmbeddings
 from amdc.passes.fuse_epilogue import FuseEpilogue
 from amdc.passes.fuse_expand_depthwise import FuseExpandDepthwise
 from amdc.passes.fuse_norm_affine import FuseNormAffine
@@ -54,6 +55,7 @@ STEPS = (
     Step(FuseNormalization(), 1, "on the canonical spelling, before other passes take its parts for themselves"),
     Step(FuseNormAffine(), 1, "behind it: scale and shift follow the norm that it made"),
     Step(FuseActivation(), 1, "before constants are collapsed into neighbours, which would hide a spelling's own"),
+    Step(FuseEmbeddings(), 1, "before views sink: the view of its result then leaves the norm behind it"),
     Step(SinkPermutes(), 1, "before views sink: channels-last exports then have their views next to the anchors"),
     Step(SinkViews(), 1, "before what matches chains of operators: a view between two of them would hide the chain"),
     Step(Canonicalize(), 1, "again: views and permutations that sank meet others"),

@@ -15,6 +15,7 @@ from amdc.codegen.operators import literal
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
+from amdc.ir.ops.embedding_sum import embedding_sum
 from amdc.ir.pointwise import aten
 from amdc.program import ITEM_SIZES
 
@@ -55,6 +56,28 @@ def embedding(item: Item, builder: ProgramBuilder) -> None:
     strides = (0,) * len(ir.shape(index)) + (1,)
     _read(
         item, builder, weight, [Source(index, dtype_name(index), (*dense_strides(ir.shape(index)), 0))], strides, [(width, rows)]
+    )
+
+
+@lowers(embedding_sum)
+def sum_of_embeddings(item: Item, builder: ProgramBuilder) -> None:
+    """(first [V,W], i [N], second [U,W], j [N]), fp32"""
+    first, i, second, j = item.args
+    indices = [Source(index, dtype_name(index), (1, 0)) for index in (i, j)]
+    tables = [
+        Source(table, dtype_name(table), (0, 1), gathered=((k, ir.shape(table)[1], ir.shape(table)[0]),))
+        for k, table in enumerate((first, second))
+    ]
+    out = builder.place(item.node)
+    launch_map(
+        builder,
+        item,
+        item.shape,
+        [*indices, *tables],
+        out,
+        lambda names: ([], f"{names[2]} + {names[3]}"),
+        flops=out.numel,
+        hint="gather_add",
     )
 
 
