@@ -116,7 +116,7 @@ def _occupancy(window: Window, spread: Spread, target: Target) -> Shape:
     vgprs = round_up(spread.rows * spread.columns + 2 * window.taps + 9, target.vgpr_granule)
     waves = min(target.waves_per_simd, target.vgprs_per_lane // vgprs, target.sgprs_per_simd // 96)
     row = 64 + 32 // spread.waves
-    groups = max(1, min(waves * target.simds_per_cu // spread.waves, target.lds_per_cu // (spread.waves**2 * row * 4)))
+    groups = max(1, min(waves * target.simds_per_cu // spread.waves, target.lds_per_cu // (2 * spread.waves**2 * row * 4)))
     return Shape(spread.waves, groups, -(-groups * spread.waves // target.simds_per_cu))
 
 

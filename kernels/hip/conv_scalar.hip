@@ -13,19 +13,21 @@
 //          Limits: tensors below 2^28 elements; twice the rows of a step in the 102 SGPRs.
 // Static   clang 19, 3x3, WAVES 8, BIAS 1; v_mac of the loop's vector instructions:
 //            7x7 all rows                    73 VGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
-//            14x14 from 28x28 by 5 rows      94 VGPRs   0.98      56x56 to 28x28 by 4 rows, 14 columns   80 VGPRs   0.97
-//          (the latter two: 6 and 7 v_readlane in two channels, for scalars without a register; the others none)
+//            14x14 from 28x28 by 5 rows      96 VGPRs   0.98      56x56 to 28x28 by 4 rows, 14 columns   82 VGPRs   0.97
+//          No scratch. With three parts, in two channels of the latter two 10 and 16 moves between scalars and lanes of VGPRs; else none.
 // Predicted on an RX 580 (simulated), without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
-//            batch 1: 512 -> 512 7x7      53 us by 7 rows, 4 parts (84 %)      512 -> 512 14x14/2  56 us by 7 rows, 4 parts (81 %)
-//                     256 -> 256 28x28/2  56 us by 5 rows, 3 parts (67 %)      128 -> 128 56x56/2  65 us by 5 rows of 14, 3 parts (58 %)
+//            batch 1: 512 -> 512 7x7      51 us by 7 rows, 4 parts (86 %)      512 -> 512 14x14/2  54 us by 7 rows, 4 parts (84 %)
+//                     256 -> 256 28x28/2  55 us by 5 rows, 3 parts (68 %)      128 -> 128 56x56/2  65 us by 5 rows of 14, 3 parts (58 %)
 //            batch 8: 512 -> 512 14x14/2  338 us by 7 rows, 5 parts (89 %)     28x28/2 405, 56x56/2 413 us (74, 72 %)
-//          28x28/2 at batch 1: 36 work-groups, 11 channels a wave (10.7 were even), 15 rows for 14: 56,000 of 74,700 clocks are vector
-//          instructions; 2,700 to start, 10,000 to join waves and parts, 5,000 until DRAM has what was written.
+//          28x28/2 at batch 1: 36 work-groups, 11 channels a wave (10.7 were even), 15 rows for 14: 56,000 of 73,400 clocks are vector
+//          instructions of the SIMDs, 2,700 pass before the first, 5,000 until DRAM has what was written, the rest until the last waves have
+//          come, which have no other wave beside them to hide scalar loads, and all sums are joined.
 // Versions The first to ask for a line of the input waits in DRAM's queue behind weights that are needed much later: so a vector load
 //          touches the lines of a channel two steps before scalar loads want them (66 us to 54, 512 -> 512 7x7). All of the input at the
 //          start gained nothing: it had left L2 before its turn. The same for weights took 12 VGPRs and cost 60 -> 66 us at 28x28/2.
 //          One row of 14 a step is 126 clocks of products, less than L2's latency: two rows. Storing as the
-//          lanes lie (a filter each) took 64 lines a store: sums change lanes on their way through LDS. Both: 78 us to 59 (14x14/2).
+//          lanes lie (a filter each) took 64 lines a store: sums change lanes on their way through LDS. Both: 78 us to 59 (14x14/2). There,
+//          one barrier a round and two halves of LDS by turns: 56 us to 55.
 //          Tiles of 7 columns, or 2 waves with more parts, read weights more often than L2 can: 89 us for 75 (128 -> 128 56x56/2).
 //          A buffer of the whole input, offsets of rows made before the loop and channels counted at run time kept 15 to 25 SGPRs more, which
 //          clang moved to lanes of VGPRs and back: 69 and 80 such moves in two channels of the latter two above; 63 us to 59 (28x28/2).
@@ -154,7 +156,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
                              , void *partials, unsigned partials_bytes, unsigned *counters, unsigned
 #endif
                              AMDC_EPILOGUE_PARAMS) {
-    AMDC_SHARED static float lds[WAVES * WAVES * LDS_ROW];
+    AMDC_SHARED static float lds[2][WAVES * WAVES * LDS_ROW]; // a round reads one half while waves ahead write the other
     unsigned lane = amdc_lane(), wave = amdc_wave(), z = amdc_group_z();
     unsigned part = __builtin_amdgcn_readfirstlane(amdc_divide(z, planes_multiplier, planes_shift)), plane = z - part * images * groups;
     unsigned image = __builtin_amdgcn_readfirstlane(amdc_divide(plane, groups_multiplier, groups_shift)), group = plane - image * groups;
@@ -178,6 +180,23 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     float fetched[2] = {amdc_load_f32(inputs, line), amdc_load_f32(inputs, line + step * PLANE_BYTES)};
     line += 2 * step * PLANE_BYTES;
 
+    // What only the end needs waits in the lanes of one register: there are not enough SGPRs.
+    unsigned long y_at = (unsigned long)y;
+    unsigned ends[] = {
+        (unsigned)y_at, (unsigned)(y_at >> 32), y_bytes, M, group * M, image * groups * M,
+#if BIAS
+        (unsigned)(unsigned long)bias, (unsigned)((unsigned long)bias >> 32), bias_bytes,
+#endif
+#if PARTS > 1
+        (unsigned)(unsigned long)partials, (unsigned)((unsigned long)partials >> 32), partials_bytes, (unsigned)(unsigned long)counters, (unsigned)((unsigned long)counters >> 32),
+        part, (plane * ((OUT_H + OUT_ROWS - 1) / OUT_ROWS * TILES) + amdc_group_y()) * ((M + 63) / 64) + amdc_group_x(),
+#endif
+    };
+    constexpr int count = sizeof ends / sizeof ends[0];
+    unsigned kept = 0;
+#pragma unroll
+    for (int i = 0; i < count; ++i) kept = lane == (unsigned)i ? ends[i] : kept;
+    __asm__ volatile("" : "+v"(kept));
     float sums[OUT_ROWS][OUT_COLUMNS] = {};
     Weights next[2];
     Rows rows[2];
@@ -221,31 +240,40 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
 #pragma unroll
         for (int i = 0; i < WAVES; ++i) {
             int sum = round * WAVES + i;
-            if (sum < SUMS) lds[(wave * WAVES + i) * LDS_ROW + lane] = sums[sum / OUT_COLUMNS][sum % OUT_COLUMNS];
+            if (sum < SUMS) lds[round & 1][(wave * WAVES + i) * LDS_ROW + lane] = sums[sum / OUT_COLUMNS][sum % OUT_COLUMNS];
         }
         amdc_barrier();
         totals[round] = 0;
 #pragma unroll
         for (int other = 0; other < WAVES; ++other)
-            totals[round] += lds[(other * WAVES + lane % WAVES) * LDS_ROW + wave * (64 / WAVES) + lane / WAVES];
-        amdc_barrier();
+            totals[round] += lds[round & 1][(other * WAVES + lane % WAVES) * LDS_ROW + wave * (64 / WAVES) + lane / WAVES];
     }
-    unsigned filter = amdc_group_x() * 64 + wave * (64 / WAVES) + lane / WAVES, output = group * M + filter;
-#if PARTS > 1
-    unsigned tile = (plane * ((OUT_H + OUT_ROWS - 1) / OUT_ROWS * TILES) + amdc_group_y()) * ((M + 63) / 64) + amdc_group_x();
-    Split split = {amdc_make(partials, partials_bytes), counters, PARTS, part, tile};
-    if (!split_finish<ROUNDS, WAVES>(split, wave, [&](unsigned i) AMDC_INLINE -> float & { return totals[i]; })) return;
-#endif
-    amdc_buffer to = amdc_make(y, y_bytes);
+    int at_end = 0;
+    auto end = [&]() AMDC_INLINE { return (unsigned)__builtin_amdgcn_readlane(kept, at_end++); };
+    auto end_pointer = [&]() AMDC_INLINE {
+        unsigned low = end();
+        return (void *)((unsigned long)end() << 32 | low);
+    };
+    void *results = end_pointer();
+    amdc_buffer to = amdc_make(results, end());
+    unsigned filters = end(), filter = amdc_group_x() * 64 + wave * (64 / WAVES) + lane / WAVES, output = end() + filter, first = end() + output;
 #if BIAS
-    float added = amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), filter < M ? output : 0);
+    void *biases = end_pointer();
+    float added = amdc_read<TYPE_BIAS>(amdc_make(biases, end()), filter < filters ? output : 0);
+#endif
+#if PARTS > 1
+    void *sums_of_parts = end_pointer();
+    amdc_buffer of_parts = amdc_make(sums_of_parts, end());
+    unsigned *arrivals = (unsigned *)end_pointer(), own_part = end();
+    Split split = {of_parts, arrivals, PARTS, own_part, end()};
+    if (!split_finish<ROUNDS, WAVES>(split, wave, [&](unsigned i) AMDC_INLINE -> float & { return totals[i]; })) return;
 #endif
 #pragma unroll
     for (int round = 0; round < ROUNDS; ++round) {
         unsigned at = round * WAVES + lane % WAVES, r = first_row + at / OUT_COLUMNS, column = first_column + at % OUT_COLUMNS;
-        unsigned element = ((image * groups * M + output) * OUT_H + r) * OUT_W + column;
+        unsigned element = (first * OUT_H + r) * OUT_W + column;
         float value = totals[round];
-        if (at < SUMS && filter < M && r < OUT_H) {
+        if (at < SUMS && filter < filters && r < OUT_H) {
 #if BIAS
             value += added;
 #endif

@@ -63,6 +63,18 @@ def test_scalar(size: int, out: int, stride: int, rows: int, products: int) -> N
     check(code_object(source(conv.CONV_SCALAR, parameters, 512)), 2 * products, 0.96, 84)
 
 
+@pytest.mark.slow
+def test_scalar_in_tiles_and_parts() -> None:
+    """Wide rows take nearly all scalar registers: some moves between them and lanes of vector registers, but no memory."""
+    sizes = {"KH": 3, "KW": 3, "IN_H": 56, "IN_W": 56, "OUT_H": 28, "OUT_W": 28, "STRIDE": 2, "PAD_TOP": 1, "PAD_LEFT": 1}
+    parameters = sizes | {"OUT_ROWS": 4, "OUT_COLUMNS": 14, "WAVES": 8, "CHANNELS": 128, "PARTS": 3, "BIAS": 1}
+    code = code_object(source(conv.CONV_SCALAR, parameters, 512))
+    (hot,) = [loop for loop in loops(code) if len(names(loop, "v_mac_f32")) == 2 * 4 * 14 * 9]
+    assert len(names(hot, "v_mac_f32")) / len(names(hot, "v_.*")) >= 0.96
+    (kernel,) = code.kernels.values()
+    assert kernel.vgprs <= 84 and kernel.scratch_bytes == 0
+
+
 @pytest.mark.parametrize("parts", [1, pytest.param(0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("shape", [PHASE_SHAPES[0], pytest.param(PHASE_SHAPES[1], marks=pytest.mark.slow)], ids=str)
 def test_phases(shape: PhaseShape, parts: int) -> None:
