@@ -74,7 +74,7 @@ def transformer(name: str) -> onnx.ModelProto:
 
 def decoding() -> onnx.ModelProto:
     """GPT-2's step from a cache of all tokens but the last to the logits behind it. The cache is an input: an ONNX file has no
-    state. So each side joins it with the new token's keys and values, which amdc's own `compile_causal` needs not."""
+    state. So the file joins it with the new token's keys and values, which amdc's own `compile_causal` needs not."""
     import torch
     from transformers.cache_utils import DynamicCache
 
