@@ -21,7 +21,8 @@ from amdc.kernels.template import Value
 
 MOST_LDS = 16384  # bytes of a work-group
 LEAST_LOAD = 96  # elements that a work-group loads at least
-START = 1300  # clocks: of a wave, its arguments, the first loads and the last stores
+START = 1000  # clocks: of a wave, its arguments, the first loads and the last stores
+PLANE_WAITS = 400  # clocks of a wave for each plane, for LDS and scalars
 MOST_TAPS = 49  # of a plane, in scalar registers
 MOST_HELD = 64  # taps and outputs of a lane
 
@@ -37,7 +38,7 @@ class PlanesWay:
 
     @property
     def name(self) -> str:
-        return f"planes {self.rows}"
+        return f"{self.planes} planes {self.rows}"
 
     @property
     def groups(self) -> int:
@@ -52,7 +53,7 @@ class PlanesWay:
 
     def us(self, item: Item, builder: ProgramBuilder) -> float:
         """Predicted microseconds: the planes of the work-groups that the card holds at once come in first, then the lanes are
-        busy, but no less than DRAM takes for all."""
+        busy; DRAM's time for all overlaps in part."""
         target, window, groups = builder.target, self.window, self.groups
         card = target.card()
         loads = -(-self.planes * window.size[0] * window.size[1] // (256 * self.waves))
@@ -63,12 +64,13 @@ class PlanesWay:
         rate = card.dram_gbps * target.dram_efficiency / card.clock_ghz  # bytes a clock
         written = math.prod(item.shape) * ir.dtype(item.node).itemsize
         read = least_bytes(item, window) - written
-        clocks = START + max((read + written) / rate, read / rate * first + busy)
+        lanes = (read / rate + PLANE_WAITS * self.planes) * first**2 + busy
+        clocks = START + math.sqrt(math.hypot((read + written) ** 2 / rate**2, lanes**2))
         return clocks / (card.clock_ghz * 1e3) + target.launch_us
 
 
 def planes_ways(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> tuple[Candidate, ...]:
-    """One for each number of rows that a lane may have; none where a plane does not fit, or the kernel has no such types."""
+    """For some numbers of rows and planes; none where a plane does not fit, or the kernel has no such types."""
     kinds = {dtype_name(node) for node in (operands.x, operands.weight, operands.bias) if node is not None}
     weights = operands.strides(window)
     plain = weights.tap == 1 and weights.group == window.taps and window.out_channels == 1
@@ -82,13 +84,13 @@ def planes_ways(item: Item, builder: ProgramBuilder, window: Window, operands: O
 
 def _ways(window: Window) -> list[PlanesWay]:
     size = window.size[0] * window.size[1]
-    planes = next((number for number in kernels.PLANES if number * size >= LEAST_LOAD), kernels.PLANES[-1])
+    enough = [number for number in kernels.PLANES if number * size >= LEAST_LOAD] or [kernels.PLANES[-1]]
     found = []
     for rows in kernels.ROWS:
         lanes = window.out[1] * -(-window.out[0] // rows)
         waves = next((number for number in kernels.WAVES if lanes <= 64 * number), None)
         if waves and rows < 2 * window.out[0] and rows + window.taps <= MOST_HELD:
-            found.append(PlanesWay(window, rows, planes, waves))
+            found += [PlanesWay(window, rows, planes, waves) for planes in enough[:2]]
     return [way for way in found if way.lds <= MOST_LDS]
 
 
