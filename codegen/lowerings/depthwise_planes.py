@@ -22,6 +22,7 @@ from amdc.kernels.template import Value
 MOST_LDS = 16384  # bytes of a work-group
 LEAST_LOAD = 96  # elements that a work-group loads at least
 START = 1000  # clocks: of a wave, its arguments, the first loads and the last stores
+STARTED = 4  # clocks between the starts of two waves
 PLANE_WAITS = 400  # clocks of a wave for each plane, for LDS and scalars
 MOST_TAPS = 49  # of a plane, in scalar registers
 MOST_HELD = 64  # taps and outputs of a lane
@@ -53,7 +54,7 @@ class PlanesWay:
 
     def us(self, item: Item, builder: ProgramBuilder) -> float:
         """Predicted microseconds: the planes of the work-groups that the card holds at once come in first, then the lanes are
-        busy; DRAM's time for all overlaps in part."""
+        busy; DRAM's time for all and the start of all waves overlap with that in part."""
         target, window, groups = builder.target, self.window, self.groups
         card = target.card()
         loads = -(-self.planes * window.size[0] * window.size[1] // (256 * self.waves))
@@ -65,7 +66,8 @@ class PlanesWay:
         written = math.prod(item.shape) * ir.dtype(item.node).itemsize
         read = least_bytes(item, window) - written
         lanes = (read / rate + PLANE_WAITS * self.planes) * first**2 + busy
-        clocks = START + math.sqrt(math.hypot((read + written) ** 2 / rate**2, lanes**2))
+        started = STARTED * groups * self.waves
+        clocks = START + sum(part**4 for part in ((read + written) / rate, lanes, started)) ** 0.25
         return clocks / (card.clock_ghz * 1e3) + target.launch_us
 
 

@@ -6,14 +6,15 @@
 // LDS      Rows lie PITCH apart, so that the zeros behind a row are those in front of the next one.
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, channel, element). BIAS 1: bias[channel].
 // Launch   64, 128 or 256 lanes, at least OUT_W * ceil(OUT_H / OUT_ROWS); grid (ceil(planes / PLANES), 1, 1).
-// Predicted on an RX 580, batch 1, microseconds without the launch, with OUT_ROWS; depthwise.hip's best; DRAM's time for what is moved:
-//          5x5 240 x 28x28   8.1 (14)  10.8  7.0      5x5/2 240 x 28x28  5.5 (1)  6.3  4.4
-//          5x5 480 x 14x14   5.1 (4)    7.2  3.7      3x3 512 x 14x14    5.3 (7)
-//          5x5 1152 x 7x7    4.7 (1)    5.7  2.6      3x3 960 x 7x7      3.5 (1)  3.6  1.9
-//          What a short one takes beside DRAM's time, in clocks of 0.75 ns, for 480 x 14x14: 570 until the first load is on its way (wave
-//          200, arguments 350), 350 of the last load's latency, about 1,000 for the last wave's LDS and sums: 5,000 + 1,900 = 5.1 us.
-// Versions Rows W + zeros apart: 14 x 14 lanes of four strips met in the same banks, 2.5 times the clocks of LDS: 5.5 us. Weights loaded where
-//          they are used come behind all planes: 0.4 us more.
+// Predicted on an RX 580, microseconds without the launch, by PLANES and OUT_ROWS; depthwise.hip's best; DRAM's time for what is moved:
+//          5x5 240 x 28x28    7.9 (1, 14)  10.8  7.0      5x5 8 x 480 x 14x14   30.3 (2, 4)  43.7  27.6
+//          5x5 480 x 14x14    5.0 (1, 4)    7.2  3.7      3x3 8 x 960 x 7x7     15.3 (4, 1)  22.0  13.9
+//          5x5 1152 x 7x7     4.2 (2, 1)    5.7  2.6      5x5 8 x 1152 x 7x7    20.8 (4, 1)  34.9  17.0
+//          3x3 512 x 14x14    5.4 (1, 4)    5.4  3.7      3x3 960 x 7x7          3.3 (2, 1)   3.6   1.9
+//          A short one cannot reach 85 % of DRAM's time. For 480 x 14x14, in clocks of 0.75 ns: 570 until the first load is on its way (wave
+//          200, arguments 350), 4,500 of stream, 350 of the last load's latency, 250 of the last stores': 76 % if sums took no time at all.
+// Versions Rows W + zeros apart: the strips of 14x14 met in the same banks, 2.5 times the clocks of LDS. A division for each element: 26.4 for
+//          8 x 1152 x 7x7 by two planes, 21.4 by one division for four.
 // Limits   LDS of a work-group (convolution_depthwise.py keeps to MOST_LDS); tensors below 1 GiB.
 #include "amdc.h"
 #include "amdc_types.h"
