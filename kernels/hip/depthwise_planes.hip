@@ -7,7 +7,7 @@
 // Fused    AMDC_PROLOGUE(value, input channel) before the zero padding; AMDC_EPILOGUE(value, channel, element). BIAS 1: bias[channel].
 // Launch   64, 128 or 256 lanes, at least OUT_W * ceil(OUT_H / OUT_ROWS); grid (ceil(planes / PLANES), 1, 1).
 // Predicted on an RX 580, microseconds without the launch, by PLANES and OUT_ROWS; depthwise.hip's best; DRAM's time for what is moved:
-//          5x5 240 x 28x28    7.9 (1, 14)  10.8  7.0      5x5 8 x 480 x 14x14   30.3 (2, 4)  43.7  27.6
+//          5x5 240 x 28x28    7.9 (1, 14)  10.8  7.0      5x5 8 x 480 x 14x14   31.8 (2, 4)  43.7  27.6
 //          5x5 480 x 14x14    5.0 (1, 4)    7.2  3.7      3x3 8 x 960 x 7x7     15.3 (4, 1)  22.0  13.9
 //          5x5 1152 x 7x7     4.2 (2, 1)    5.7  2.6      5x5 8 x 1152 x 7x7    20.8 (4, 1)  34.9  17.0
 //          3x3 512 x 14x14    5.4 (1, 4)    5.4  3.7      3x3 960 x 7x7          3.3 (2, 1)   3.6   1.9

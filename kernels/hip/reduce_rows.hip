@@ -6,8 +6,10 @@
 //             one that comes last reduces these (last_part.h). `counters`: one a row
 // Work-group AMDC_BLOCK; DPP within a wave, one value a wave of LDS between waves. The order of additions is fixed: the result is the
 // same in every run. The row is read once: the variance merges means and squares of chunks (Chan, Golub and LeVeque 1979).
-// Predicted on an RX 580 (simulated), without the launch: a sum of 1 MB 6.9 us by 64 spans (DRAM's time 4.8; the rest is four waits in a
-//           row: first loads, stores, count, the others' results), 6.8 by 128 or 256, 18.1 by one work-group; of 16 MB 78.5 us by 256 spans,
+// Predicted on an RX 580 (simulated), without the launch: a sum of 1 MB 6.9 us by 64 spans, 6.8 by 128 or 256, 18.1 by one work-group; DRAM's
+//           time is 4.8. The clocks of 0.75 ns: 800 to the first load, 6,280 of stream, 350 of its last latency, 410 to add up a wave and a
+//           work-group, 510 to store (190) and count (210), 300 to read the others' results, 220 to add them, 250 to store: 9,270. Without
+//           LDS and with all arguments at hand it would be 8,700, or 6.5 us: 85 % of DRAM's time is out of reach. Of 16 MB 78.5 us by 256 spans,
 //           79.4 by 512, 80.6 by 128 (DRAM's time 76.3). A second launch in the place of the last work-group's end took 77.6 and 26 more.
 //           A work-group a row | spans: one row of 64 KB 2.7 | 2.8 us, of 128 KB 3.9 | 3.0, of 256 KB 6.0 | 3.5; three of 512 KB 10.2 | 9.3,
 //           four of 1 MB 21.4 | 21.0, eight of 512 KB 20.7 | 21.0.
