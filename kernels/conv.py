@@ -125,7 +125,9 @@ WINOGRAD_PHASES = KernelTemplate(
     parameters=(
         Parameter("TILE_LANES", "lanes of a wave along the tiles, 7 each", values=(4, 8)),
         Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
-        Parameter("VECTOR", "1: a work-group has whole rows of tiles, none of them cut, and stores four outputs at once", values=(0, 1)),
+        Parameter(
+            "VECTOR", "1: a work-group has whole rows of tiles, none of them cut, and stores four outputs at once", values=(0, 1)
+        ),
         BIAS,
         *(of for of in TYPES if of.name in ("TYPE_Y", "TYPE_BIAS")),
     ),
@@ -151,6 +153,7 @@ CONV_SCALAR = KernelTemplate(
         Parameter("WAVES", "waves of a work-group, which share the input channels", values=SCALAR_WAVES),
         Parameter("PARTS", "of work-groups that share them, too; the last of them finishes", values=SCALAR_PARTS, default=1),
         Parameter("CHANNELS", "channels of the input, of a group", 1, 1 << 20),
+        Parameter("W_K", "elements between two taps of the weights", 1, 1 << 24),
         BIAS,
         *(of for of in TYPES if of.name != "TYPE_X"),
     ),

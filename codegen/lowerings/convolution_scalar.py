@@ -155,9 +155,9 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters |= {"STRIDE": window.stride[0], "PAD_TOP": window.pad[0], "PAD_LEFT": window.pad[1]}
     parameters |= {"OUT_ROWS": spread.rows, "OUT_COLUMNS": spread.columns, "WAVES": spread.waves, "PARTS": spread.parts}
     parameters |= {name: tags[name] for name in ("TYPE_W", "TYPE_Y", "TYPE_BIAS") if name in tags}
-    parameters |= {"CHANNELS": window.in_channels, "BIAS": int(operands.bias is not None)}
+    parameters |= {"CHANNELS": window.in_channels, "W_K": weights.tap, "BIAS": int(operands.bias is not None)}
     sizes = (window.batch, window.groups, *magic(window.groups), *magic(window.batch * window.groups))
-    strides = (window.out_channels, weights.group, weights.tap)
+    strides = (window.out_channels, weights.group)
     inside = _partials(item, builder, window, spread) if spread.parts > 1 else ()
     arguments = (operands.x, operands.weight, item.node, *sizes, *strides, *operands.bias_argument, *inside)
     hint, grid = spread.name.replace(" ", "_"), _grid(window, spread)

@@ -1,7 +1,7 @@
 // conv_scalar.hip: 2-d convolution of small planes with the inputs in scalar registers: a lane is a filter; fused epilogue.
 //
 // Shapes   input [batch][groups * channels][IN_H][IN_W], output [batch][groups * M][OUT_H][OUT_W]; packed weights as in conv.hip: output m of a group
-//          at tap t of channel c lies at w_group * group + (c * KH * KW + t) * w_k + m. A wave keeps 64 filters times OUT_ROWS rows of
+//          at tap t of channel c lies at w_group * group + (c * KH * KW + t) * W_K + m. A wave keeps 64 filters times OUT_ROWS rows of
 //          OUT_COLUMNS outputs. A row of the input is the same for all lanes, so the scalar unit loads it, and a product is v_mac(sum,
 //          SGPR, VGPR): no LDS in the loop, no barrier, and what lies in the padding left and right is never multiplied. WAVES waves share
 //          the input channels; their sums meet in LDS. Rows above and below the image are read as zeros; a wave that has the whole plane
@@ -14,7 +14,7 @@
 // Static   clang 19, 3x3, WAVES 8, BIAS 1; v_mac of the loop's vector instructions:
 //            7x7 all rows                    73 VGPRs   0.97      (361 products a channel: 82 % of the 441 that padding included would take)
 //            14x14 from 28x28 by 5 rows      96 VGPRs   0.98      56x56 to 28x28 by 4 rows, 14 columns   82 VGPRs   0.97
-//          No scratch. With three parts, in two channels of the latter two 10 and 16 moves between scalars and lanes of VGPRs; else none.
+//          No scratch. Moves between scalars and lanes of VGPRs, in two channels: none in 7x7, 8 and 16 in the latter two, with three parts.
 // Predicted on an RX 580 (simulated), without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
 //            batch 1: 512 -> 512 7x7      51 us by 7 rows, 4 parts (86 %)      512 -> 512 14x14/2  54 us by 7 rows, 4 parts (84 %)
 //                     256 -> 256 28x28/2  55 us by 5 rows, 3 parts (68 %)      128 -> 128 56x56/2  65 us by 5 rows of 14, 3 parts (58 %)
@@ -56,6 +56,7 @@
 #define WAVES 8
 #define PARTS 1
 #define CHANNELS 512
+#define W_K 512
 #define BIAS 0
 #define TYPE_W float
 #define TYPE_Y float
@@ -148,7 +149,7 @@ template <int COUNT, int N = 0, class Function> AMDC_DEVICE void steps(Function 
 }
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned images, unsigned groups, unsigned groups_multiplier, unsigned groups_shift,
-                             unsigned planes_multiplier, unsigned planes_shift, unsigned M, unsigned w_group, unsigned w_k
+                             unsigned planes_multiplier, unsigned planes_shift, unsigned M, unsigned w_group
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
@@ -160,11 +161,12 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     unsigned lane = amdc_lane(), wave = amdc_wave(), z = amdc_group_z();
     unsigned part = __builtin_amdgcn_readfirstlane(amdc_divide(z, planes_multiplier, planes_shift)), plane = z - part * images * groups;
     unsigned image = __builtin_amdgcn_readfirstlane(amdc_divide(plane, groups_multiplier, groups_shift)), group = plane - image * groups;
-    unsigned m = amdc_group_x() * 64 + lane, first_row = amdc_group_y() / TILES * OUT_ROWS, first_column = amdc_group_y() % TILES * OUT_COLUMNS;
+    unsigned m = amdc_group_x() * 64 + lane, first_row = WHOLE ? 0 : amdc_group_y() / TILES * OUT_ROWS, first_column = TILES == 1 ? 0 : amdc_group_y() % TILES * OUT_COLUMNS;
     constexpr unsigned step = WAVES * PARTS;
     unsigned channel = part * WAVES + wave;
     amdc_buffer weights = amdc_make((const char *)w + amdc_size<TYPE_W> * group * w_group, amdc_size<TYPE_W> * w_group);
-    unsigned tap_bytes = amdc_size<TYPE_W> * w_k, offset = amdc_size<TYPE_W> * m + channel * TAPS * tap_bytes;
+    constexpr unsigned tap_bytes = amdc_size<TYPE_W> * W_K;
+    unsigned offset = amdc_size<TYPE_W> * m + channel * TAPS * tap_bytes;
     unsigned long address = (unsigned long)x + plane * (CHANNELS * PLANE_BYTES); // in 32 bits: gfx8 has no scalar multiplication to 64
     // A buffer of one channel: rows above and below the image lie outside, and so do those of the channels behind the last.
     unsigned long base = address + channel * PLANE_BYTES;
