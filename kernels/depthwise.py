@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from amdc.kernels.conv import BIAS, KERNEL, STRIDE, TYPES
+from amdc.kernels.conv import KERNEL, STRIDE, TYPES
+from amdc.kernels.gemm import BIAS
 from amdc.kernels.template import KernelTemplate, Parameter
 
 ROWS = (1, 2, 4, 7, 14)  # outputs of a lane
