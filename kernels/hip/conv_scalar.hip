@@ -18,7 +18,7 @@
 // Predicted on an RX 580 (simulated), without the launch; shares of the fp32 peak, or of the time of the bytes where that is longer:
 //            batch 1: 512 -> 512 7x7      51 us by 7 rows, 4 parts (86 %)      512 -> 512 14x14/2  54 us by 7 rows, 4 parts (84 %)
 //                     256 -> 256 28x28/2  55 us by 5 rows, 3 parts (68 %)      128 -> 128 56x56/2  65 us by 5 rows of 14, 3 parts (58 %)
-//            batch 8: 512 -> 512 14x14/2  338 us by 7 rows, 5 parts (89 %)     28x28/2 405, 56x56/2 413 us (74, 72 %)
+//            batch 8: 512 -> 512 14x14/2  331 us by 7 rows, 5 parts (90 %)     28x28/2 405, 56x56/2 413 us (74, 72 %)
 //          28x28/2 at batch 1: 36 work-groups, 11 channels a wave (10.7 were even), 15 rows for 14: 56,000 of 73,400 clocks are vector
 //          instructions of the SIMDs, 2,700 pass before the first, 5,000 until DRAM has what was written, the rest until the last waves have
 //          come, which have no other wave beside them to hide scalar loads, and all sums are joined.

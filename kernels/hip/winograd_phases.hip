@@ -16,9 +16,9 @@
 // Static   clang 19, PARTS 1, VECTOR 1, BIAS 1: 127 VGPRs with 28 tiles (TILE_LANES 4), 124 with 56; 57 KiB of LDS, so one work-group a CU;
 //          no spills. v_mac of the loops' vector instructions: 0.98 (corners, columns), 0.81 (rows, which transform inputs).
 // Predicted on an RX 580 (simulated), without the launch, in brackets the share of the fp32 peak of the convolution's own multiply-adds:
-//            128 -> 128 56x56/2   batch 1, 5 parts 61 us (61 %); batch 8 360 us (83 %), conv_scalar.hip 413
-//            256 -> 256 28x28/2   batch 1, 9 parts 67 us (56 %), conv_scalar.hip 56; batch 8 362 us (83 %), conv_scalar.hip 405
-//            512 -> 512 14x14/2   batch 8, 9 parts 443 us (68 %), conv_scalar.hip 338: a quarter of a 7x7 plane's 4x4 tiles is outside
+//            128 -> 128 56x56/2   batch 1, 5 parts 61 us (61 %); batch 8, 56 tiles 357 us (84 %), conv_scalar.hip 413
+//            256 -> 256 28x28/2   batch 1, 9 parts 67 us (56 %), conv_scalar.hip 55 (68 %); batch 8, 56 tiles 351 us (85 %), conv_scalar.hip 405
+//            512 -> 512 14x14/2   batch 8, 9 parts 443 us (68 %), conv_scalar.hip 331 (90 %): a quarter of a 7x7 plane's 4x4 tiles is outside
 //          A stage of 28 tiles times 128 filters times 2 channels takes 3,700 clocks, 3,180 of them vector instructions of the busier SIMDs.
 //          Batch 1 has 448 such stages for 36 CUs, 13 each in 5 parts: 48,000 clocks of 82,000. The rest is counted: 5,000 to start; 5,000 to
 //          join waves; what the parts leave each other is 57 KiB a work-group, 2.3 MB written to L2 and read there (9,000) and then to DRAM
