@@ -21,7 +21,7 @@
 //            512 -> 512 14x14/2   batch 8, 9 parts 443 us (68 %), conv_scalar.hip 331 (90 %): a quarter of a 7x7 plane's 4x4 tiles is outside
 //          A stage of 28 tiles times 128 filters times 2 channels takes 3,700 clocks, 3,180 of them vector instructions of the busier SIMDs.
 //          Batch 1 has 448 such stages for 36 CUs, 13 each in 5 parts: 48,000 clocks of 82,000. The rest is counted: 5,000 to start; 5,000 to
-//          join waves; what the parts leave each other is 57 KiB a work-group, 2.3 MB written to L2 and read there (9,000) and then to DRAM
+//          join waves; what the parts leave each other is 64 KiB a work-group, 2.3 MB written to L2 and read there (9,000) and then to DRAM
 //          (14,000). 28 work-groups without parts would take 16 stages' time in 28 of 36 CUs: no less. So batch 1 stays below 80 %.
 // Versions The kinds of waves as paths in one loop: clang 19 moves what they have in common out of them, copies sums from register to register
 //          and spills 88 to 350 registers. A loop each: none. Four floats of tiles read where three are used: clang takes the fourth's
