@@ -57,6 +57,7 @@ def test_phases(case: Case, name: str) -> None:
     assert np.all(np.abs(result - exact) <= largest_errors(x, weight, case) + 2 * UNIT * np.abs(exact))
 
 
+@pytest.mark.slow
 def test_epilogue() -> None:
     """A residual is added in the same launch, at the outputs of a cut tile, too."""
     case, name = CASES[0]
