@@ -1,12 +1,13 @@
 """Whether the kernel search finds in 60 seconds what an exhaustive search finds, on shapes that no kernel was tuned on.
 
-    python benchmarks/search.py [CASE ...] [--seconds 60] [--record]
+    python benchmarks/search.py [CASE ...] [--seconds 60] [--folder out/search] [--record]
 
-For each case: the search with a new database, an empty cache and its usual limits, stopped after so many seconds. Then every
-other candidate that the lowering offers is timed too: each tile and each cut of a product, each way of each algorithm of a
-convolution. Both by the timing layer of a simulated RX 580. Target: at most 5 % above the best of all. Where other work keeps the
-machine busy, seconds say little: the CPU time says how long one idle processor takes, and the search shares its work among all.
-`--record` adds each case, when it is done, to benchmarks/results/search.json.
+For each case: every candidate that the lowering offers is timed: each tile and each cut of a product, each way of each algorithm
+of a convolution; these times stay in `--folder`, by the kernels' version, so that this part can be broken off and gone on with.
+Then the search, with a new database, an empty cache and its usual limits, stopped after so many seconds. Both by the timing layer
+of a simulated RX 580. Target: at most 5 % above the best of all. Where other work keeps the machine busy, seconds say little: the
+CPU time says how long one idle processor takes, and the search shares its work among all. `--record` adds each case, when it is
+done, to benchmarks/results/search.json.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from benchmarks.machine import description  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "search.json"
 TARGET = 0.05  # above the exhaustive search's best
+ALL = 1 << 30  # more candidates than any problem has
 
 
 def cpu_seconds() -> float:
@@ -41,17 +43,20 @@ def cpu_seconds() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
-def compare(case: str, seconds: float, folder: Path) -> dict[str, Any]:
-    """One case with its own cache and database in `folder`."""
-    os.environ["AMDC_CACHE_DIR"] = str(folder)
+def compare(case: str, seconds: float, kept: Path) -> dict[str, Any]:
+    """One case, its search with its own cache and database; `kept` is the exhaustive search's database."""
     hardware, options = target("gfx803"), CompileOptions()
     ((_, graph),) = import_model(UNSEEN[case], options).graphs
     optimise(graph, options)
-    with Database(folder / "search.sqlite") as database:
-        spent, started, timer = cpu_seconds(), time.monotonic(), ModelTimer(hardware)
+    timer = ModelTimer(hardware)
+    with Database(kept) as database:
+        best = Search(hardware, timer, database, few=ALL, factor=math.inf).run(graph)[0]
+    with tempfile.TemporaryDirectory() as folder, Database(Path(folder) / "search.sqlite") as database:
+        os.environ["AMDC_CACHE_DIR"] = folder
+        timer, spent, started = ModelTimer(hardware), cpu_seconds(), time.monotonic()
         found, *within = Search(hardware, timer, database, expired=after(seconds)).run(graph)
         took = {"seconds": round(time.monotonic() - started, 1), "cpu_seconds": round(cpu_seconds() - spent, 1)}
-        best = Search(hardware, timer, database, few=len(found.problem.costs), factor=math.inf).run(graph)[0]
+        del os.environ["AMDC_CACHE_DIR"]
     assert found.us is not None and best.us is not None and best.timed + len(best.failed) == len(best.problem.costs)
     return {
         "found": found.candidate,
@@ -86,12 +91,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", help="all, if none is named")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--folder", type=Path, default=ROOT / "out" / "search", help="of the exhaustive search's times")
     parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
     found: dict[str, Any] = {}
     for case in arguments.cases or UNSEEN:
-        with tempfile.TemporaryDirectory() as folder:
-            found[case] = compare(case, arguments.seconds, Path(folder))
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+        found[case] = compare(case, arguments.seconds, arguments.folder / f"{case.replace(' ', '-')}.sqlite")
         show(case, found[case])
         if arguments.record:
             record(found)
