@@ -118,11 +118,12 @@ def _biased(node: Any) -> tuple[Node, Node | float] | None:
     if not is_op(node, aten.add.Tensor) or node.kwargs:
         return None
     product, row = node.args
-    alone = is_op(product, linear_packed) and len(product.users) == 1 and shape(product) == shape(node)
-    if alone and isinstance(row, (int, float)):
+    if not is_op(product, linear_packed) or len(product.users) != 1 or shape(product) != shape(node) or shape(node)[0] != 1:
+        return None
+    if isinstance(row, (int, float)):
         return product, float(row)
-    fits = isinstance(row, Node) and row.op == "get_attr" and math.prod(shape(row)) in (1, shape(product)[1])
-    return (product, row) if alone and fits and shape(node)[0] == 1 else None
+    fits = isinstance(row, Node) and row.op == "get_attr" and math.prod(shape(row)) in (1, shape(product)[-1])
+    return (product, row) if fits else None
 
 
 def _pools(node: Any) -> bool:

@@ -24,6 +24,7 @@ SCALAR_FORMATS = ("SOP1", "SOP2", "SOPC", "SOPK")
 VECTOR_FORMATS = ("VOP1", "VOP2", "VOP3", "VOPC")
 CONTROL_WORDS = frozenset(form.split(" ")[0] for form in CONTROL_FORMS)
 MOST_ERRORS = 12
+ATOMICS = ("atomic_", "lds_exchange")  # what atomics.h defines: it takes a third of a small kernel's compilation
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def kernel_source(code: CodeObject, kernel: KernelInfo, options: Options) -> str
     return "\n".join(
         [
             options.defines + '#include "kernel.h"',
-            '#include "atomics.h"' if "atomic_" in functions else "",  # takes a third of a small kernel's compilation
+            '#include "atomics.h"' if any(word in functions for word in ATOMICS) else "",
             functions,
             "SHARED int run_wave(Wave *W) {",
             "dispatch:",
