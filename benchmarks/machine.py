@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ def processor() -> str:
     return platform.processor()
 
 
+def _short(argument: str) -> str:
+    """An argument as it is recorded: of a path that is of one machine, the last part."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
+
+
 def description(command: str) -> dict[str, Any]:
     """The head of a file in benchmarks/results/; the command gets this process's arguments appended."""
     import onnx
@@ -29,7 +35,7 @@ def description(command: str) -> dict[str, Any]:
 
     return {
         "date": datetime.date.today().isoformat(),
-        "command": " ".join([command, *sys.argv[1:]]),
+        "command": f"{command} {shlex.join(_short(argument) for argument in sys.argv[1:])}".rstrip(),
         "machine": f"{processor()}, {len(os.sched_getaffinity(0))} cores",
         "versions": {
             "amdc": amdc.__version__,
