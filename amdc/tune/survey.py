@@ -56,7 +56,7 @@ class Work:
         kernels = {launch.kernel: program.kernels[launch.kernel] for launch in chosen}
         names = {pointer.buffer for launch in chosen for pointer in launch.arguments if isinstance(pointer, Pointer)}
         sources = {kernel.code: lowered.sources[kernel.code] for kernel in kernels.values()}
-        buffers = {name: program.buffers[name] for name in names}
+        buffers = {name: buffer for name, buffer in program.buffers.items() if name in names}  # in an order that repeats
         constants = {name: lowered.constants[name] for name in names if name in lowered.constants}
         return Work(problem, candidate, tuple(candidates), chosen, kernels, sources, buffers, constants)
 
