@@ -114,6 +114,15 @@ def test_problems_of_the_best_candidate_are_searched_too(tmp_path: Path, monkeyp
     assert len(found) == 4
 
 
+def test_buffers_lie_in_the_order_of_the_program() -> None:
+    """Where they lie decides a predicted time, which must not differ between two processes, as the order of a set does."""
+    forced = {"relu n=64": "thrice"}
+    order = list(lower(graph(), GFX803, LoweringOptions(2, Choices(forced))).program.buffers)
+    for work in forced_work(graph(), GFX803, 2, forced):
+        assert list(work.buffers) == [name for name in order if name in work.buffers]
+        assert len(work.buffers) > 1
+
+
 def test_by_the_timing_layer(tmp_path: Path) -> None:
     """Predicted times grow with the launches, by 26 us each at least."""
     seen: list[str] = []
