@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
 
 from amdc.codegen.builder import Operand, Place, ProgramBuilder
+from amdc.codegen.choice import Candidate
 from amdc.codegen.dtypes import TAGS
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
@@ -41,6 +44,36 @@ def launch(
         hint="_".join(filter(None, ("x".join(map(str, window.kernel)), hint, epilogue.hint))),
         block=(lanes, 1, 1),
     )
+
+
+class Named(Protocol):
+    """How a kernel spreads its work."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Shape = TypeVar("Shape", bound=Named)
+
+
+def in_parts(
+    shapes: Sequence[Shape],
+    counts: Sequence[int],
+    may_split: Callable[[Shape, int], bool],
+    cost: Callable[[Shape, int], float],
+    build: Callable[[Shape, int], None],
+) -> Iterator[Candidate]:
+    """A candidate for each shape and each number of parts into which work-groups split the channels, as far as they may."""
+    for shape in shapes:
+        for parts in counts:
+            if parts == 1 or may_split(shape, parts):
+                name = shape.name + (f" {parts} parts" if parts > 1 else "")
+                yield Candidate(name, partial(cost, shape, parts), partial(build, shape, parts))
+
+
+def partials(item: Item, builder: ProgramBuilder, waves: int, parts: int, sums: int) -> tuple[Place, Place]:
+    """Where `waves` waves of each of `parts` leave `sums` floats a lane, and the counters by which the last of them is known."""
+    return builder.scratch(f"{item.node.name}.partials", waves * parts * sums * 256), builder.counters(waves)
 
 
 def types(item: Item, operands: Operands) -> dict[str, Value]:

@@ -10,8 +10,9 @@ from amdc.codegen.builder import COUNTERS, Place, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
+from amdc.codegen.lowerings.convolution_launch import in_parts, launch, least_bytes, partials, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
+from amdc.codegen.lowerings.convolution_winograd import tiles_of
 from amdc.codegen.lowerings.phase_filters import POINTS, arrange
 from amdc.codegen.lowerings.winograd_filters import plain_weights
 from amdc.codegen.magic import magic
@@ -40,12 +41,13 @@ def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Op
     """One for each block of tiles and filters, and cut of the channels; none where the algorithm does not apply."""
     if not takes(item, window, operands):
         return
-    for shape in conv.PHASE_SHAPES:
-        for parts in conv.PHASE_PARTS:
-            if parts == 1 or _may_split(builder, window, shape, parts):
-                predicted = partial(_cost, item, builder, window, shape, parts)
-                name = shape.name + (f" {parts} parts" if parts > 1 else "")
-                yield Candidate(name, predicted, partial(_build, item, builder, window, operands, shape, parts))
+    yield from in_parts(
+        conv.PHASE_SHAPES,
+        conv.PHASE_PARTS,
+        partial(_may_split, builder, window),
+        partial(_cost, item, builder, window),
+        partial(_build, item, builder, window, operands),
+    )
 
 
 def _may_split(builder: ProgramBuilder, window: Window, shape: PhaseShape, parts: int) -> bool:
@@ -54,13 +56,8 @@ def _may_split(builder: ProgramBuilder, window: Window, shape: PhaseShape, parts
     return few and window.in_channels >= LEAST_STAGES * shape.channels * parts
 
 
-def _tiles(window: Window) -> tuple[int, int]:
-    """2x2 tiles of an image, along y and x; those at the edge may be cut."""
-    return -(-window.out[0] // 2), -(-window.out[1] // 2)
-
-
 def _grid(window: Window, shape: PhaseShape, parts: int) -> tuple[int, int, int]:
-    tiles = window.batch * math.prod(_tiles(window))
+    tiles = window.batch * math.prod(tiles_of(window))
     return -(-window.out_channels // shape.filters), -(-tiles // shape.tiles), window.groups * parts
 
 
@@ -89,14 +86,15 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     filters = _filters(builder, window, operands, shape, stages * shape.channels * parts)
     parameters: dict[str, Value] = {"TILE_LANES": shape.tile_lanes, "PARTS": int(parts > 1)}
     parameters |= {name: tag for name, tag in types(item, operands).items() if name in ("TYPE_Y", "TYPE_BIAS")}
-    along_y, along_x = _tiles(window)
+    along_y, along_x = tiles_of(window)
     image = along_y * along_x
     rows = shape.tiles % along_x == 0 and window.out[0] % 2 == window.out[1] % 2 == 0
     parameters |= {"BIAS": int(operands.bias is not None), "VECTOR": int(rows)}
     sizes = (window.groups, window.batch * image, *window.size, *window.out, *window.pad)
     tiles = (along_x, image, *magic(along_x), *magic(image))
     counts = (parts, *magic(parts), stages, window.in_channels, window.out_channels)
-    inside = _partials(item, builder, window, shape, parts) if parts > 1 else ()
+    waves = math.prod(_grid(window, shape, 1)) * shape.waves
+    inside = partials(item, builder, waves, parts, shape.sums) if parts > 1 else ()
     arguments = (operands.x, filters, item.node, *sizes, *tiles, *counts, *operands.bias_argument, *inside)
     hint, grid = shape.name.replace(" ", "_"), _grid(window, shape, parts)
     launch(item, builder, conv.WINOGRAD_PHASES, parameters, grid, arguments, window, hint, 64 * shape.waves, inside=inside)
@@ -107,10 +105,3 @@ def _filters(builder: ProgramBuilder, window: Window, operands: Operands, shape:
     name = f"{operands.weight.target}_phases{shape.filters}x{round_up(channels, shape.channels)}x{window.groups}"
     weights = plain_weights(builder, window, operands)
     return builder.constant(name, arrange(weights, window.groups, shape.filters, channels))
-
-
-def _partials(item: Item, builder: ProgramBuilder, window: Window, shape: PhaseShape, parts: int) -> tuple[Place, Place]:
-    """Where work-groups leave what they computed of their tiles, and the counters by which the last of them is known."""
-    waves = math.prod(_grid(window, shape, 1)) * shape.waves
-    partials = builder.scratch(f"{item.node.name}.partials", waves * parts * shape.sums * 256)
-    return partials, builder.counters(waves)

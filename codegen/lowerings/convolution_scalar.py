@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from amdc.codegen.builder import COUNTERS, Place, ProgramBuilder
+from amdc.codegen.builder import COUNTERS, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
+from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, partials, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
@@ -158,15 +158,9 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters |= {"CHANNELS": window.in_channels, "W_K": weights.tap, "BIAS": int(operands.bias is not None)}
     sizes = (window.batch, window.groups, *magic(window.groups), *magic(window.batch * window.groups))
     strides = (window.out_channels, weights.group)
-    inside = _partials(item, builder, window, spread) if spread.parts > 1 else ()
+    waves = math.prod(_grid(window, spread)) // spread.parts * spread.waves
+    rounds = -(-spread.rows * spread.columns // spread.waves)
+    inside = partials(item, builder, waves, spread.parts, rounds) if spread.parts > 1 else ()
     arguments = (operands.x, operands.weight, item.node, *sizes, *strides, *operands.bias_argument, *inside)
     hint, grid = spread.name.replace(" ", "_"), _grid(window, spread)
     launch(item, builder, conv.CONV_SCALAR, parameters, grid, arguments, window, hint, 64 * spread.waves, inside=inside)
-
-
-def _partials(item: Item, builder: ProgramBuilder, window: Window, spread: Spread) -> tuple[Place, Place]:
-    """Where work-groups leave what they computed of a tile, and the counters by which the last of them is known."""
-    waves = math.prod(_grid(window, spread)) // spread.parts * spread.waves
-    rounds = -(-spread.rows * spread.columns // spread.waves)
-    partials = builder.scratch(f"{item.node.name}.partials", waves * spread.parts * rounds * 256)
-    return partials, builder.counters(waves)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
-from amdc.codegen.builder import COUNTERS, Place, ProgramBuilder
+from amdc.codegen.builder import COUNTERS, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
+from amdc.codegen.lowerings.convolution_launch import in_parts, launch, least_bytes, partials, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.lowerings.winograd_filters import POINTS, transformed
 from amdc.codegen.magic import magic
@@ -34,28 +34,29 @@ def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Op
     """One for each way to spread tiles, filters and channels over waves and work-groups; none where Winograd does not apply."""
     if not takes(window, operands):
         return
-    for shape in conv.WINOGRAD_SHAPES:
-        for parts in conv.WINOGRAD_PARTS:
-            if parts == 1 or _may_split(item, builder, window, shape, parts):
-                predicted = partial(_cost, item, builder, window, shape, parts)
-                name = shape.name + (f" {parts} parts" if parts > 1 else "")
-                yield Candidate(name, predicted, partial(_build, item, builder, window, operands, shape, parts))
+    yield from in_parts(
+        conv.WINOGRAD_SHAPES,
+        conv.WINOGRAD_PARTS,
+        partial(_may_split, builder, window),
+        partial(_cost, item, builder, window),
+        partial(_build, item, builder, window, operands),
+    )
 
 
-def _may_split(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradShape, parts: int) -> bool:
+def _may_split(builder: ProgramBuilder, window: Window, shape: WinogradShape, parts: int) -> bool:
     """Where work-groups are few, a part has two stages or more, and the parts stay within the kernel's limit."""
     tiles = math.prod(_grid(window, shape, 1))
     few = tiles < 2 * builder.target.card().compute_units and tiles * shape.filter_waves <= COUNTERS
     return few and window.in_channels >= 2 * shape.waves * parts
 
 
-def _tiles(window: Window) -> tuple[int, int]:
+def tiles_of(window: Window) -> tuple[int, int]:
     """2x2 tiles of an image, along y and x; those at the edge may be cut."""
     return -(-window.out[0] // 2), -(-window.out[1] // 2)
 
 
 def _grid(window: Window, shape: WinogradShape, parts: int) -> tuple[int, int, int]:
-    along_y, along_x = _tiles(window)
+    along_y, along_x = tiles_of(window)
     tiles, blocks = window.batch * along_y * along_x, -(-window.out_channels // shape.filters)
     return -(-blocks // shape.filter_waves), -(-tiles // 64), window.groups * parts
 
@@ -87,19 +88,13 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters: dict[str, Value] = {"WAVES": shape.waves, "FILTERS": shape.filters, "SPLIT": shape.split, "PARTS": int(parts > 1)}
     parameters |= {name: tag for name, tag in types(item, operands).items() if name != "TYPE_W"}
     parameters |= {"BIAS": int(operands.bias is not None)}
-    along_y, along_x = _tiles(window)
+    along_y, along_x = tiles_of(window)
     blocks = -(-window.out_channels // shape.filters)
     tiles = (along_x, along_y * along_x, *magic(along_x), *magic(along_y * along_x))
     sizes = (window.batch, window.groups, blocks, window.batch * along_y * along_x, *window.size, *window.out, *window.pads)
     counts = (parts, *magic(parts), channels // (shape.waves * parts), window.in_channels, window.out_channels, window.plane)
-    inside = _partials(item, builder, window, shape, parts) if parts > 1 else ()
+    waves = math.prod(_grid(window, shape, 1)) * shape.filter_waves
+    inside = partials(item, builder, waves, parts, 4 * shape.filters) if parts > 1 else ()
     arguments = (operands.x, filters, item.node, *sizes, *tiles, *counts, *operands.bias_argument, *inside)
     hint, grid = shape.name.replace(" ", "_"), _grid(window, shape, parts)
     launch(item, builder, conv.WINOGRAD, parameters, grid, arguments, window, hint, 64 * shape.waves, inside=inside)
-
-
-def _partials(item: Item, builder: ProgramBuilder, window: Window, shape: WinogradShape, parts: int) -> tuple[Place, Place]:
-    """Where work-groups leave what they computed of their tiles, and the counters by which the last of them is known."""
-    waves = math.prod(_grid(window, shape, 1)) * shape.filter_waves
-    partials = builder.scratch(f"{item.node.name}.partials", waves * parts * 4 * shape.filters * 256)
-    return partials, builder.counters(waves)

@@ -9,9 +9,9 @@ from functools import partial
 from amdc.codegen.builder import COUNTERS, Place, ProgramBuilder
 from amdc.codegen.choice import Candidate
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings import convolution_winograd
-from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
+from amdc.codegen.lowerings.convolution_launch import in_parts, launch, least_bytes, partials, types
 from amdc.codegen.lowerings.convolution_window import Operands, Window
+from amdc.codegen.lowerings.convolution_winograd import takes, tiles_of
 from amdc.codegen.lowerings.winograd_filters import arrange_stages, plain_weights
 from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
@@ -26,14 +26,15 @@ REFILL = 0.94  # where a CU gets more work-groups than it holds, they start as o
 
 def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> Iterator[Candidate]:
     """One for each way to spread tiles, filters and channels over lanes and work-groups; none where the kernel does not apply."""
-    if not convolution_winograd.takes(window, operands) or window.pad[1] > math.prod(window.size):
+    if not takes(window, operands) or window.pad[1] > math.prod(window.size):
         return
-    for shape in SHAPES:
-        for parts in PARTS:
-            if parts == 1 or _may_split(builder, window, shape, parts):
-                predicted = partial(_cost, item, builder, window, shape, parts)
-                name = shape.name + (f" {parts} parts" if parts > 1 else "")
-                yield Candidate(name, predicted, partial(_build, item, builder, window, operands, shape, parts))
+    yield from in_parts(
+        SHAPES,
+        PARTS,
+        partial(_may_split, builder, window),
+        partial(_cost, item, builder, window),
+        partial(_build, item, builder, window, operands),
+    )
 
 
 def _may_split(builder: ProgramBuilder, window: Window, shape: LdsShape, parts: int) -> bool:
@@ -43,19 +44,14 @@ def _may_split(builder: ProgramBuilder, window: Window, shape: LdsShape, parts: 
     return few and window.in_channels >= 2 * shape.step * parts
 
 
-def _tiles(window: Window) -> tuple[int, int]:
-    """2x2 tiles of an image, along y and x; those at the edge may be cut."""
-    return -(-window.out[0] // 2), -(-window.out[1] // 2)
-
-
 def _grid(window: Window, shape: LdsShape, parts: int) -> tuple[int, int, int]:
-    tiles = window.batch * math.prod(_tiles(window))
+    tiles = window.batch * math.prod(tiles_of(window))
     return -(-window.out_channels // FILTERS), -(-tiles // shape.tiles), window.groups * parts
 
 
 def edges(window: Window) -> int:
     """A bit for each of the four columns of a window that lies in the padding for some tile."""
-    _, along_x = _tiles(window)
+    _, along_x = tiles_of(window)
     starts = range(-window.pad[1], 2 * along_x - window.pad[1], 2)
     return sum(1 << j for j in range(4) if not all(0 <= start + j < window.size[1] for start in starts))
 
@@ -68,8 +64,8 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, 
     occupancy = Shape(shape.waves, shape.groups_per_cu, shape.groups_per_cu * shape.sets)
     nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
     groups, target = math.prod(_grid(window, shape, parts)), builder.target
-    partials = 4 * groups * shape.tiles * FILTERS * 4 if parts > 1 else 0
-    partials_us = partials / (target.card().dram_gbps * target.dram_efficiency * 1e3)
+    left = 4 * groups * shape.tiles * FILTERS * 4 if parts > 1 else 0
+    partials_us = left / (target.card().dram_gbps * target.dram_efficiency * 1e3)
     us = estimate(stage * stages + end, occupancy, groups, nbytes, target).us - target.launch_us
     refilled = shape.groups_per_cu > 1 and groups > shape.groups_per_cu * target.card().compute_units
     return target.launch_us + us * (REFILL if refilled else 1) + partials_us
@@ -87,19 +83,13 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters: dict[str, Value] = {"TILES": shape.lane_tiles, "SETS": shape.sets}
     parameters |= {name: tag for name, tag in types(item, operands).items() if name != "TYPE_W"}
     parameters |= {"BIAS": int(operands.bias is not None), "EDGES": edges(window), "PARTS": int(parts > 1)}
-    along_y, along_x = _tiles(window)
+    along_y, along_x = tiles_of(window)
     blocks, stages = -(-window.out_channels // FILTERS), -(-window.in_channels // (shape.step * parts))
     tiles = (along_x, along_y * along_x, *magic(along_x), *magic(along_y * along_x))
     sizes = (window.groups, blocks, window.batch * along_y * along_x, *window.size, *window.out, *window.pads)
     counts = (parts, *magic(parts), stages, window.in_channels, window.out_channels, window.plane)
-    inside = _partials(item, builder, window, shape, parts) if parts > 1 else ()
+    waves = math.prod(_grid(window, shape, 1)) * shape.waves
+    inside = partials(item, builder, waves, parts, 16 // shape.sets) if parts > 1 else ()
     arguments = (operands.x, filters, item.node, *sizes, *tiles, *counts, *operands.bias_argument, *inside)
     hint, grid = shape.name.replace(" ", "_"), _grid(window, shape, parts)
     launch(item, builder, WINOGRAD_LDS, parameters, grid, arguments, window, hint, 256 * shape.sets, inside=inside)
-
-
-def _partials(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, parts: int) -> tuple[Place, Place]:
-    """Where work-groups leave what they computed of their tiles, and the counters by which the last of them is known."""
-    waves = math.prod(_grid(window, shape, 1)) * shape.waves
-    partials = builder.scratch(f"{item.node.name}.partials", waves * parts * 16 // shape.sets * 256)
-    return partials, builder.counters(waves)
