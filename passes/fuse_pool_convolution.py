@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -39,8 +40,7 @@ class FusePoolConvolution(Pass):
             pooling = _pooling(node)
             if pooling is None or shape(node)[1] > self.max_filters or not self.takes(pooling):
                 continue
-            x, window = pooling.args[0], _window(pooling)
-            args = (x, *node.args[1:3], *window, node.args[8])
+            args = (pooling.args[0], *node.args[1:3], *_window(pooling)[:3], _window(pooling)[4], node.args[8])
             replace(node, add_call(graph, node, pool_convolution, args, like=node), pooling)
             fused += 1
         return PassResult(fused > 0, (f"fused {fused} poolings with the convolutions behind them",) if fused else ())
@@ -48,9 +48,7 @@ class FusePoolConvolution(Pass):
     def takes(self, pooling: Node) -> bool:
         """Whether the kernel takes the channels and the window of a pooling."""
         x: Any = pooling.args[0]
-        kernel: Any = pooling.args[1]
-        channels = shape(x)[1]
-        taps = kernel[0] * kernel[-1]
+        channels, taps = shape(x)[1], math.prod(_window(pooling)[0])
         return channels <= self.max_channels and channels % self.channel_step == 0 and 1 < taps <= self.max_taps
 
 
@@ -66,15 +64,12 @@ def _pooling(node: Node) -> Node | None:
     pooling: Any = values.args[0]
     alone = is_op(pooling, aten.max_pool2d_with_indices.default) and len(pooling.users) == 1 and len(shape(values)) == 4
     floats = all(dtype(held) == torch.float32 for held in (node, *node.all_input_nodes))
-    dense = {*pooling.args[4]} == {1} if alone and len(pooling.args) > 4 else True
-    return pooling if alone and floats and dense else None
+    return pooling if alone and floats and set(_window(pooling)[3]) == {1} else None
 
 
-def _window(pooling: Node) -> tuple[list[int], list[int], list[int], bool]:
-    """Kernel, stride and padding of a pooling, two numbers each, and whether sizes are rounded up."""
+def _window(pooling: Node) -> tuple[list[int], list[int], list[int], list[int], bool]:
+    """Kernel, stride, padding and dilation of a pooling, two numbers each, and whether sizes are rounded up."""
     given: Any = [*pooling.args[1:], *([], 0, 1, False)[len(pooling.args) - 2 :]]
-    kernel, stride, padding = (list(part) if isinstance(part, (list, tuple)) else [part] for part in given[:3])
-    kernel, stride, padding = (
-        part * (2 // len(part)) if part else kernel * (2 // len(kernel)) for part in (kernel, stride, padding)
-    )
-    return kernel, stride, padding, bool(given[4])
+    parts = [list(part) if isinstance(part, (list, tuple)) else [part] for part in given[:4]]
+    kernel, stride, padding, dilation = ((part or parts[0]) * (2 // len(part or parts[0])) for part in parts)
+    return kernel, stride, padding, dilation, bool(given[4])

@@ -58,6 +58,24 @@ def check(case: Case, name: str) -> None:
     assert np.all(np.abs(result - exact) <= allowed)
 
 
+def check_fused(name: str, dtype: torch.dtype) -> None:
+    """Padding stays zero whatever the prologue makes of it; narrow inputs and outputs; a residual in the epilogue."""
+    case = CASES[1]
+    function, (x, packed, bias) = case.packed()
+    scale, shift = torch.rand(case.channels, 1, 1), torch.rand(case.channels, 1, 1)
+    other = torch.randn(case.plain()(*case.tensors()).shape)
+    x, *held = (value.to(dtype) for value in (x, packed, bias, scale, shift, other))
+
+    def fused(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        scale, shift, other = rest
+        return torch.relu(function(torch.relu(x * scale + shift), packed, bias) + other)
+
+    result = launched(lambda x: fused(x, *held), x, name, fuse=True)
+    exact = fused(x.double(), *(value.double() for value in held)).numpy()
+    unit = 2.0**-10 if dtype == torch.float16 else 2.0**-20  # a few roundings of what is stored
+    assert np.abs(result - exact).max() <= 8 * unit * np.abs(exact).max()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -76,21 +94,7 @@ def test_channels_in_parts(case: Case, name: str) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float16, marks=pytest.mark.slow)], ids=str)
 def test_prologue_and_epilogue(dtype: torch.dtype) -> None:
-    """Padding stays zero whatever the prologue makes of it; narrow inputs and outputs; a residual in the epilogue."""
-    case = CASES[1]
-    function, (x, packed, bias) = case.packed()
-    scale, shift = torch.rand(case.channels, 1, 1), torch.rand(case.channels, 1, 1)
-    other = torch.randn(case.plain()(*case.tensors()).shape)
-    x, *held = (value.to(dtype) for value in (x, packed, bias, scale, shift, other))
-
-    def fused(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
-        scale, shift, other = rest
-        return torch.relu(function(torch.relu(x * scale + shift), packed, bias) + other)
-
-    result = launched(lambda x: fused(x, *held), x, SHAPES[1], fuse=True)
-    exact = fused(x.double(), *(value.double() for value in held)).numpy()
-    unit = 2.0**-10 if dtype == torch.float16 else 2.0**-20  # a few roundings of what is stored
-    assert np.abs(result - exact).max() <= 8 * unit * np.abs(exact).max()
+    check_fused(SHAPES[1], dtype)
 
 
 @pytest.mark.parametrize("change", [{"stride": (2, 2)}, {"dilation": (2, 2)}, {"kernel": (3, 1)}, {"channels": 4}], ids=str)

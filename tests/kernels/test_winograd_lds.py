@@ -12,7 +12,7 @@ from amdc.sim.decoder import decode
 from tests.kernels.harness import code_object, source
 from tests.kernels.test_assembly import loops, names
 from tests.kernels.test_convolution import Case
-from tests.kernels.test_winograd import CASES, ONE, check, launched
+from tests.kernels.test_winograd import CASES, ONE, check, check_fused, launched
 
 TWO_SETS = "winograd2x2 lds 32x28s2"
 NAMES = [shape.name for shape in SHAPES]
@@ -46,21 +46,7 @@ def test_channels_in_parts(case: Case, name: str) -> None:
 @pytest.mark.parametrize("name", [NAMES[0], TWO_SETS])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 def test_prologue_and_epilogue(dtype: torch.dtype, name: str) -> None:
-    """Padding stays zero whatever the prologue makes of it; narrow inputs and outputs; a residual in the epilogue."""
-    case = CASES[1]
-    function, (x, packed, bias) = case.packed()
-    scale, shift = torch.rand(case.channels, 1, 1), torch.rand(case.channels, 1, 1)
-    other = torch.randn(case.plain()(*case.tensors()).shape)
-    x, *held = (value.to(dtype) for value in (x, packed, bias, scale, shift, other))
-
-    def fused(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
-        scale, shift, other = rest
-        return torch.relu(function(torch.relu(x * scale + shift), packed, bias) + other)
-
-    result = launched(lambda x: fused(x, *held), x, name, fuse=True)
-    exact = fused(x.double(), *(value.double() for value in held)).numpy()
-    unit = 2.0**-10 if dtype == torch.float16 else 2.0**-20  # a few roundings of what is stored
-    assert abs(result - exact).max() <= 8 * unit * abs(exact).max()
+    check_fused(name, dtype)
 
 
 def test_infinities_stay_in_their_row() -> None:
