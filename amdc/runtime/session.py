@@ -35,6 +35,7 @@ class Session:
         self.launch_ms: list[float] = []
         self.executed: list[str] = []
         self._loaded: dict[str, LoadedProgram] = {}
+        self._inside_run = False  # also after one that an error ended: then the states are somewhere between two values
         code = Code(bundle, device)
         self._arena = device.allocate(max(1, *(program.arena_bytes for program in bundle.programs.values())))
         try:
@@ -71,25 +72,33 @@ class Session:
         self._require_open()
         for offset, value in states_by_offset(self.bundle).items():
             self.device.write(self._arena + offset, value)
+        self._inside_run = False
 
     def run(self, inputs: Mapping[str, Any], taps: Tap | None = None, time: bool = False) -> dict[str, np.ndarray]:
         """The model's outputs by name, for arrays (or what numpy makes arrays of) by input name. The program compiled for the
         inputs' shapes runs, or the whole schedule of a model with a loop; states keep what it leaves in them.
 
         `taps` is called after each launch with what it wrote. Raises `InputError` for wrong inputs, `KernelFault` where the
-        simulated device stops a kernel, `DeviceError` where a card does.
+        simulated device stops a kernel, `DeviceError` where a card does. Behind a run that did not end, a model with states is to
+        be `reset`: until then, `UsageError`.
         """
         self._require_open()
+        if self._inside_run and states_by_offset(self.bundle):
+            raise UsageError(
+                "the run before did not end, and left the model's states undefined: call reset() or open the bundle again"
+            )
         if time and not self.device.has_clock:
             raise UsageError(f"{self.device.name} has no clock: time launches on a card, or predict them with amdc profile")
         selection = select(self.bundle, inputs)
         self.executed, self.launch_ms = [], []
+        self._inside_run = True
         for step in self.bundle.schedule or (Step(selection.key),):
             loaded = self._loaded[step.program]
             while step.condition is None or self._holds(loaded, step.condition):
                 self._execute(step.program, selection, taps, time)
                 if step.condition is None:
                     break
+        self._inside_run = False
         return {port.name: selection.crop(port.name, self._read(loaded, port.buffer)) for port in loaded.program.outputs}
 
     def _holds(self, loaded: LoadedProgram, condition: str) -> bool:

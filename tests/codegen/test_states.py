@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from amdc.codegen.lowering import lower
+from amdc.errors import UsageError
 from amdc.ir.graph import Graph
 from amdc.runtime.session import Session, open_session
 from amdc.target import target
@@ -59,6 +60,22 @@ def test_reset_starts_again() -> None:
     with opened(stateful(append, {"cache": "kept"}, ("y", "kept"), CACHE, POSITION, NEW)) as session:
         first = session.run(given)["y"]
         assert not np.array_equal(session.run(other)["y"], first)
+        session.reset()
+        np.testing.assert_array_equal(session.run(given)["y"], first)
+
+
+def test_a_run_that_did_not_end_wants_a_reset() -> None:
+    given = {"position": np.array([3, 4]), "new": np.ones((3, 2), np.float32)}
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with opened(stateful(append, {"cache": "kept"}, ("y", "kept"), CACHE, POSITION, NEW)) as session:
+        first = session.run(given)["y"]
+        with pytest.raises(KeyboardInterrupt):
+            session.run(given, taps=stop)
+        with pytest.raises(UsageError, match="did not end.*reset"):
+            session.run(given)
         session.reset()
         np.testing.assert_array_equal(session.run(given)["y"], first)
 
