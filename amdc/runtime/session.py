@@ -84,9 +84,7 @@ class Session:
         """
         self._require_open()
         if self._inside_run and states_by_offset(self.bundle):
-            raise UsageError(
-                "the run before did not end, and left the model's states undefined: call reset() or open the bundle again"
-            )
+            raise UsageError("the last run did not end, and left the states undefined: call reset() or open the bundle again")
         if time and not self.device.has_clock:
             raise UsageError(f"{self.device.name} has no clock: time launches on a card, or predict them with amdc profile")
         selection = select(self.bundle, inputs)

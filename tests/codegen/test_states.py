@@ -74,7 +74,7 @@ def test_a_run_that_did_not_end_wants_a_reset() -> None:
         first = session.run(given)["y"]
         with pytest.raises(KeyboardInterrupt):
             session.run(given, taps=stop)
-        with pytest.raises(UsageError, match="did not end.*reset"):
+        with pytest.raises(UsageError, match=r"did not end.*reset"):
             session.run(given)
         session.reset()
         np.testing.assert_array_equal(session.run(given)["y"], first)
