@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from amdc.code_object import CodeObject, groups_per_cu, waves_of, waves_per_simd
 from amdc.cost.loops import Loop, find_loops
 from amdc.cost.mix import Mix
+from amdc.cost.trips import Counts
 from amdc.cost.walk import Walk
 from amdc.sim.translate.blocks import Explorer, Flow
 from amdc.target import target
@@ -66,6 +67,11 @@ class KernelFacts:
     def along(self, counts: Mapping[int, float]) -> Mix:
         """One wave's sum, where each block runs as often as `counts` says, by address."""
         return sum((self.blocks[address] * count for address, count in counts.items()), Mix())
+
+    def of_group(self, waves: Sequence[Counts]) -> Mix:
+        """A wave's sum in the mean of a work-group's. What the slowest of them takes alone, all take: others wait for it."""
+        mean = sum((self.along(wave.shares) for wave in waves), Mix()) * (1 / len(waves))
+        return replace(mean, alone=max(self.along(wave.blocks).alone for wave in waves))
 
     def _inside(self, index: int) -> list[Loop]:
         return [loop for loop in self.loops if loop.parent == index]

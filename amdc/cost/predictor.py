@@ -26,5 +26,5 @@ class Predictor:
         if key not in self._kernels:
             self._kernels[key] = KernelFacts.read(code, name, key[2]), Tracer(code, name)
         facts, tracer = self._kernels[key]
-        wave = facts.along(tracer.count(kernarg, shape).blocks)
+        wave = facts.of_group(tracer.group(kernarg, shape, facts.shape.group_waves))
         return estimate(wave, facts.shape, math.prod(shape.grid), nbytes, self.hardware, self.card)

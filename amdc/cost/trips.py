@@ -2,7 +2,8 @@
 
 Compilers keep what a work-group's waves have in common in scalar registers: the kernel's arguments, loop counters and their
 limits. Of vector registers, the first lane's values are followed, and its comparisons are taken for all lanes'. Memory other than
-the arguments is unknown. Where a branch hangs on something unknown, lanes are taken to stay active, and a loop to run once.
+the arguments is unknown. Where a branch hangs on something unknown, lanes are taken to stay active, and a loop to run once. Where
+it hangs on which wave comes last, the last one's way is followed, which a share of the waves goes.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ SCALAR = ("SOP1", "SOP2", "SOPK", "SOPC", "SMEM")
 
 @dataclass(frozen=True)
 class Counts:
-    """`blocks`: executions of one wave by the block's address. `known`: no loop's end hung on something unknown."""
+    """`blocks`: executions of one wave by the block's address; `shares`: the same, but where only a share of such waves goes that
+    way, by that share. `known`: no loop's end hung on something unknown."""
 
     blocks: dict[int, int]
+    shares: dict[int, float]
     known: bool
 
 
@@ -44,32 +47,48 @@ class Tracer:
             address: [i for i in block.instructions if _is_relevant(i, needed)] for address, block in self.blocks.items()
         }
 
-    def count(self, kernarg: bytes, shape: LaunchShape) -> Counts:
-        """The blocks that the first wave of the work-group in the middle of the grid runs; `kernarg` is the packed argument
-        segment."""
-        wave = Wave(self.kernel, kernarg, shape)
+    def group(self, kernarg: bytes, shape: LaunchShape, waves: int) -> tuple[Counts, ...]:
+        """Of each of a work-group's `waves`; of one where the first and the last go the same way."""
+        first = self.count(kernarg, shape)
+        if waves == 1 or first == self.count(kernarg, shape, waves - 1):
+            return (first,)
+        return first, *(self.count(kernarg, shape, wave) for wave in range(1, waves))
+
+    def count(self, kernarg: bytes, shape: LaunchShape, index: int = 0) -> Counts:
+        """The blocks that a wave of the work-group in the middle of the grid runs; `kernarg` is the packed argument segment."""
+        wave = Wave(self.kernel, kernarg, shape, index)
         found: Counter[int] = Counter()
-        address, steps = self.kernel.entry, 0
+        shares: dict[int, float] = {}
+        address, steps, share = self.kernel.entry, 0, 1.0
         while address in self.blocks and steps < MOST_BLOCKS:
             found[address] += 1
+            shares[address] = shares.get(address, 0.0) + share
             steps += 1
             for instruction in self._relevant[address]:
                 wave.step(instruction)
-            address = self._following(self.blocks[address], wave, found)
-        return Counts(dict(found), wave.known and steps < MOST_BLOCKS)
+            address, part = self._following(self.blocks[address], wave, found)
+            share *= part
+        return Counts(dict(found), shares, wave.known and steps < MOST_BLOCKS)
 
-    def _following(self, block: Block, wave: Wave, found: Mapping[int, int]) -> int:
-        """The address of the block that comes after `block`, -1 behind the last. Of unknown ways, the one out of a loop that has
-        run once; else straight on."""
+    def _following(self, block: Block, wave: Wave, found: Mapping[int, int]) -> tuple[int, float]:
+        """The address of the block that comes after `block`, -1 behind the last, and which share of the waves goes there."""
         last = block.instructions[-1]
         word = is_control(last)
         if word in ("end", "jump", "trap"):
-            return -1
+            return -1, 1.0
         if word != "branch":
-            return block.next
-        taken, target = wave.holds(last.op.meaning.partition(" ")[2]), branch_target(last)
+            return block.next, 1.0
+        condition, target = last.op.meaning.partition(" ")[2], branch_target(last)
+        taken, likely = wave.holds(condition), wave.likelihood(condition)
         if taken is not None:
-            return target if taken else block.next
+            return target if taken else block.next, 1.0
+        if likely is not None:  # the few have more to do
+            return (target, likely) if likely < 0.5 else (block.next, 1 - likely)
+        return self._guess(block, wave, found), 1.0
+
+    def _guess(self, block: Block, wave: Wave, found: Mapping[int, int]) -> int:
+        """Of unknown ways, the one out of a loop that has run once; else straight on."""
+        target = branch_target(block.instructions[-1])
         loop = self._loop.get(block.address)
         inside = [address for address in (block.next, target) if loop and address in loop.blocks]
         if loop is None or len(inside) != 1:

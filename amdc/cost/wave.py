@@ -1,4 +1,8 @@
-"""The integers of one wave, as far as its code and its arguments tell: scalar registers, and vector ones of the first lane."""
+"""The integers of one wave, as far as its code and its arguments tell: scalar registers, and vector ones of the first lane.
+
+What a counter was before an atomic increment is a ticket: of those that compare theirs with n, one in n + 1 finds it equal,
+whichever that is. By that, of the waves that share work, the last one finds that it has to finish (kernels/hip/last_part.h).
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,14 @@ from amdc.sim.kernarg import LaunchShape
 KERNARG = 1 << 40  # the address at which the arguments are taken to lie
 VCC, EXEC, SCC = 106, 126, 253
 VECTORS = 256  # vector register n is number VECTORS + n
-WORK_ITEM_IDS = 3  # vector registers that hold the work-item's x, y and z at the start
+LANES = 64
 SELECT = "v_cndmask_b32"
 KEEP, FETCH = "v_writelane_b32", "v_readlane_b32"  # how compilers keep scalar registers that they run out of
 ALL_LANES = (1 << 64) - 1
 POINTERS = ("dispatch_ptr", "queue_ptr", "scratch")
+COUNTS_UP = "_atomic_inc"
+COPIES = ("s_mov_b32", "v_mov_b32", "v_readfirstlane_b32")
+EQUALITY = {"s_cmp_eq_u32": True, "s_cmp_eq_i32": True, "s_cmp_lg_u32": False, "s_cmp_lg_i32": False}
 
 
 def numbers(operand: Operand) -> range:
@@ -25,22 +32,38 @@ def numbers(operand: Operand) -> range:
 
 
 class Wave:
-    """Scalar registers by their encoded number; what is not in `registers` is unknown."""
+    """Scalar registers by their encoded number; what is not in `registers` is unknown. `index`: which wave of its work-group."""
 
-    def __init__(self, kernel: KernelInfo, arguments: bytes, shape: LaunchShape) -> None:
+    def __init__(self, kernel: KernelInfo, arguments: bytes, shape: LaunchShape, index: int = 0) -> None:
         start = initial_state(kernel, shape, 0, {"kernarg_segment_ptr": KERNARG} | dict.fromkeys(POINTERS, 0))
         self.arguments = arguments
         self.registers = {number: start.sgprs[number] for number in range(start.sgpr_count)}
         self.registers |= {number: size // 2 for number, size in zip(start.group_id, shape.grid, strict=True) if number >= 0}
         self.registers |= {EXEC: ALL_LANES & 0xFFFFFFFF, EXEC + 1: ALL_LANES >> 32}
-        self.registers |= dict.fromkeys(range(VECTORS, VECTORS + WORK_ITEM_IDS), 0)
+        first = LANES * index
+        for axis, size in enumerate(shape.block):
+            self.registers[VECTORS + axis], first = first % size, first // size
         self.kept: dict[tuple[int, int], int | None] = {}  # (vector register, lane)
         self.scc: int | None = None
+        self.tickets: set[int] = set()  # registers
+        self.odds: float | None = None  # that an unknown `scc` is 1
         self.lanes_known = True  # of EXEC: else all lanes are an assumption
         self.known = True
 
     def step(self, instruction: Instruction) -> None:
         """Follow one instruction: what it writes becomes known or unknown."""
+        op = instruction.op
+        ticket, odds = (
+            COUNTS_UP in op.name or (op.name in COPIES and self._is_ticket(instruction.src[0])),
+            self._odds(instruction),
+        )
+        self._follow(instruction)
+        if ticket:
+            self.tickets.update(number for operand in instruction.dst for number in numbers(operand))
+        if "scc" in op.writes:
+            self.odds = odds
+
+    def _follow(self, instruction: Instruction) -> None:
         op = instruction.op
         if op.format == "SMEM":
             self._load(instruction)
@@ -55,6 +78,19 @@ class Wave:
         else:
             self._forget(instruction)
 
+    def _is_ticket(self, operand: Operand) -> bool:
+        return operand.kind in ("sgpr", "vgpr") and numbers(operand).start in self.tickets
+
+    def _odds(self, instruction: Instruction) -> float | None:
+        """That SCC is 1 behind a comparison of a ticket with something known."""
+        if instruction.op.name not in EQUALITY or not any(self._is_ticket(operand) for operand in instruction.src):
+            return None
+        known = [self._value(operand) for operand in instruction.src if not self._is_ticket(operand)]
+        if len(known) != 1 or known[0] is None:
+            return None
+        equal = 1 / (known[0] + 1)
+        return equal if EQUALITY[instruction.op.name] else 1 - equal
+
     def holds(self, condition: str) -> bool | None:
         """Whether a branch's condition holds; None where that is unknown."""
         if not condition:
@@ -64,6 +100,12 @@ class Wave:
         else:
             value = self.scc if condition.startswith("scc") else self._wide(VCC)
         return None if value is None else (value != 0) == (condition in ("scc1", "vccnz", "execnz"))
+
+    def likelihood(self, condition: str) -> float | None:
+        """How likely a branch's condition holds that hangs on a ticket; None for any other."""
+        if self.odds is None or not condition.startswith("scc"):
+            return None
+        return self.odds if condition == "scc1" else 1 - self.odds
 
     def _wide(self, number: int) -> int | None:
         low, high = self.registers.get(number), self.registers.get(number + 1)
@@ -82,6 +124,7 @@ class Wave:
         if operand.index == EXEC and operand.kind == "special":
             self.lanes_known = value is not None
             value = ALL_LANES if value is None else value
+        self.tickets.difference_update(numbers(operand))
         for part, number in enumerate(numbers(operand)):
             if value is None:
                 self.registers.pop(number, None)

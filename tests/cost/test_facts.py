@@ -101,6 +101,38 @@ def test_unknown_loop_ends_are_said() -> None:
     assert not Tracer(CodeObject.parse(data, "sums"), "kernel").count(_kernarg(2, 2), SINGLE).known
 
 
+def _compiled(text: str) -> CodeObject:
+    data = find_toolchain().compile_one(KernelSource("kernel", text, block=(256, 1, 1)), "gfx803")
+    return CodeObject.parse(data, "sums")
+
+
+def test_of_waves_that_count_themselves_one_comes_last() -> None:
+    """What the last one finishes is a quarter of every wave's work where four share a counter, but the whole of its own way."""
+    last = """
+    unsigned before = 0;
+    if (lane == 0) before = __builtin_amdgcn_atomic_inc32((unsigned *)x, rows - 1, __ATOMIC_RELAXED, "agent");
+    if (__builtin_amdgcn_readfirstlane(before) != rows - 1) return;
+    float sum = 0;"""
+    code = _compiled(SUMS.replace("r < rows", "r < 1").replace("    float sum = 0;", last))
+    counts = Tracer(code, "kernel").count(_kernarg(4, 1000), SINGLE)
+    assert (max(counts.blocks.values()), max(counts.shares.values())) == (1000, 250)
+
+
+def test_waves_may_go_different_ways() -> None:
+    """The last of four waves alone runs the loop: in the mean a wave has a quarter of it; all wait for that one."""
+    code = _compiled(
+        SUMS.replace("float sum = 0;", "float sum = 0; if (__builtin_amdgcn_readfirstlane(lane / 64) != 3) rows = 0;")
+    )
+    group = LaunchShape((1, 1, 1), (256, 1, 1))
+    waves = Tracer(code, "kernel").group(_kernarg(1, 1000), group, 4)
+    assert [max(wave.blocks.values()) for wave in waves] == [1, 1, 1, 1000]
+    assert len(Tracer(_compiled(SUMS), "kernel").group(_kernarg(1, 1000), group, 4)) == 1
+    facts = KernelFacts.read(code, "kernel", 256)
+    mix = facts.of_group(waves)
+    assert mix.load_bytes == pytest.approx(facts.along(waves[3].blocks).load_bytes / 4, rel=0.01)
+    assert mix.alone == facts.along(waves[3].blocks).alone
+
+
 SHAPE = Shape(4, 2, 2)
 
 
