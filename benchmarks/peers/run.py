@@ -1,10 +1,12 @@
 """amdc against TVM and tinygrad on one simulated card: the same ONNX file, predicted milliseconds side by side.
 
-    python benchmarks/peers/run.py [NAME ...] [--tvm PYTHON] [--tinygrad PYTHON] [--card "RX 580"] [--no-check] [--record]
+    python benchmarks/peers/run.py [NAME ...] [--tvm PYTHON] [--tinygrad PYTHON] [--peers-on-file] [--card "RX 580"] [--no-check]
+                                   [--record]
 
 Every figure is a prediction of the simulator's timing layer, amdc's as well as the peers'; none was measured on a card. All
 kernels are timed by the same code, and every launch costs the same besides. Outputs are held against ONNX Runtime's: where a
-compiler's own are wrong, its row says so and counts in no mean. README.md says how to install the peers.
+compiler's own are wrong, its row says so and counts in no mean. README.md says how to install the peers. `--peers-on-file` runs
+amdc alone, and sets it beside what the results hold of the peers: that changes with the timing model, and not with amdc.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import geometric_mean
+from typing import Any
 
 import onnx
 
@@ -60,11 +63,11 @@ def model_file(name: str) -> Path:
     return path
 
 
-def compare(name: str, pythons: Mapping[str, Path], card: str, check: bool) -> Sides:
-    """One network by every compiler."""
+def compare(name: str, pythons: Mapping[str, Path], card: str, check: bool, on_file: Sides) -> Sides:
+    """One network by every compiler; by peers without an interpreter, what is on file."""
     path = model_file(name)
     expected = reference(path, random_feed(onnx.load(path))) if check else None
-    sides: Sides = {"amdc": amdc_side(path, card, expected)}
+    sides: Sides = on_file | {"amdc": amdc_side(path, card, expected)}
     for peer, python in pythons.items():
         sides[peer] = peer_side(peer, python, path, WORK / name / peer, card, expected)
     return sides
@@ -132,32 +135,41 @@ def main() -> int:
         default = WORK / f"venv-{peer}" / "bin" / "python"
         parser.add_argument(f"--{peer}", type=Path, default=default, metavar="PYTHON", help=f"an interpreter that has {peer}")
     parser.add_argument("--card", default="RX 580")
+    parser.add_argument("--peers-on-file", action="store_true", help="do not run the peers: take their sides from the results")
     parser.add_argument("--no-check", action="store_true", help="do not compare outputs with ONNX Runtime's")
     parser.add_argument("--record", action="store_true", help="write benchmarks/results/peers.json, keeping its other networks")
     arguments = parser.parse_args()
     if unknown := set(arguments.networks) - set(NETWORKS):
         parser.error(f"no such network: {', '.join(sorted(unknown))}")
-    pythons = interpreters({peer: getattr(arguments, peer) for peer in PEERS})
-    if not pythons:
+    keep = arguments.peers_on_file
+    pythons = {} if keep else interpreters({peer: getattr(arguments, peer) for peer in PEERS})
+    if not pythons and not keep:
         return MISSING
+    on_file = rows_on_file(arguments.card) if keep else {}
     print(f"Simulated {arguments.card}. Every time is predicted, amdc's and the peers'; none was measured on a card.")
     table: dict[str, Sides] = {}
     for name in arguments.networks:
-        table[name] = compare(name, pythons, arguments.card, not arguments.no_check)
+        before = {key: restored(entry) for key, entry in on_file.get(name, {"sides": {}})["sides"].items()}
+        table[name] = compare(name, pythons, arguments.card, not arguments.no_check, before)
         print_network(name, table[name])
         if arguments.record:
             record(name, table[name], arguments.card)
     print_summary(table)
     if any(not isinstance(sides["amdc"], Side) or not sides["amdc"].right for sides in table.values()):
         return FAILED
-    return 0 if len(pythons) == len(PEERS) else MISSING
+    return 0 if keep or len(pythons) == len(PEERS) else MISSING
+
+
+def rows_on_file(card: str) -> dict[str, Any]:
+    """The recorded rows by network, of this card."""
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return dict(before.get("rows", {})) if before.get("card") == card else {}
 
 
 def record(name: str, sides: Sides, card: str) -> None:
     """Write a network's row at once, keeping those of other networks that are on file for the card; each says its date."""
     head = description("python benchmarks/peers/run.py")
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    rows = before.get("rows", {}) if before.get("card") == card else {}
+    rows = rows_on_file(card)
     rows[name] = {"date": head["date"], "sides": {compiler: described(side) for compiler, side in sides.items()}}
     table = {key: {peer: restored(entry) for peer, entry in row["sides"].items()} for key, row in rows.items()}
     note = "every time is predicted by the simulator's timing layer; none was measured on a card"
