@@ -12,6 +12,7 @@ from amdc.codegen.item import Item
 from amdc.codegen.lowerings import convolution_gemm as products
 from amdc.codegen.lowerings import convolution_phases as phases
 from amdc.codegen.lowerings import convolution_scalar as scalar
+from amdc.codegen.lowerings import convolution_waves as waves
 from amdc.codegen.lowerings import convolution_winograd as winograd
 from amdc.codegen.lowerings import convolution_winograd4 as winograd4
 from amdc.codegen.lowerings import convolution_winograd_lds as winograd_lds
@@ -29,7 +30,7 @@ def implicit_gemm(item: Item, builder: ProgramBuilder, window: Window, operands:
 
 def ways_of(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> tuple[Candidate, ...]:
     """conv.hip with each of its tiles, the cheapest first, and the other kernels that take the convolution."""
-    ways = (products, winograd, winograd_lds, winograd4, phases, scalar)
+    ways = (products, winograd, winograd_lds, winograd4, phases, scalar, waves)
     return tuple(chain.from_iterable(way.candidates(item, builder, window, operands) for way in ways))
 
 

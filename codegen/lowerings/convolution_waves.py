@@ -1,0 +1,78 @@
+"""Convolutions whose waves share the input channels and nothing else: the candidates that kernels/hip/conv_waves.hip offers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+from amdc.codegen.builder import ProgramBuilder
+from amdc.codegen.choice import Candidate
+from amdc.codegen.expression import dtype_name
+from amdc.codegen.item import Item
+from amdc.codegen.lowerings.convolution_launch import launch, least_bytes, types
+from amdc.codegen.lowerings.convolution_window import Operands, Window
+from amdc.codegen.magic import magic
+from amdc.cost import Mix, Shape, estimate
+from amdc.ir import graph as ir
+from amdc.kernels.conv_waves import CONV_WAVES, FILTERS, SHAPES, WAVES, WavesShape
+from amdc.kernels.template import Value
+
+MOST_TAPS = 9
+LEAST_CHANNELS = 32  # four for each wave: below, starting and joining them costs more than the products
+
+
+def takes(item: Item, window: Window, operands: Operands) -> bool:
+    """Packed float32 weights, float32 input without a prologue, a small filter."""
+    plain = operands.packed and not item.before and not window.transposed
+    kinds = {dtype_name(operands.x), dtype_name(operands.weight)}
+    return plain and kinds == {"float32"} and window.taps == MOST_TAPS and window.in_channels >= LEAST_CHANNELS
+
+
+def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> Iterator[Candidate]:
+    """One for each tile; none where the kernel does not apply."""
+    if not takes(item, window, operands):
+        return
+    for shape in SHAPES:
+        if window.in_channels % shape.sets == 0:
+            predicted = partial(_cost, item, builder, window, operands, shape)
+            yield Candidate(shape.name, predicted, partial(_build, item, builder, window, operands, shape))
+
+
+def _grid(window: Window, shape: WavesShape) -> tuple[int, int, int]:
+    return -(-window.batch * window.plane // shape.tile), -(-window.out_channels // FILTERS), window.groups
+
+
+def _stages(window: Window, shape: WavesShape) -> tuple[int, int]:
+    """All, and those of each of the older waves: these have a SIMD whenever they can use it, the younger ones what they leave."""
+    stages = window.in_channels // shape.sets
+    return stages, stages * 3 // (2 * WAVES)
+
+
+def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WavesShape) -> float:
+    """Counted off the compiled loop: see the figures in conv_waves.hip."""
+    rows, sums = window.taps, 4 * shape.positions
+    loads = -(-rows * 4 * -(-shape.positions // 4) // 16)
+    reads = 2 * shape.positions + 8 * shape.sets
+    moved = 4 * rows * (FILTERS * shape.sets + 1.5 * shape.tile * shape.sets)
+    stage = Mix(valu=4 * rows * sums, lds=reads * rows + 4 * loads, vmem=10 * (loads + rows), load_bytes=moved, alone=5 * rows * sums)
+    stages, _ = _stages(window, shape)
+    end = Mix(valu=1500, lds=800, vmem=200, store_bytes=256 * sums / WAVES, alone=5000)
+    weight = operands.weight
+    nbytes = least_bytes(item, window) + math.prod(ir.shape(weight)) * ir.dtype(weight).itemsize
+    groups = math.prod(_grid(window, shape))
+    return estimate(stage * (-(-stages // WAVES)) + end, Shape(WAVES, 1, 2), groups, nbytes, builder.target).us
+
+
+def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WavesShape) -> None:
+    tags, weights = types(item, operands), operands.strides(window)
+    parameters: dict[str, Value] = {"POSITIONS": shape.positions, "SETS": shape.sets, "CHANNELS": 1}
+    parameters |= dict(zip(("KH", "KW"), window.kernel, strict=True))
+    parameters |= {"VECTOR": int(window.plane % 4 == 0), "BIAS": int(operands.bias is not None)}
+    parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
+    counts = (window.groups, window.batch * window.plane, window.out_channels, window.in_channels, *_stages(window, shape))
+    sizes = (*window.size, window.out[1], window.plane, *window.stride, *window.dilation, *window.pads)
+    divisors = (*magic(window.out[1]), *magic(window.plane))
+    arguments = (*operands.tensors(item.node), *counts, weights.group, weights.tap, *sizes, *divisors, *operands.bias_argument)
+    hint = shape.name.replace(" ", "_")
+    launch(item, builder, CONV_WAVES, parameters, _grid(window, shape), arguments, window, hint, 64 * WAVES)
