@@ -7,7 +7,7 @@ from amdc.kernels.gemm import BIAS
 from amdc.kernels.template import KernelTemplate, Parameter
 
 ROWS = (1, 2, 4, 7, 14)  # outputs of a lane
-PLANES = (1, 2, 4)  # of a work-group
+PLANES = (1, 2, 3, 4)  # of a work-group
 WAVES = (1, 2, 4)
 
 DEPTHWISE_PLANES = KernelTemplate(

@@ -13,7 +13,6 @@ from amdc.codegen.expression import dtype_name
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.convolution_launch import launch, least_bytes
 from amdc.codegen.lowerings.convolution_window import Operands, Window
-from amdc.codegen.magic import magic
 from amdc.ir import graph as ir
 from amdc.kernels import depthwise as kernels
 from amdc.kernels.rounding import round_up
@@ -43,7 +42,7 @@ class PlanesWay:
 
     @property
     def groups(self) -> int:
-        return -(-self.window.batch * self.window.groups // self.planes)
+        return self.window.batch * self.window.groups // self.planes
 
     @property
     def lds(self) -> int:
@@ -86,13 +85,14 @@ def planes_ways(item: Item, builder: ProgramBuilder, window: Window, operands: O
 
 def _ways(window: Window) -> list[PlanesWay]:
     size = window.size[0] * window.size[1]
-    enough = [number for number in kernels.PLANES if number * size >= LEAST_LOAD] or [kernels.PLANES[-1]]
+    counts = [number for number in kernels.PLANES if window.groups % number == 0]
+    enough = [number for number in counts if number * size >= LEAST_LOAD] or counts[-1:]
     found = []
     for rows in kernels.ROWS:
         lanes = window.out[1] * -(-window.out[0] // rows)
         waves = next((number for number in kernels.WAVES if lanes <= 64 * number), None)
         if waves and rows < 2 * window.out[0] and rows + window.taps <= MOST_HELD:
-            found += [PlanesWay(window, rows, planes, waves) for planes in enough[:2]]
+            found += [PlanesWay(window, rows, planes, waves) for planes in enough]
     return [way for way in found if way.lds <= MOST_LDS]
 
 
@@ -102,7 +102,6 @@ def _build(item: Item, builder: ProgramBuilder, way: PlanesWay, operands: Operan
     sizes = dict(zip(names, (*window.kernel, *window.size, *window.out, *window.pad), strict=True))
     ways: dict[str, Value] = {"STRIDE": window.stride[0], "OUT_ROWS": way.rows, "PLANES": way.planes}
     kinds: dict[str, Value] = {"BIAS": int(operands.bias is not None), "TYPE_Y": TAGS[dtype_name(item.node)]}
-    counted = (window.groups, *magic(window.groups), window.batch * window.groups)
-    arguments = (*operands.tensors(item.node), *counted, *operands.bias_argument)
-    grid = (way.groups, 1, 1)
+    arguments = (*operands.tensors(item.node), window.groups, *operands.bias_argument)
+    grid = (window.groups // way.planes, window.batch, 1)
     launch(item, builder, kernels.DEPTHWISE_PLANES, {**sizes, **ways, **kinds}, grid, arguments, window, "", 64 * way.waves)
