@@ -8,37 +8,46 @@ from amdc.kernels.conv import KERNEL, TYPES
 from amdc.kernels.gemm import BIAS
 from amdc.kernels.template import KernelTemplate, Parameter
 
-FILTERS = 64  # of a work-group
 WAVES = 8
 
 
 @dataclass(frozen=True)
 class WavesShape:
-    """Output positions of a lane, and sets of lanes of a wave that share its input channels."""
+    """How conv_waves.hip spreads its work. Sixteen lanes of a wave have 4 * `positions` * 16 sums: `lanes` of four stand beside each
+    other along the output's positions, a span of them. Four times sixteen share `sets` of the input channels, `spans` of the
+    positions, and the filters of a block. `taps`: those of the filter."""
 
     positions: int
+    lanes: int
     sets: int
+    spans: int
 
     @property
-    def tile(self) -> int:
-        """Positions of a work-group."""
-        return self.positions * 4 // self.sets
+    def span(self) -> int:
+        """Positions."""
+        return self.lanes * self.positions
+
+    @property
+    def filters(self) -> int:
+        """Of a block."""
+        return 256 // (self.lanes * self.sets * self.spans)
 
     @property
     def name(self) -> str:
         sets = f"s{self.sets}" if self.sets > 1 else ""
-        return f"waves {FILTERS}x{self.tile}{sets}"
+        return f"waves {self.filters}x{self.spans * self.span}{sets}"
 
 
-SHAPES = (WavesShape(11, 1), WavesShape(11, 2), WavesShape(12, 1), WavesShape(12, 2))
+SHAPES = (WavesShape(11, 4, 1, 1), WavesShape(11, 2, 2, 1), WavesShape(11, 2, 2, 2))
 CONV_WAVES = KernelTemplate(
     name="conv_waves",
     file="conv_waves.hip",
     computes="2-d convolution, each wave a whole tile for input channels of its own, with bias and epilogue",
     parameters=(
         Parameter("POSITIONS", "output positions of a lane", 1, 16),
-        Parameter("SETS", "sets of lanes of a wave that share its input channels", values=(1, 2)),
-        Parameter("CHANNELS", "input channels of a stage and set", 1, 8),
+        Parameter("LANES", "of four, along the positions", values=(1, 2, 4)),
+        Parameter("SETS", "of lanes, that share the input channels", values=(1, 2)),
+        Parameter("SPANS", "of positions, of a wave", values=(1, 2, 4)),
         *KERNEL,
         Parameter("VECTOR", "1: planes are multiples of 4, and outputs stored four at once", values=(0, 1)),
         BIAS,

@@ -15,7 +15,7 @@ from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
 from amdc.ir import graph as ir
-from amdc.kernels.conv_waves import CONV_WAVES, FILTERS, SHAPES, WAVES, WavesShape
+from amdc.kernels.conv_waves import CONV_WAVES, SHAPES, WAVES, WavesShape
 from amdc.kernels.template import Value
 
 MOST_TAPS = 9
@@ -39,8 +39,14 @@ def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Op
             yield Candidate(shape.name, predicted, partial(_build, item, builder, window, operands, shape))
 
 
+def _spans(window: Window, shape: WavesShape) -> int:
+    """Of all output positions, for each block of filters."""
+    return -(-window.batch * window.plane // shape.span)
+
+
 def _grid(window: Window, shape: WavesShape) -> tuple[int, int, int]:
-    return -(-window.batch * window.plane // shape.tile), -(-window.out_channels // FILTERS), window.groups
+    blocks = -(-window.out_channels // shape.filters)
+    return -(-_spans(window, shape) * blocks // shape.spans), 1, window.groups
 
 
 def _stages(window: Window, shape: WavesShape) -> tuple[int, int]:
@@ -53,8 +59,8 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
     """Counted off the compiled loop: see the figures in conv_waves.hip."""
     rows, sums = window.taps, 4 * shape.positions
     loads = -(-rows * 4 * -(-shape.positions // 4) // 16)
-    reads = 2 * shape.positions + 8 * shape.sets
-    moved = 4 * rows * (FILTERS * shape.sets + 1.5 * shape.tile * shape.sets)
+    reads = 24
+    moved = 4 * rows * shape.sets * (shape.filters + 1.5 * shape.span * shape.spans)
     stage = Mix(valu=4 * rows * sums, lds=reads * rows + 4 * loads, vmem=10 * (loads + rows), load_bytes=moved, alone=5 * rows * sums)
     stages, _ = _stages(window, shape)
     end = Mix(valu=1500, lds=800, vmem=200, store_bytes=256 * sums / WAVES, alone=5000)
@@ -66,11 +72,12 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
 
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WavesShape) -> None:
     tags, weights = types(item, operands), operands.strides(window)
-    parameters: dict[str, Value] = {"POSITIONS": shape.positions, "SETS": shape.sets, "CHANNELS": 1}
+    parameters: dict[str, Value] = {"POSITIONS": shape.positions, "LANES": shape.lanes, "SETS": shape.sets, "SPANS": shape.spans}
     parameters |= dict(zip(("KH", "KW"), window.kernel, strict=True))
     parameters |= {"VECTOR": int(window.plane % 4 == 0), "BIAS": int(operands.bias is not None)}
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
-    counts = (window.groups, window.batch * window.plane, window.out_channels, window.in_channels, *_stages(window, shape))
+    spans = _spans(window, shape)
+    counts = (window.groups, window.batch * window.plane, window.out_channels, window.in_channels, spans, *magic(spans), *_stages(window, shape))
     sizes = (*window.size, window.out[1], window.plane, *window.stride, *window.dilation, *window.pads)
     divisors = (*magic(window.out[1]), *magic(window.plane))
     arguments = (*operands.tensors(item.node), *counts, weights.group, weights.tap, *sizes, *divisors, *operands.bias_argument)

@@ -2,8 +2,9 @@
 #include "amdc_types.h"
 #ifndef POSITIONS
 #define POSITIONS 11
+#define LANES 4
 #define SETS 1
-#define CHANNELS 1
+#define SPANS 1
 #define KH 3
 #define KW 3
 #define VECTOR 0
@@ -18,47 +19,45 @@
 #define MEMBER __attribute__((device, always_inline))
 #define INLINE AMDC_INLINE
 #define WAVES 8
-#define FILTERS 64         // of a work-group: four for each four lanes
-#define LANES (4 / SETS)   // of four, along the positions
-#define PER_LOAD (4 / SETS) // filters of which four lanes hold the weights in a register
-#define TILE (LANES * POSITIONS)
 #define TAPS (KH * KW)
-#define ROWS (CHANNELS * TAPS)               // of a stage: a channel's tap, of each set
+#define SPAN (LANES * POSITIONS)              // positions of 16 lanes,
+#define FEW (64 / LANES)                      // and filters
+#define REGISTERS (4 / LANES)                 // for the weights of a tap: each holds LANES of a lane's four, in as many lanes
+#define FILTERS (4 / (SETS * SPANS) * FEW)    // of a block: those that meet each span
 #define QUADS (POSITIONS / 4)
 #define REST (POSITIONS % 4)
-#define ROW (16 * ((POSITIONS + 3) / 4))     // floats of LDS for the inputs of a row: fours of a lane's, and of four lanes beside each other
-#define LOADS ((ROWS * ROW + 63) / 64)       // of a wave, for the inputs of a stage
-#define STAGE (64 * LOADS)
-#define FRAGMENTS (ROWS % 2 == 0 ? 2 : 3)
+#define ROW (4 * SPANS * LANES * ((POSITIONS + 3) / 4)) // floats of LDS for the inputs of a tap: fours of a lane, beside each other those of all lanes
+#define LOADS ((TAPS * ROW + 63) / 64)        // of a wave, for the inputs of a channel
+#define CHANNEL (64 * LOADS)
+#define STAGE (SETS * CHANNEL)
+#define FRAGMENTS (TAPS % 2 == 0 ? 2 : 3)
 #define SUMS (4 * POSITIONS)
-#define AREA (64 * SUMS)                     // floats of a wave's sums
-#define NO_LDS 0x007f                        // of s_waitcnt: until no access to LDS is under way
-#define OUTSIDE 0x80000000u                  // an offset in bytes behind every buffer, also with a channel's offset added
-#define NOWHERE 0x10000000u                  // an element behind every tensor, also twice and thrice
-static_assert(ROWS % FRAGMENTS == 0, "a row's place among the fragments is the same in each stage");
-static_assert(2 * STAGE <= AREA, "a wave leaves its sums where its inputs lay");
+#define AREA (64 * SUMS)                      // floats of a wave's sums
+#define NO_LDS 0x007f                         // of s_waitcnt: until no access to LDS is under way
+#define OUTSIDE 0x80000000u                   // an offset in bytes behind every buffer, also with a channel's offset added
+#define NOWHERE 0x10000000u                   // an element behind every tensor, also twice and thrice
+static_assert(TAPS % FRAGMENTS == 0, "a tap's place among the fragments is the same in each stage");
+static_assert(STAGE <= AREA, "a wave leaves its sums where its inputs lay");
 
-// The inputs of a row at this lane's positions.
+// The inputs of a tap at this lane's positions.
 struct Fragment {
     float x[POSITIONS];
 
-    MEMBER void read(const char *lds, unsigned at, int row) {
-        const amdc_f4 *from = (const amdc_f4 *)(lds + at + 4 * row * ROW);
+    MEMBER void read(const char *lds, unsigned at, int tap) {
+        const amdc_f4 *from = (const amdc_f4 *)(lds + at + 4 * tap * ROW);
 #pragma unroll
-        for (int j = 0; j < QUADS; ++j) {
-            amdc_f4 four = from[4 * j];
+        for (int j = 0; 4 * j < POSITIONS; ++j) {
+            amdc_f4 four = from[SPANS * LANES * j];
 #pragma unroll
-            for (int i = 0; i < 4; ++i) x[4 * j + i] = four[i];
+            for (int i = 0; i < 4 && 4 * j + i < POSITIONS; ++i) x[4 * j + i] = four[i];
         }
-        const float *rest = (const float *)__builtin_assume_aligned(from + 4 * QUADS, 16);
-        for (int i = 0; i < REST; ++i) x[4 * QUADS + i] = rest[i]; // not four: clang would make the fourth a place for what is read next
     }
 };
 
-// sum += weight * x with the weight of another of four lanes: the one that is FILTER among those of this lane's set.
+// sum += weight * x with the weight of another of four lanes: number FILTER of those that this lane takes from the register.
 template <int FILTER> AMDC_DEVICE void multiply(float &sum, float weight, float x) {
 #define LANE_OF(lane) ((lane) / LANES * LANES + FILTER)
-    if constexpr (SETS == 4) sum += weight * x;
+    if constexpr (LANES == 1) sum += weight * x;
     else
         __asm__("v_mac_f32_dpp %0, %1, %2 quad_perm:[%3,%4,%5,%6] row_mask:0xf bank_mask:0xf"
                 : "+v"(sum)
@@ -68,156 +67,160 @@ template <int FILTER> AMDC_DEVICE void multiply(float &sum, float weight, float 
 struct Sums {
     float of[4][POSITIONS] = {};
 
-    template <int F> MEMBER void row(const Fragment &f, const float (&weights)[SETS]) {
+    template <int F> MEMBER void filter(const Fragment &f, const float (&weights)[REGISTERS]) {
 #pragma unroll
-        for (int p = 0; p < POSITIONS; ++p) multiply<F % PER_LOAD>(of[F][p], weights[F / PER_LOAD], f.x[p]);
+        for (int p = 0; p < POSITIONS; ++p) multiply<F % LANES>(of[F][p], weights[F / LANES], f.x[p]);
     }
-    MEMBER void multiply_row(const Fragment &f, const float (&weights)[SETS]) {
-        row<0>(f, weights), row<1>(f, weights), row<2>(f, weights), row<3>(f, weights);
+    MEMBER void add(const Fragment &f, const float (&weights)[REGISTERS]) {
+        filter<0>(f, weights), filter<1>(f, weights), filter<2>(f, weights), filter<3>(f, weights);
     }
 };
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned groups, unsigned N,
-                             unsigned M, unsigned channels, unsigned stages, unsigned older, unsigned w_group, unsigned w_k, unsigned H, unsigned W,
-                             unsigned OW, unsigned plane_out, unsigned stride_h, unsigned stride_w, unsigned dilation_h, unsigned dilation_w,
-                             unsigned pad_h, unsigned pad_w, unsigned OW_multiplier, unsigned OW_shift, unsigned plane_multiplier, unsigned plane_shift
+                             unsigned M, unsigned channels, unsigned spans, unsigned spans_multiplier, unsigned spans_shift, unsigned stages,
+                             unsigned older, unsigned w_group, unsigned w_k, unsigned H, unsigned W, unsigned OW, unsigned plane_out,
+                             unsigned stride_h, unsigned stride_w, unsigned dilation_h, unsigned dilation_w, unsigned pad_h, unsigned pad_w,
+                             unsigned OW_multiplier, unsigned OW_shift, unsigned plane_multiplier, unsigned plane_shift
 #if BIAS
                              , const void *bias, unsigned bias_bytes
 #endif
                              AMDC_EPILOGUE_PARAMS) {
-    AMDC_SHARED static __attribute__((aligned(16))) float lds[WAVES / 2 * (AREA + 2 * STAGE) + STAGE];
-    const unsigned wave = amdc_wave(), lane = amdc_lane(), group = amdc_group_z();
-    const unsigned four = lane / 4, set = lane % 4 / LANES, along = lane % LANES;
-    const unsigned first_m = amdc_group_y() * FILTERS, first_n = amdc_group_x() * TILE, plane = H * W;
-    const bool old = wave < WAVES / 2;
-    // A stage is CHANNELS channels of each set. Stages go by turns to the older waves, and then to the younger ones.
-    constexpr unsigned step = WAVES / 2, taken = SETS * CHANNELS;
+    AMDC_SHARED static __attribute__((aligned(16))) float lds[WAVES / 2 * (AREA + STAGE) + CHANNEL];
+    const unsigned wave = amdc_wave(), lane = amdc_lane(), group = amdc_group_z(), plane = H * W;
+    // Sixteen lanes have a set of the channels, some of the block's filters, and a span of the positions.
+    const unsigned sixteen = lane / 16, set = sixteen / (4 / SETS), part = sixteen / SPANS % (4 / SETS / SPANS), span = sixteen % SPANS;
+    const unsigned here = span * LANES + lane % LANES; // the lane among those that differ in their positions
+    const auto block_of = [&](unsigned its) INLINE { return amdc_divide(amdc_group_x() * SPANS + its, spans_multiplier, spans_shift); };
+    const auto first_of = [&](unsigned its) INLINE { return (amdc_group_x() * SPANS + its - block_of(its) * spans) * SPAN; };
+    // Which output of a span is number `i` of lane `l`'s four of number `j`.
+    const auto place = [&](unsigned j, unsigned l, unsigned i) INLINE {
+        return j < QUADS ? (j * LANES + l) * 4 + i : QUADS * LANES * 4 + l * REST + i;
+    };
+    // Stages, a channel of each set, go by turns to the older waves, and then to the younger ones.
+    constexpr unsigned step = WAVES / 2;
+    const bool old = wave < step;
     const unsigned first_stage = old ? wave : step * older + wave - step;
     unsigned left = old ? older : (stages - first_stage + step - 1) / step;
 
-    // Which output of the tile is number `i` of lane `q`'s four of number `j`.
-    auto place = [&](unsigned j, unsigned q, unsigned i) INLINE {
-        return j < QUADS ? (j * LANES + q) * 4 + i : QUADS * LANES * 4 + q * REST + i;
-    };
-    // Inputs: a lane brings every 64th float of a stage's place in LDS, from places that are the same for all waves: each finds some of them.
-    unsigned *const places = (unsigned *)lds + WAVES / 2 * (AREA + 2 * STAGE);
+    // Inputs: a lane brings every 64th float of a channel's place in LDS, from places that are the same for all waves: each finds some.
+    unsigned *const places = (unsigned *)lds + WAVES / 2 * (AREA + STAGE);
     for (unsigned l = wave; l < LOADS; l += WAVES) {
-        const unsigned slot = 64 * l + lane, r = slot / ROW, j = slot % ROW / 16, q = slot / 4 % 4, i = slot % 4, c = r / TAPS, tap = r % TAPS;
-        const unsigned n = first_n + place(j, q % LANES, i), image = amdc_divide(n, plane_multiplier, plane_shift), rest = n - image * plane_out;
-        const unsigned oy = amdc_divide(rest, OW_multiplier, OW_shift), ox = rest - oy * OW;
+        constexpr unsigned beside = SPANS * LANES;
+        const unsigned slot = 64 * l + lane, tap = slot / ROW, j = slot % ROW / (4 * beside), its = slot / 4 % beside, i = slot % 4;
+        const unsigned n = first_of(its / LANES) + place(j, its % LANES, i), image = amdc_divide(n, plane_multiplier, plane_shift);
+        const unsigned rest = n - image * plane_out, oy = amdc_divide(rest, OW_multiplier, OW_shift), ox = rest - oy * OW;
         const unsigned iy = oy * stride_h + tap / KW * dilation_h - pad_h, ix = ox * stride_w + tap % KW * dilation_w - pad_w;
-        const unsigned element = ((image * groups + group) * channels + q / LANES * CHANNELS + c) * plane + iy * W + ix;
-        const bool there = (j < QUADS || i < REST) & (r < ROWS) & (n < N) & (iy < H) & (ix < W);
-        places[slot] = there ? 4 * element : OUTSIDE;
+        const bool there = (j < QUADS || i < REST) & (tap < TAPS) & (n < N) & (iy < H) & (ix < W);
+        places[slot] = there ? 4 * ((image * groups + group) * channels * plane + iy * W + ix) : OUTSIDE;
     }
     amdc_barrier();
     unsigned offset[LOADS];
 #pragma unroll
     for (unsigned l = 0; l < LOADS; ++l) offset[l] = places[64 * l + lane];
-    amdc_buffer from = amdc_make(x, x_bytes);
-    unsigned x_at = first_stage * taken * 4 * plane;
-    const unsigned x_step = step * taken * 4 * plane;
-    float fetched[LOADS];
-    auto fetch = [&]() INLINE {
+    const amdc_buffer from = amdc_make(x, x_bytes);
+    unsigned x_at = first_stage * SETS * 4 * plane;
+    float fetched[SETS][LOADS];
+    const auto fetch = [&]() INLINE {
 #pragma unroll
-        for (int l = 0; l < LOADS; ++l) fetched[l] = amdc_load_f32(from, offset[l], x_at);
-        x_at += x_step;
+        for (unsigned c = 0; c < SETS; ++c)
+#pragma unroll
+            for (unsigned l = 0; l < LOADS; ++l) fetched[c][l] = amdc_load_f32(from, offset[l], x_at + c * 4 * plane);
+        x_at += step * SETS * 4 * plane;
     };
-    const char *base = (const char *)lds;
-    const unsigned own = 4 * (old ? wave * AREA : WAVES / 2 * AREA + (wave - WAVES / 2) * 2 * STAGE);
-    unsigned to = own + 4 * lane, read_at = own + 16 * (lane % 4);
-    auto keep = [&]() INLINE {
+    // LDS serves a wave's accesses in their order: what is kept here replaces what was read before, and is there for what is read behind.
+    const unsigned own = 4 * (old ? wave * AREA : step * AREA + (wave - step) * STAGE);
+    const unsigned to = own + 4 * lane, read_at = own + 4 * set * CHANNEL + 16 * here;
+    const auto keep = [&]() INLINE {
+        __builtin_amdgcn_wave_barrier();
 #pragma unroll
-        for (int l = 0; l < LOADS; ++l) *(float *)((char *)lds + to + 256 * l) = fetched[l];
+        for (unsigned c = 0; c < SETS; ++c)
+#pragma unroll
+            for (unsigned l = 0; l < LOADS; ++l) *(float *)((char *)lds + to + 4 * c * CHANNEL + 256 * l) = fetched[c][l];
         __builtin_amdgcn_wave_barrier();
     };
-    // Weights: a row of a filter's is in one of four lanes.
-    amdc_buffer filters = amdc_make((const char *)w + 4 * group * w_group, 4 * w_group);
-    unsigned w_at = 4 * ((first_stage * taken + set * CHANNELS) * TAPS * w_k + first_m + four * 4 + along);
-    const unsigned w_row = 4 * w_k, w_step = step * taken * TAPS * w_row;
-    float weights[ROWS][SETS];
-    auto weigh = [&](int row) INLINE {
+    // Weights: sixteen lanes have those of sixteen filters that lie together.
+    const amdc_buffer filters = amdc_make((const char *)w + 4 * group * w_group, 4 * w_group);
+    const unsigned first_m = block_of(span) * FILTERS + part * FEW, w_row = 4 * w_k;
+    unsigned w_at = (first_stage * SETS + set) * TAPS * w_row + 4 * (first_m + lane % 16);
+    float weights[TAPS][REGISTERS];
+    const auto weigh = [&](int tap) INLINE {
 #pragma unroll
-        for (int h = 0; h < SETS; ++h) weights[row][h] = amdc_load_f32(filters, w_at + 4 * PER_LOAD * h, row * w_row);
+        for (int h = 0; h < REGISTERS; ++h) weights[tap][h] = amdc_load_f32(filters, w_at + 64 * h, tap * w_row);
     };
 
     Sums sums;
     Fragment f[FRAGMENTS];
+    const char *base = (const char *)lds;
     if (left) {
         fetch();
 #pragma unroll
-        for (int r = 0; r < ROWS - 1; ++r) weigh(r);
+        for (int t = 0; t < TAPS - 1; ++t) weigh(t);
         keep();
         fetch();
         f[0].read(base, read_at, 0);
-        unsigned turn = 4 * STAGE;
         do {
 #pragma unroll
-            for (int r = 0; r < ROWS; ++r) {
-                if (r == ROWS - 2) {
-                    to += turn;
-                    keep();
-                    fetch();
-                }
-                if (r == ROWS - 1) read_at += turn, turn = -turn;
+            for (int t = 0; t < TAPS; ++t) {
                 __builtin_amdgcn_s_waitcnt(NO_LDS); // one wait, and not one for each read
-                f[(r + 1) % FRAGMENTS].read(base, read_at, (r + 1) % ROWS);
-                weigh((r + ROWS - 1) % ROWS);
-                if (r == 0) w_at += w_step;
+                if (t == TAPS - 1) keep(), fetch();
+                f[(t + 1) % FRAGMENTS].read(base, read_at, (t + 1) % TAPS);
+                weigh((t + TAPS - 1) % TAPS);
+                if (t == 0) w_at += step * SETS * TAPS * w_row;
                 __builtin_amdgcn_sched_barrier(0);
-                sums.multiply_row(f[r % FRAGMENTS], weights[r]);
+                sums.add(f[t % FRAGMENTS], weights[t]);
                 __builtin_amdgcn_sched_barrier(0);
             }
         } while (--left);
     }
 
-    // Waves w and w + 4 join their sums; then each of the younger ones finishes one of four filters.
-    const unsigned v = wave % (WAVES / 2);
-    const unsigned filter = first_m + 4 * four + v;
+    // Waves w and w + 4 join their sums; then each of the younger ones finishes one of a lane's four filters.
+    const unsigned v = wave % step, filter = first_m + v / LANES * 16 + lane % 16 / LANES * LANES + v % LANES;
 #if BIAS
     float added = amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), filter < M ? group * M + filter : 0);
 #endif
-    float *area = lds + v * AREA + 4 * lane;
+    float *area = lds + v * AREA;
     if (old) {
 #pragma unroll
-        for (int s = 0; s < POSITIONS; ++s) {
-            amdc_f4 value = {sums.of[0][s], sums.of[1][s], sums.of[2][s], sums.of[3][s]};
-            *(amdc_f4 *)(area + 256 * s) = value;
+        for (int p = 0; p < POSITIONS; ++p) {
+            amdc_f4 value = {sums.of[0][p], sums.of[1][p], sums.of[2][p], sums.of[3][p]};
+            *(amdc_f4 *)(area + 256 * p + 4 * lane) = value;
         }
     }
     amdc_barrier();
     if (!old) {
 #pragma unroll
-        for (int s = 0; s < POSITIONS; ++s) {
-            amdc_f4 value = *(const amdc_f4 *)(area + 256 * s);
+        for (int p = 0; p < POSITIONS; ++p) {
+            amdc_f4 value = *(const amdc_f4 *)(area + 256 * p + 4 * lane);
 #pragma unroll
-            for (int m = 0; m < 4; ++m) sums.of[m][s] += value[m];
+            for (int m = 0; m < 4; ++m) sums.of[m][p] += value[m];
         }
 #pragma unroll
         for (int m = 0; m < 4; ++m)
 #pragma unroll
-            for (int s = 0; s < POSITIONS; ++s) lds[v * AREA + 64 * (m * POSITIONS + s) + lane] = sums.of[m][s];
+            for (int p = 0; p < POSITIONS; ++p) area[64 * (m * POSITIONS + p) + lane] = sums.of[m][p];
     }
     amdc_barrier();
     if (old) return;
     float totals[POSITIONS];
 #pragma unroll
-    for (int s = 0; s < POSITIONS; ++s) {
-        totals[s] = 0;
+    for (int p = 0; p < POSITIONS; ++p) {
+        totals[p] = 0;
 #pragma unroll
-        for (int u = 0; u < WAVES / 2; ++u) totals[s] += lds[u * AREA + 64 * (v * POSITIONS + s) + lane];
-        if (SETS > 1) totals[s] += amdc_other<0x4e, 0xf>(totals[s], 0.0f); // quad_perm [2,3,0,1]
-        if (SETS > 2) totals[s] += amdc_other<0xb1, 0xf>(totals[s], 0.0f); // quad_perm [1,0,3,2]
+        for (int u = 0; u < WAVES / 2; ++u) totals[p] += lds[u * AREA + 64 * (v * POSITIONS + p) + lane];
     }
-    amdc_buffer out = amdc_make(y, y_bytes);
-    const unsigned row = filter < M && set == 0 ? (group * M + filter) * plane_out : NOWHERE;
+    if (SETS > 1)
 #pragma unroll
-    for (int j = 0; j < (POSITIONS + 3) / 4; ++j) {
+        for (int p = 0; p < POSITIONS; ++p)
+            totals[p] += __builtin_bit_cast(float, __builtin_amdgcn_ds_bpermute((int)(lane ^ 32) * 4, __builtin_bit_cast(int, totals[p])));
+    const amdc_buffer out = amdc_make(y, y_bytes);
+    const unsigned row = filter < M && set == 0 ? (group * M + filter) * plane_out : NOWHERE, first_n = first_of(span);
+#pragma unroll
+    for (int j = 0; 4 * j < POSITIONS; ++j) {
         amdc_value<TYPE_Y> values[4];
         unsigned first = 0;
 #pragma unroll
         for (int i = 0; i < 4 && 4 * j + i < POSITIONS; ++i) {
-            unsigned n = first_n + place(j, along, i), image = amdc_divide(n, plane_multiplier, plane_shift);
+            unsigned n = first_n + place(j, lane % LANES, i), image = amdc_divide(n, plane_multiplier, plane_shift);
             unsigned element = row + (n < N ? image * groups * M * plane_out + n - image * plane_out : NOWHERE);
             if (i == 0) first = element;
             float value = totals[4 * j + i];
