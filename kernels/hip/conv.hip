@@ -37,6 +37,9 @@
 //            whole channels: 2048->512 on 7x7 has few tiles, 73.4 us; in 4 parts 38.9 us (43 %); 960->320 on 7x7 37.4 us -> 16.9 us (29 %).
 //            3x3/2 512->512 to 7x7: 128x64x16 in 16 parts 86.9 us, EXACT with 128x28x16s4 in 8 parts 80.1 us (47 %; its weights take DRAM
 //              43 us); 1x1/2 1024->2048 to 7x7: 84.4 us -> 69.6 us (48 %), 512->1024 to 14x14: 72.8 us -> 65.1 us (51 %).
+//            a residual that the epilogue adds, read dword by dword and row by row, each row's before its store: 1x1 64->256 on 56x56
+//              (64x64x32s2) 52.5 us, 256->1024 on 14x14 (128x56x16s2) 49.5 us; by dwordx4, which clang makes of four neighbours' dwords:
+//              51.4 and 49.3 us; those of four rows before the first store: 46.7 and 42.1 us.
 //            64x28x16s4 held to 64 VGPRs, four waves a SIMD and not three: 35.7 us and not 36.1 for 256->1024 on 14x14: not kept.
 //          What is lost there: 256->1024 on 14x14 with 64x28x16s4 takes 48,000 clocks, 22,200 of them multiply-adds. Starting, joining the
 //          sets and writing take a wave 4,600, the loop 26,400. SIMDs serve their older wave first: the first of 112 work-groups ends at

@@ -94,6 +94,7 @@ struct Tile {
             for (int j = 0; j < THREAD_N; ++j) function(c[i][j], i * THREAD_N + j);
     }
 
+    static constexpr int ROWS = 32 / THREAD_N; // whose fused operands are loaded at once: a load would not pass the store before it
     // Write back. `columns[j]` is the element of C that column j has in row 0, NO_COLUMN for one outside; `row_element(i)` is what row i
     // adds, NO_ROW for one outside; `row_place(i)` the same in memory, where C is not dense. `finish(value, i, j, element)` is the value
     // to store, as T. With VECTORS, groups of 4 are stored as one. With LOCAL_SPLIT, the first set of lanes stores.
@@ -102,17 +103,26 @@ struct Tile {
         static_assert(THREAD_N % 4 == 0 || !VECTORS, "a group of 4 is within a lane");
         if (part() != 0) return;
 #pragma unroll
-        for (int i = 0; i < THREAD_M; ++i) {
-            unsigned first = row_element(i), at = row_place(i);
-            amdc_value<T> four[4];
-#pragma unroll
-            for (int j = 0; j < THREAD_N; ++j) {
-                four[j % 4] = finish(c[i][j], i, j, first + columns[j]);
-                if (!VECTORS) amdc_store<T>(to, amdc_size<T> * (at + columns[j]), four[j % 4]);
-                if (VECTORS && j % 4 == 3) amdc_four<T>::store(to, amdc_size<T> * (at + columns[j - 3]), four);
-            }
+        for (int begin = 0; begin < THREAD_M; begin += ROWS) {
+            amdc_value<T> finished[ROWS][THREAD_N];
+            rows(begin, [&](int i, int j) INLINE {
+                unsigned element = row_element(i) + (VECTORS ? columns[j / 4 * 4] + j % 4 : columns[j]);
+                finished[i - begin][j] = finish(c[i][j], i, j, element);
+            });
+            rows(begin, [&](int i, int j) INLINE {
+                unsigned at = row_place(i) + columns[VECTORS ? j / 4 * 4 : j];
+                if (!VECTORS) amdc_store<T>(to, amdc_size<T> * at, finished[i - begin][j]);
+                if (VECTORS && j % 4 == 0) amdc_four<T>::store(to, amdc_size<T> * at, *(const amdc_value<T>(*)[4])&finished[i - begin][j]);
+            });
             __builtin_amdgcn_sched_barrier(0); // else the loads of all rows' fused operands are hoisted, and the registers spill
         }
+    }
+    // function(i, j) for each element of ROWS rows.
+    template <class Function> MEMBER static void rows(int begin, Function function) {
+#pragma unroll
+        for (int i = begin; i < begin + ROWS && i < THREAD_M; ++i)
+#pragma unroll
+            for (int j = 0; j < THREAD_N; ++j) function(i, j);
     }
 };
 
