@@ -60,6 +60,19 @@ def test_loop(tile: GemmTile) -> None:
     check_clean(code, tile.vgprs)
 
 
+def test_a_fused_operand_is_read_before_stores() -> None:
+    """Four rows of four at a time, by dwordx4: then a lane waits for memory once, and not once a row."""
+    (tile,) = (tile for tile in GEMM_TILES if tile.name == "64x64x16")
+    prelude = """#define AMDC_EPILOGUE_PARAMS , const float *r, unsigned r_bytes
+    #define AMDC_EPILOGUE(value, column, element) ((value) + amdc_load_f32(amdc_make(r, r_bytes), 4 * (element)))
+    """
+    parameters = tile.defines() | {"LAYOUT_A": gemm.DEEP, "LAYOUT_B": gemm.VECTORS, "BIAS": 0, "VECTOR_C": 1}
+    code = code_object(source(gemm.GEMM, parameters, tile.lanes, prelude))
+    end = names(decode(code.text, code.text_address), "buffer_.*|s_barrier")[-8:]
+    assert end == ["buffer_load_dwordx4"] * 4 + ["buffer_store_dwordx4"] * 4
+    check_clean(code, tile.vgprs)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("layouts", [(gemm.DEEP, gemm.DEEP), (gemm.VECTORS, gemm.VECTORS), (gemm.VECTORS, gemm.DEEP)])
 @pytest.mark.parametrize("tile", GEMM_TILES, ids=lambda tile: tile.name)
