@@ -34,6 +34,7 @@ MODULES = (
     "matmul",
     "attention",
     "convolution",
+    "bottleneck",
     "expand_depthwise",
     "pool_convolution",
     "pooled_linear",

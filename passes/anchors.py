@@ -8,6 +8,7 @@ import torch
 from torch.fx import Node
 
 from amdc.ir.graph import is_op, shape
+from amdc.ir.ops.bottleneck import bottleneck
 from amdc.ir.ops.expand_depthwise import expand_depthwise
 from amdc.ir.ops.norm_linear import norm_linear
 from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
@@ -21,6 +22,7 @@ TILED: dict[Any, str] = {  # and the kind of region that each heads
     aten.convolution.default: "convolution",
     convolution: "convolution",
     convolution_packed: "convolution",
+    bottleneck: "convolution",
     expand_depthwise: "convolution",
     pool_convolution: "convolution",
     aten.mm.default: "linear",

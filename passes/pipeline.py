@@ -15,6 +15,7 @@ from amdc.passes.fold_padding import FoldPadding
 from amdc.passes.fold_pool_padding import FoldPoolPadding
 from amdc.passes.fuse_activation import FuseActivation
 from amdc.passes.fuse_attention import FuseAttention
+from amdc.passes.fuse_bottleneck import FuseBottleneck
 from amdc.passes.fuse_elementwise import FuseElementwise
 from amdc.passes.fuse_embeddings import FuseEmbeddings
 from amdc.passes.fuse_epilogue import FuseEpilogue
@@ -70,6 +71,7 @@ STEPS = (
     Step(JoinKeys(), 2, "behind what looks for attention through a concatenation"),
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
     Step(FuseExpandDepthwise(), 2, "on packed weights, and before epilogues hide activations and convolutions in regions"),
+    Step(FuseBottleneck(), 2, "on packed weights, and before epilogues and prologues hide its parts in regions"),
     Step(FusePoolConvolution(), 2, "on packed weights, and before an epilogue hides a convolution in a region"),
     Step(FusePooledLinear(), 2, "on packed weights, and before an epilogue takes a bias that a softmax waits for"),
     Step(FuseNormProduct(), 2, "on packed weights, and before an epilogue hides a product in a region"),

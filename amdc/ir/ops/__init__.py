@@ -7,6 +7,7 @@ from amdc.ir.ops import (  # noqa: F401
     attention,
     attention_joined,
     bits,
+    bottleneck,
     embedding_sum,
     expand_depthwise,
     linalg,
