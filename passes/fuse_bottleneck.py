@@ -63,7 +63,7 @@ class FuseBottleneck(Pass):
             fused += 1
         return PassResult(fused > 0, (f"fused {fused} dense layers",) if fused else ())
 
-    def _chain(self, node: Node) -> tuple[Node, Node] | None:
+    def _chain(self, node: Node) -> tuple[Any, Any] | None:
         """The ReLU and the 1x1 convolution that a 3x3 one alone reads; None for any other node."""
         relu: Any = node.args[0] if self.is_spreading(node) else None
         inner: Any = relu.args[0] if is_op(relu, aten.relu.default) and only_user(relu) is node else None
