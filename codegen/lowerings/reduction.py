@@ -18,7 +18,7 @@ from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
 from amdc.codegen.lowerings.columns import plan_columns
 from amdc.codegen.lowerings.empty_reduction import reduce_nothing
-from amdc.codegen.lowerings.rows import plan_rows
+from amdc.codegen.lowerings.rows import plan_rows, plan_span
 from amdc.codegen.magic import magic
 from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
@@ -123,7 +123,7 @@ def _launch_rows(
     """reduce_rows.hip, with `span` elements of a row a work-group."""
     rows, length = found.outer, found.length
     spans = -(-length // span)
-    plan = plan_rows(builder, rows * spans, length, [found.x], span)
+    plan = plan_span(builder, length, found.x, span) if spans > 1 else plan_rows(builder, rows, length, [found.x])
     channel = min(1, len(item.shape) - 1) if math.prod(item.shape[2:]) == 1 else None
     prologue, epilogue = item.row_prologue(None), item.epilogue(channel)
     channels = item.shape[1] if len(item.shape) > 1 else rows

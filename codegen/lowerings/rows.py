@@ -21,16 +21,18 @@ SHORT = 4  # vectors a lane of a row that 16 lanes share, at most
 
 @dataclass(frozen=True)
 class RowPlan:
-    """`lanes` lanes share a row; each keeps `held` vectors of `vector` elements. `loop`: rows are longer than that."""
+    """`lanes` lanes share a row; each keeps `held` vectors of `vector` elements. `loop`: rows are longer than that. A work-group
+    has `least` lanes or more."""
 
     lanes: int
     vector: int
     held: int
     loop: bool
+    least: int = BLOCK
 
     @property
     def block(self) -> tuple[int, int, int]:
-        return (max(BLOCK, self.lanes), 1, 1)
+        return (max(self.least, self.lanes), 1, 1)
 
     @property
     def parameters(self) -> dict[str, Value]:
@@ -45,16 +47,15 @@ def plan_rows(
     rows: int,
     length: int,
     operands: Sequence[Node | Place],
-    walked: int | None = None,
     streams: int = 1,
     kept: int = 0,
 ) -> RowPlan:
-    """`operands`: what is read and written a vector at a time. `walked`: the elements of a row that a work-group takes, where
-    that is not all of it. `streams`: tensors of whole rows that are read; in a work-group of 1,024 they share 64 VGPRs a lane.
-    `kept`: VGPRs that a lane of 1,024 has for elements of a row that is otherwise read twice; 0 where it is read once anyway."""
+    """`operands`: what is read and written a vector at a time. `streams`: tensors of whole rows that are read; in a work-group of
+    1,024 they share 64 VGPRs a lane. `kept`: VGPRs that a lane of 1,024 has for elements of a row that is otherwise read twice; 0
+    where it is read once anyway."""
     places = [builder.place(operand) for operand in operands]
-    vector, walked = _vector(places, length), walked or length
-    vectors = -(-walked // vector)
+    vector = _vector(places, length)
+    vectors = -(-length // vector)
     most = MOST_HELD if vector == 1 else min(MOST_HELD // 2, MOST_ELEMENTS // vector)
     if vectors <= 16 * SHORT and rows >= FEW_ROWS:
         lanes = 16
@@ -70,6 +71,13 @@ def plan_rows(
                 return RowPlan(fewer, vector, -(-vectors // fewer), loop=False)
     loop = vectors > lanes * most
     return RowPlan(lanes, vector, most // 2 if loop else -(-vectors // lanes), loop)
+
+
+def plan_span(builder: ProgramBuilder, length: int, operand: Node | Place, span: int) -> RowPlan:
+    """A wave, alone in its work-group, takes `span` elements of a row."""
+    vector = _vector([builder.place(operand)], length)
+    vectors, most = -(-span // vector), MOST_HELD
+    return RowPlan(64, vector, min(most, -(-vectors // 64)), vectors > 64 * most, least=64)
 
 
 def _vector(places: Sequence[Place], length: int) -> int:

@@ -2,20 +2,21 @@
 //
 //   OP        OP_SUM OP_MEAN OP_MAX OP_MIN OP_PROD OP_VAR (`correction` as in torch.var)
 //   OUT       what out holds; INPUT, TYPE, ROW_LANES, VECTOR, HELD, LOOP: see rows.h
-//   SPLIT     1: a few long rows are cut in at most 256 spans; work-group y reduces elements y * span .. of a row into `partials`, and the
+//   SPLIT     1: a few long rows are cut in at most 256 spans; wave y, a work-group, reduces elements y * span .. of a row into `partials`, and the
 //             one that comes last reduces these (last_part.h). `counters`: one a row
 // Work-group AMDC_BLOCK; DPP within a wave, one value a wave of LDS between waves. The order of additions is fixed: the result is the
 // same in every run. The row is read once: the variance merges means and squares of chunks (Chan, Golub and LeVeque 1979).
-// Predicted on an RX 580 (simulated), without the launch: a sum of 1 MB 6.9 us by 64 spans, 6.8 by 128 or 256, 18.1 by one work-group; DRAM's
-//           time is 4.8. The clocks of 0.75 ns: 800 to the first load, 6,280 of stream, 350 of its last latency, 410 to add up a wave and a
-//           work-group, 510 to store (190) and count (210), 300 to read the others' results, 220 to add them, 250 to store: 9,270. Without
-//           LDS and with all arguments at hand it would be 8,700, or 6.5 us: 85 % of DRAM's time is out of reach. Of 16 MB 78.5 us by 256 spans,
-//           79.4 by 512, 80.6 by 128 (DRAM's time 76.3). A second launch in the place of the last work-group's end took 77.6 and 26 more.
-//           A work-group a row | spans: one row of 64 KB 2.7 | 2.8 us, of 128 KB 3.9 | 3.0, of 256 KB 6.0 | 3.5; three of 512 KB 10.2 | 9.3,
-//           four of 1 MB 21.4 | 21.0, eight of 512 KB 20.7 | 21.0.
+// Predicted on an RX 580 (simulated), without the launch: a sum of 1 MB 6.2 us by 64 spans (DRAM's time 4.8), 6.5 by 128, 17.9 by one
+//           work-group. The clocks of 0.75 ns: 670 to the first load (wave 200, arguments 350), 6,290 of stream, 350 of its last latency, 160
+//           to add up a wave, 210 to store, 210 to count, 220 to read the others' results, 30 and 205 to add them and store: 8,350. Without
+//           the steps that join the spans it would be 7,680 or 5.7 us: 85 % of DRAM's time (5.6) is out of reach.
+//           Work-groups of 256 lanes took 6.9, by arguments loaded where they are used, sums of waves in LDS, addresses of the others' results
+//           and 16 vectors added up behind the last one. Of 16 MB 77.4 us by 256 spans (DRAM's time 76.2); a second launch in the place of
+//           the last wave's end 77.6 and 26 more.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_wide.h"
+#include "arguments.h"
 #include "amdc_math.h"
 #define OP_SUM 0
 #define OP_MEAN 1
@@ -57,7 +58,17 @@ typedef amdc_sum Combine;
 struct Spans {
     amdc_buffer results;
     unsigned first, number, span, length;
+    unsigned place[SPANS_OF_LANE] = {}; // of a lane's share, in bytes; found before the stream, so that it does not take time behind it
 
+    MEMBER Spans(amdc_buffer results, unsigned first, unsigned number, unsigned span, unsigned length)
+        : results(results), first(first), number(number), span(span), length(length) {
+#pragma unroll
+        for (unsigned j = 0; j < SPANS_OF_LANE; ++j) {
+            unsigned s = 64 * j + amdc_lane();
+            place[j] = s < number ? (first + s) * amdc_size<Real> : AMDC_OUTSIDE;
+            asm volatile("" : "+v"(place[j]));
+        }
+    }
     MEMBER void store(unsigned which, Real value, Real mean) const {
         if (amdc_lane() != 0) return;
         amdc_write<Real>(results, first + which, value);
@@ -68,13 +79,14 @@ struct Spans {
 #pragma unroll
         for (unsigned j = 0; j < SPANS_OF_LANE; ++j) {
             unsigned s = 64 * j + amdc_lane();
-            values[j] = amdc_load<Real>(results, s < number ? (first + value * number + s) * amdc_size<Real> : AMDC_OUTSIDE);
+            values[j] = amdc_load<Real>(results, place[j] + value * number * amdc_size<Real>);
             counts[j] = s >= number ? (Real)0 : (Real)(int)(s + 1 < number ? span : length - s * span);
         }
     }
     MEMBER Real finished() const {
         Real values[SPANS_OF_LANE], counts[SPANS_OF_LANE], result = Combine::identity;
         load(values, counts, 0);
+        __builtin_amdgcn_sched_barrier(0); // all of them before the first is waited for
 #if OP == OP_VAR
         Real means[SPANS_OF_LANE], sum = 0;
         load(means, counts, 1);
@@ -98,6 +110,11 @@ AMDC_KERNEL void AMDC_SYMBOL(
     , unsigned span, unsigned spans, void *partials, unsigned partials_bytes, unsigned *counters, unsigned
 #endif
     AMDC_ROW_PARAMS AMDC_EPILOGUE_PARAMS) {
+    amdc_fetch_arguments<decltype(AMDC_SYMBOL)>();
+#if SPLIT
+    asm volatile("" ::"s"(x), "s"(x_bytes), "s"(length), "s"(span), "s"(spans), "s"(partials), "s"(partials_bytes), "s"(counters), "s"(out),
+                 "s"(out_bytes)); // all at once, also what is needed at the end
+#endif
     AMDC_SHARED static Real scratch[ROW_SCRATCH];
     unsigned row = amdc_row(), base = row * length;
     if (row >= rows) return;
@@ -106,7 +123,12 @@ AMDC_KERNEL void AMDC_SYMBOL(
 #else
     unsigned start = 0, end = length;
 #endif
-    amdc_buffer source = amdc_make(x, x_bytes);
+#if SPLIT
+    const Spans of_row(amdc_make(partials, partials_bytes), row * spans * SPAN_VALUES, spans, span, length);
+#endif
+    // Behind the row, or its span, reads give 0 by themselves where all lanes of a wave have the same row.
+    const unsigned behind = (base + end) * amdc_size<INPUT>;
+    amdc_buffer source = amdc_make(x, ROW_LANES >= 64 && behind < x_bytes ? behind : x_bytes);
     Real value = Combine::identity;
     Moments moments;
     for (unsigned first = start; first < end; first += ROW_CHUNK) {
@@ -115,24 +137,22 @@ AMDC_KERNEL void AMDC_SYMBOL(
 #pragma unroll
         for (unsigned j = 0; j < HELD; ++j) {
             unsigned k = amdc_row_element(first, j);
-            raw[j].load(source, k < end ? (base + k) * amdc_size<INPUT> : AMDC_OUTSIDE);
+            raw[j].load(source, ROW_LANES >= 64 || k < end ? (base + k) * amdc_size<INPUT> : AMDC_OUTSIDE);
         }
         __builtin_amdgcn_sched_barrier(0); // all loads are issued before the first is waited for
 #pragma unroll
-        for (unsigned j = 0; j < HELD; ++j)
+        for (unsigned j = 0; j < HELD; ++j) {
 #pragma unroll
             for (unsigned i = 0; i < VECTOR; ++i) {
                 unsigned k = amdc_row_element(first, j) + i;
                 Real element = AMDC_ROW(raw[j].get(i), k, base + k);
                 held[j][i] = k < end ? element : (Real)Combine::identity;
+                if (OP != OP_VAR) value = Combine::of(value, held[j][i]);
             }
+            __builtin_amdgcn_sched_barrier(0); // a vector is added up while the next one is on its way
+        }
 #if OP == OP_VAR
         moments.add(held, first, end);
-#else
-#pragma unroll
-        for (unsigned j = 0; j < HELD; ++j)
-#pragma unroll
-            for (unsigned i = 0; i < VECTOR; ++i) value = Combine::of(value, held[j][i]);
 #endif
         if (!LOOP) break;
     }
@@ -143,9 +163,7 @@ AMDC_KERNEL void AMDC_SYMBOL(
     value = amdc_row_reduce<Combine>(value, scratch);
 #endif
 #if SPLIT
-    static_assert(ROW_LANES >= 64, "whole waves count themselves");
-    if (amdc_row_lane() >= 64) return;
-    Spans of_row = {amdc_make(partials, partials_bytes), row * spans * SPAN_VALUES, spans, span, length};
+    static_assert(ROW_LANES == 64, "a wave counts itself");
     of_row.store(amdc_group_y(), value, mean);
     if (!last_part(counters + row, spans)) return;
     value = of_row.finished();

@@ -9,12 +9,12 @@ from amdc.kernels.catalog import REDUCE_ROWS
 from amdc.sim.decoder import decode
 from tests.kernels.test_split_finish import waits_for_all
 
-ROWS = {"ROW_LANES": 256, "VECTOR": 4, "HELD": 4, "LOOP": 0, "SPLIT": 1, "INPUT": "float", "TYPE": "float", "OUT": "float"}
+ROWS = {"ROW_LANES": 64, "VECTOR": 4, "HELD": 4, "LOOP": 0, "SPLIT": 1, "INPUT": "float", "TYPE": "float", "OUT": "float"}
 
 
 def test_release_before_the_count_and_acquire_behind_it() -> None:
-    defines = {"OP": "OP_VAR", **ROWS, "AMDC_BLOCK": 256, "AMDC_SYMBOL": "kernel"}
-    source = KernelSource("kernel", REDUCE_ROWS.source(), tuple(defines.items()))
+    defines = {"OP": "OP_VAR", **ROWS, "AMDC_BLOCK": 64, "AMDC_SYMBOL": "kernel"}
+    source = KernelSource("kernel", REDUCE_ROWS.source(), tuple(defines.items()), (64, 1, 1))
     code = CodeObject.parse(find_toolchain().compile_one(source, "gfx803"), "reduce_rows")
     instructions = decode(code.text, code.text_address)
     words = [i.op.name for i in instructions]
