@@ -39,7 +39,7 @@
 //              43 us); 1x1/2 1024->2048 to 7x7: 84.4 us -> 69.6 us (48 %), 512->1024 to 14x14: 72.8 us -> 65.1 us (51 %).
 //            a residual that the epilogue adds, read dword by dword and row by row, each row's before its store: 1x1 64->256 on 56x56
 //              (64x64x32s2) 52.5 us, 256->1024 on 14x14 (128x56x16s2) 49.5 us; by dwordx4, which clang makes of four neighbours' dwords:
-//              51.4 and 49.3 us; those of four rows before the first store: 46.7 and 42.1 us.
+//              51.4 and 49.3 us; those of four rows before the first store: 46.7 and 42.1 us; with arguments.h 45.6 us for the first.
 //            64x28x16s4 held to 64 VGPRs, four waves a SIMD and not three: 35.7 us and not 36.1 for 256->1024 on 14x14: not kept.
 //          What is lost there: 256->1024 on 14x14 with 64x28x16s4 takes 48,000 clocks, 22,200 of them multiply-adds. Starting, joining the
 //          sets and writing take a wave 4,600, the loop 26,400. SIMDs serve their older wave first: the first of 112 work-groups ends at
@@ -65,6 +65,7 @@
 #define TYPE_Y float
 #define TYPE_BIAS float
 #endif
+#include "arguments.h"
 #include "gemm_panels.h"
 #include "gemm_tile.h"
 #include "conv_gather.h"
@@ -162,6 +163,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
                              , const void *bias, unsigned bias_bytes
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
+    amdc_fetch_arguments<decltype(AMDC_SYMBOL)>();
     const Geometry g = {H, W, channels, stride_h, stride_w, dilation_h, dilation_w, (int)pad_h, (int)pad_w, OW, plane_out,
                         groups * channels * H * W, groups * M * plane_out, OW_multiplier, OW_shift, plane_multiplier, plane_shift};
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;

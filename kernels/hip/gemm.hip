@@ -64,6 +64,7 @@
 #define ROW_PARTS 0
 #define SPREAD 0
 #endif
+#include "arguments.h"
 #include "gemm_panels.h"
 #include "gemm_tile.h"
 #if NORM
@@ -152,6 +153,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
                              , void *row_parts, unsigned row_parts_bytes
 #endif
                              AMDC_PROLOGUE_PARAMS AMDC_EPILOGUE_PARAMS) {
+    amdc_fetch_arguments<decltype(AMDC_SYMBOL)>();
     unsigned z = amdc_group_z(), first_m = amdc_group_y() * TILE_M, first_n = amdc_group_x() * TILE_N;
     unsigned matrix = z, first_k = 0, values = K;
 #if SPLIT
