@@ -15,7 +15,7 @@ WAVES = 8
 class WavesShape:
     """How conv_waves.hip spreads its work. Sixteen lanes of a wave have 4 * `positions` * 16 sums: `lanes` of four stand beside each
     other along the output's positions, a span of them. Four times sixteen share `sets` of the input channels, `spans` of the
-    positions, and the filters of a block. `taps`: those of the filter."""
+    positions, and the filters of a block."""
 
     positions: int
     lanes: int
@@ -34,11 +34,12 @@ class WavesShape:
 
     @property
     def name(self) -> str:
-        sets = f"s{self.sets}" if self.sets > 1 else ""
-        return f"waves {self.filters}x{self.spans * self.span}{sets}"
+        spans, sets = (f"{mark}{count}" if count > 1 else "" for mark, count in (("x", self.spans), ("s", self.sets)))
+        return f"waves {self.filters}x{self.span}{spans}{sets}"
 
 
-SHAPES = (WavesShape(11, 4, 1, 1), WavesShape(11, 2, 2, 1), WavesShape(11, 2, 2, 2))
+SHAPES = (WavesShape(11, 4, 1, 1), WavesShape(11, 2, 2, 1), WavesShape(11, 2, 2, 2), WavesShape(13, 4, 1, 1), WavesShape(11, 2, 1, 2), WavesShape(7, 4, 2, 1))
+STAGE_CHANNELS = {1: 8, 3: 2, 4: 2, 9: 1}  # of a set, by the filter's taps: a lane holds their weights
 CONV_WAVES = KernelTemplate(
     name="conv_waves",
     file="conv_waves.hip",
@@ -48,6 +49,7 @@ CONV_WAVES = KernelTemplate(
         Parameter("LANES", "of four, along the positions", values=(1, 2, 4)),
         Parameter("SETS", "of lanes, that share the input channels", values=(1, 2)),
         Parameter("SPANS", "of positions, of a wave", values=(1, 2, 4)),
+        Parameter("CHANNELS", "of the input, of a stage and set", 1, 8),
         *KERNEL,
         Parameter("VECTOR", "1: planes are multiples of 4, and outputs stored four at once", values=(0, 1)),
         BIAS,

@@ -15,10 +15,9 @@ from amdc.codegen.lowerings.convolution_window import Operands, Window
 from amdc.codegen.magic import magic
 from amdc.cost import Mix, Shape, estimate
 from amdc.ir import graph as ir
-from amdc.kernels.conv_waves import CONV_WAVES, SHAPES, WAVES, WavesShape
+from amdc.kernels.conv_waves import CONV_WAVES, SHAPES, STAGE_CHANNELS, WAVES, WavesShape
 from amdc.kernels.template import Value
 
-MOST_TAPS = 9
 LEAST_CHANNELS = 32  # four for each wave: below, starting and joining them costs more than the products
 
 
@@ -26,7 +25,7 @@ def takes(item: Item, window: Window, operands: Operands) -> bool:
     """Packed float32 weights, float32 input without a prologue, a small filter."""
     plain = operands.packed and not item.before and not window.transposed
     kinds = {dtype_name(operands.x), dtype_name(operands.weight)}
-    return plain and kinds == {"float32"} and window.taps == MOST_TAPS and window.in_channels >= LEAST_CHANNELS
+    return plain and kinds == {"float32"} and window.taps in STAGE_CHANNELS and window.in_channels >= LEAST_CHANNELS
 
 
 def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Operands) -> Iterator[Candidate]:
@@ -34,7 +33,7 @@ def candidates(item: Item, builder: ProgramBuilder, window: Window, operands: Op
     if not takes(item, window, operands):
         return
     for shape in SHAPES:
-        if window.in_channels % shape.sets == 0:
+        if window.in_channels % (shape.sets * STAGE_CHANNELS[window.taps]) == 0:
             predicted = partial(_cost, item, builder, window, operands, shape)
             yield Candidate(shape.name, predicted, partial(_build, item, builder, window, operands, shape))
 
@@ -51,13 +50,13 @@ def _grid(window: Window, shape: WavesShape) -> tuple[int, int, int]:
 
 def _stages(window: Window, shape: WavesShape) -> tuple[int, int]:
     """All, and those of each of the older waves: these have a SIMD whenever they can use it, the younger ones what they leave."""
-    stages = window.in_channels // shape.sets
+    stages = window.in_channels // (shape.sets * STAGE_CHANNELS[window.taps])
     return stages, stages * 3 // (2 * WAVES)
 
 
 def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WavesShape) -> float:
     """Counted off the compiled loop: see the figures in conv_waves.hip."""
-    rows, sums = window.taps, 4 * shape.positions
+    rows, sums = STAGE_CHANNELS[window.taps] * window.taps, 4 * shape.positions
     loads = -(-rows * 4 * -(-shape.positions // 4) // 16)
     reads = 24
     moved = 4 * rows * shape.sets * (shape.filters + 1.5 * shape.span * shape.spans)
@@ -73,6 +72,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WavesShape) -> None:
     tags, weights = types(item, operands), operands.strides(window)
     parameters: dict[str, Value] = {"POSITIONS": shape.positions, "LANES": shape.lanes, "SETS": shape.sets, "SPANS": shape.spans}
+    parameters |= {"CHANNELS": STAGE_CHANNELS[window.taps]}
     parameters |= dict(zip(("KH", "KW"), window.kernel, strict=True))
     parameters |= {"VECTOR": int(window.plane % 4 == 0), "BIAS": int(operands.bias is not None)}
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}

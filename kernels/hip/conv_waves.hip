@@ -5,6 +5,7 @@
 #define LANES 4
 #define SETS 1
 #define SPANS 1
+#define CHANNELS 1
 #define KH 3
 #define KW 3
 #define VECTOR 0
@@ -20,31 +21,38 @@
 #define INLINE AMDC_INLINE
 #define WAVES 8
 #define TAPS (KH * KW)
+#define ROWS (CHANNELS * TAPS)               // of k, of a stage and set
 #define SPAN (LANES * POSITIONS)              // positions of 16 lanes,
 #define FEW (64 / LANES)                      // and filters
 #define REGISTERS (4 / LANES)                 // for the weights of a tap: each holds LANES of a lane's four, in as many lanes
 #define FILTERS (4 / (SETS * SPANS) * FEW)    // of a block: those that meet each span
 #define QUADS (POSITIONS / 4)
 #define REST (POSITIONS % 4)
-#define ROW (4 * SPANS * LANES * ((POSITIONS + 3) / 4)) // floats of LDS for the inputs of a tap: fours of a lane, beside each other those of all lanes
-#define LOADS ((TAPS * ROW + 63) / 64)        // of a wave, for the inputs of a channel
-#define CHANNEL (64 * LOADS)
-#define STAGE (SETS * CHANNEL)
-#define FRAGMENTS (TAPS % 2 == 0 ? 2 : 3)
+#define ROW (4 * SPANS * LANES * ((POSITIONS + 3) / 4)) // floats of LDS for the inputs of a row: fours of a lane, beside each other those of all lanes
+#define LOADS ((ROWS * ROW + 63) / 64)        // of a wave, for the inputs of a set
+#define HELD (64 * LOADS)
+#define STAGE (SETS * HELD)
+#define FRAGMENTS (ROWS % 2 == 0 ? 2 : 3)
+#ifndef SPREAD
+#define SPREAD (SETS * LOADS > 8 ? 7 : 3)
+#endif
 #define SUMS (4 * POSITIONS)
 #define AREA (64 * SUMS)                      // floats of a wave's sums
 #define NO_LDS 0x007f                         // of s_waitcnt: until no access to LDS is under way
 #define OUTSIDE 0x80000000u                   // an offset in bytes behind every buffer, also with a channel's offset added
 #define NOWHERE 0x10000000u                   // an element behind every tensor, also twice and thrice
-static_assert(TAPS % FRAGMENTS == 0, "a tap's place among the fragments is the same in each stage");
+static_assert(ROWS % FRAGMENTS == 0, "a row's place among the fragments is the same in each stage");
 static_assert(STAGE <= AREA, "a wave leaves its sums where its inputs lay");
 
-// The inputs of a tap at this lane's positions.
+// A barrier that clang does not know: in front of others it waits for all loads.
+AMDC_DEVICE void meet() { __asm__ volatile("s_waitcnt lgkmcnt(0)\n\ts_barrier" ::: "memory"); }
+
+// The inputs of a row at this lane's positions.
 struct Fragment {
     float x[POSITIONS];
 
-    MEMBER void read(const char *lds, unsigned at, int tap) {
-        const amdc_f4 *from = (const amdc_f4 *)(lds + at + 4 * tap * ROW);
+    MEMBER void read(const char *lds, unsigned at, int row) {
+        const amdc_f4 *from = (const amdc_f4 *)(lds + at + 4 * row * ROW);
 #pragma unroll
         for (int j = 0; 4 * j < POSITIONS; ++j) {
             amdc_f4 four = from[SPANS * LANES * j];
@@ -85,7 +93,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
                              , const void *bias, unsigned bias_bytes
 #endif
                              AMDC_EPILOGUE_PARAMS) {
-    AMDC_SHARED static __attribute__((aligned(16))) float lds[WAVES / 2 * (AREA + STAGE) + CHANNEL];
+    AMDC_SHARED static __attribute__((aligned(16))) float lds[WAVES / 2 * (AREA + STAGE) + HELD];
     const unsigned wave = amdc_wave(), lane = amdc_lane(), group = amdc_group_z(), plane = H * W;
     // Sixteen lanes have a set of the channels, some of the block's filters, and a span of the positions.
     const unsigned sixteen = lane / 16, set = sixteen / (4 / SETS), part = sixteen / SPANS % (4 / SETS / SPANS), span = sixteen % SPANS;
@@ -96,78 +104,79 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     const auto place = [&](unsigned j, unsigned l, unsigned i) INLINE {
         return j < QUADS ? (j * LANES + l) * 4 + i : QUADS * LANES * 4 + l * REST + i;
     };
-    // Stages, a channel of each set, go by turns to the older waves, and then to the younger ones.
+    // Stages, CHANNELS of each set, go by turns to the older waves, and then to the younger ones.
     constexpr unsigned step = WAVES / 2;
     const bool old = wave < step;
     const unsigned first_stage = old ? wave : step * older + wave - step;
     unsigned left = old ? older : (stages - first_stage + step - 1) / step;
 
+    // Weights: sixteen lanes have those of sixteen filters that lie together.
+    const amdc_buffer filters = amdc_make((const char *)w + 4 * group * w_group, 4 * w_group);
+    const unsigned first_m = block_of(span) * FILTERS + part * FEW, w_row = 4 * w_k;
+    unsigned w_at = (first_stage * SETS + set) * ROWS * w_row + 4 * (first_m + lane % 16);
+    float weights[ROWS][REGISTERS];
+    const auto weigh = [&](int row) INLINE {
+#pragma unroll
+        for (int h = 0; h < REGISTERS; ++h) weights[row][h] = amdc_load_f32(filters, w_at + 64 * h, row * w_row);
+    };
+
     // Inputs: a lane brings every 64th float of a channel's place in LDS, from places that are the same for all waves: each finds some.
     unsigned *const places = (unsigned *)lds + WAVES / 2 * (AREA + STAGE);
     for (unsigned l = wave; l < LOADS; l += WAVES) {
         constexpr unsigned beside = SPANS * LANES;
-        const unsigned slot = 64 * l + lane, tap = slot / ROW, j = slot % ROW / (4 * beside), its = slot / 4 % beside, i = slot % 4;
+        const unsigned slot = 64 * l + lane, r = slot / ROW, c = r / TAPS, tap = r % TAPS, j = slot % ROW / (4 * beside), its = slot / 4 % beside, i = slot % 4;
         const unsigned n = first_of(its / LANES) + place(j, its % LANES, i), image = amdc_divide(n, plane_multiplier, plane_shift);
         const unsigned rest = n - image * plane_out, oy = amdc_divide(rest, OW_multiplier, OW_shift), ox = rest - oy * OW;
         const unsigned iy = oy * stride_h + tap / KW * dilation_h - pad_h, ix = ox * stride_w + tap % KW * dilation_w - pad_w;
-        const bool there = (j < QUADS || i < REST) & (tap < TAPS) & (n < N) & (iy < H) & (ix < W);
-        places[slot] = there ? 4 * ((image * groups + group) * channels * plane + iy * W + ix) : OUTSIDE;
+        const bool there = (j < QUADS || i < REST) & (r < ROWS) & (n < N) & (iy < H) & (ix < W);
+        places[slot] = there ? 4 * ((image * groups + group) * channels * plane + c * plane + iy * W + ix) : OUTSIDE;
     }
-    amdc_barrier();
+    meet();
     unsigned offset[LOADS];
 #pragma unroll
     for (unsigned l = 0; l < LOADS; ++l) offset[l] = places[64 * l + lane];
     const amdc_buffer from = amdc_make(x, x_bytes);
-    unsigned x_at = first_stage * SETS * 4 * plane;
-    float fetched[SETS][LOADS];
-    const auto fetch = [&]() INLINE {
+    unsigned x_at = first_stage * SETS * CHANNELS * 4 * plane;
+    float fetched[SETS * LOADS];
+    // Some of a stage's loads: all at once would keep the address unit, and the other waves waiting for it.
+    const auto fetch = [&](int some) INLINE {
 #pragma unroll
-        for (unsigned c = 0; c < SETS; ++c)
-#pragma unroll
-            for (unsigned l = 0; l < LOADS; ++l) fetched[c][l] = amdc_load_f32(from, offset[l], x_at + c * 4 * plane);
-        x_at += step * SETS * 4 * plane;
+        for (int i = some * SETS * LOADS / SPREAD; i < (some + 1) * SETS * LOADS / SPREAD; ++i)
+            fetched[i] = amdc_load_f32(from, offset[i % LOADS], x_at + i / LOADS * CHANNELS * 4 * plane);
+        if (some == SPREAD - 1) x_at += step * SETS * CHANNELS * 4 * plane;
     };
     // LDS serves a wave's accesses in their order: what is kept here replaces what was read before, and is there for what is read behind.
     const unsigned own = 4 * (old ? wave * AREA : step * AREA + (wave - step) * STAGE);
-    const unsigned to = own + 4 * lane, read_at = own + 4 * set * CHANNEL + 16 * here;
+    const unsigned to = own + 4 * lane, read_at = own + 4 * set * HELD + 16 * here;
     const auto keep = [&]() INLINE {
         __builtin_amdgcn_wave_barrier();
 #pragma unroll
-        for (unsigned c = 0; c < SETS; ++c)
-#pragma unroll
-            for (unsigned l = 0; l < LOADS; ++l) *(float *)((char *)lds + to + 4 * c * CHANNEL + 256 * l) = fetched[c][l];
+        for (int i = 0; i < SETS * LOADS; ++i) *(float *)((char *)lds + to + 256 * i) = fetched[i];
         __builtin_amdgcn_wave_barrier();
     };
-    // Weights: sixteen lanes have those of sixteen filters that lie together.
-    const amdc_buffer filters = amdc_make((const char *)w + 4 * group * w_group, 4 * w_group);
-    const unsigned first_m = block_of(span) * FILTERS + part * FEW, w_row = 4 * w_k;
-    unsigned w_at = (first_stage * SETS + set) * TAPS * w_row + 4 * (first_m + lane % 16);
-    float weights[TAPS][REGISTERS];
-    const auto weigh = [&](int tap) INLINE {
-#pragma unroll
-        for (int h = 0; h < REGISTERS; ++h) weights[tap][h] = amdc_load_f32(filters, w_at + 64 * h, tap * w_row);
-    };
-
     Sums sums;
     Fragment f[FRAGMENTS];
     const char *base = (const char *)lds;
-    if (left) {
-        fetch();
+    if (!old) meet(); // the older waves' loads go first: their SIMDs wait for them
 #pragma unroll
-        for (int t = 0; t < TAPS - 1; ++t) weigh(t);
+    for (int i = 0; i < SPREAD; ++i) fetch(i);
+#pragma unroll
+    for (int r = 0; r < ROWS - 1; ++r) weigh(r);
+    if (old) meet();
+    if (left) {
         keep();
-        fetch();
         f[0].read(base, read_at, 0);
         do {
 #pragma unroll
-            for (int t = 0; t < TAPS; ++t) {
+            for (int r = 0; r < ROWS; ++r) {
                 __builtin_amdgcn_s_waitcnt(NO_LDS); // one wait, and not one for each read
-                if (t == TAPS - 1) keep(), fetch();
-                f[(t + 1) % FRAGMENTS].read(base, read_at, (t + 1) % TAPS);
-                weigh((t + TAPS - 1) % TAPS);
-                if (t == 0) w_at += step * SETS * TAPS * w_row;
+                if (r == ROWS - 1) keep();
+                if (r < SPREAD) fetch(r);
+                f[(r + 1) % FRAGMENTS].read(base, read_at, (r + 1) % ROWS);
+                weigh((r + ROWS - 1) % ROWS);
+                if (r == 0) w_at += step * SETS * ROWS * w_row;
                 __builtin_amdgcn_sched_barrier(0);
-                sums.add(f[t % FRAGMENTS], weights[t]);
+                sums.add(f[r % FRAGMENTS], weights[r]);
                 __builtin_amdgcn_sched_barrier(0);
             }
         } while (--left);

@@ -13,7 +13,7 @@ ONE, TWO = (1, 1, 1, 1), (2, 2)
 CASES = [
     (Case(2, 37, 70, (13, 11), (3, 3), TWO, ONE), "waves 64x44"),  # odd sizes and channels, tiles of two images
     (Case(1, 64, 20, (14, 14), (3, 3), TWO, ONE, groups=2), "waves 64x22s2"),
-    (Case(1, 36, 66, (8, 28), (3, 3), (2, 1), (0, 0, 1, 1)), "waves 32x44s2"),  # pads differ by side
+    (Case(1, 36, 66, (8, 28), (3, 3), (2, 1), (0, 0, 1, 1)), "waves 32x22x2s2"),  # pads differ by side
     (Case(1, 34, 9, (9, 14), (3, 3), pads=(2, 2, 2, 2), dilation=TWO, bias=False), "waves 64x22s2"),
 ]
 
