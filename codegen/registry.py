@@ -22,6 +22,7 @@ MODULES = (
     "normalization",
     "row_norms",
     "norm_product",
+    "norm_mlp",
     "resize",
     "softmax",
     "reduction",

@@ -11,6 +11,7 @@ from amdc.ir.graph import is_op, shape
 from amdc.ir.ops.bottleneck import bottleneck
 from amdc.ir.ops.expand_depthwise import expand_depthwise
 from amdc.ir.ops.norm_linear import norm_linear
+from amdc.ir.ops.norm_mlp import norm_mlp
 from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
 from amdc.ir.ops.pool_convolution import pool_convolution
 from amdc.ir.pointwise import is_pointwise
@@ -28,6 +29,7 @@ TILED: dict[Any, str] = {  # and the kind of region that each heads
     aten.mm.default: "linear",
     linear_packed: "linear",
     norm_linear: "linear",
+    norm_mlp: "linear",
     aten.bmm.default: "matmul",
     aten.avg_pool2d.default: "pool",
 }

@@ -12,6 +12,7 @@ from amdc.ir.ops import (  # noqa: F401
     expand_depthwise,
     linalg,
     norm_linear,
+    norm_mlp,
     normalization,
     packed,
     pool_convolution,
