@@ -41,6 +41,7 @@ ALLOWED = {
 ALLOWED["cli"] = ALLOWED["compiler"] | COMPILER | {"profile"}
 ALLOWED["compiler"] |= {"tune"}
 ALLOWED["cli"] |= {"tune"}
+ALLOWED["__main__"] = {"cli"}
 ALLOWED["tune"] = ALLOWED["onnx_backend"] = ALLOWED["cli"] - {"cli"}
 TORCH_FREE = (
     "errors",

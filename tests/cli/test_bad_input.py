@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -263,3 +265,9 @@ def test_unknown_variable_warns(amdc: Run, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AMDC_CLAGN", "clang")
     result = amdc("targets")
     assert result.status == 0 and "AMDC_CLAGN" in result.err and "AMDC_CLANG" in result.err
+
+
+def test_python_finds_the_command_line_by_the_packages_name() -> None:
+    """Its exit status too."""
+    ran = subprocess.run([sys.executable, "-m", "amdc", "compile", "absent.onnx"], capture_output=True, text=True)
+    assert (ran.returncode, "absent.onnx" in ran.stderr) == (2, True), ran.stderr
