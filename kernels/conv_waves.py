@@ -13,9 +13,9 @@ WAVES = 8
 
 @dataclass(frozen=True)
 class WavesShape:
-    """How conv_waves.hip spreads its work. Sixteen lanes of a wave have 4 * `positions` * 16 sums: `lanes` of four stand beside each
-    other along the output's positions, a span of them. Four times sixteen share `sets` of the input channels, `spans` of the
-    positions, and the filters of a block."""
+    """How conv_waves.hip spreads its work. A lane has `positions` times 4 filters; of four lanes, `lanes` stand beside each other
+    along the positions. Sixteen lanes have a span of these; four times sixteen divide `sets` of the input channels, `spans`, and
+    the filters of a block."""
 
     positions: int
     lanes: int
@@ -38,7 +38,14 @@ class WavesShape:
         return f"waves {self.filters}x{self.span}{spans}{sets}"
 
 
-SHAPES = (WavesShape(11, 4, 1, 1), WavesShape(11, 2, 2, 1), WavesShape(11, 2, 2, 2), WavesShape(13, 4, 1, 1), WavesShape(11, 2, 1, 2), WavesShape(7, 4, 2, 1))
+SHAPES = (
+    WavesShape(11, 4, 1, 1),
+    WavesShape(11, 2, 2, 1),
+    WavesShape(11, 2, 2, 2),
+    WavesShape(13, 4, 1, 1),
+    WavesShape(11, 2, 1, 2),
+    WavesShape(7, 4, 2, 1),
+)
 STAGE_CHANNELS = {1: 8, 3: 2, 4: 2, 9: 1}  # of a set, by the filter's taps: a lane holds their weights
 CONV_WAVES = KernelTemplate(
     name="conv_waves",

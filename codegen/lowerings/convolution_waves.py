@@ -20,6 +20,11 @@ from amdc.kernels.template import Value
 
 LEAST_CHANNELS = 32  # four for each wave: below, starting and joining them costs more than the products
 
+# Clocks of a wave, from the timing layer: of a load of inputs the address unit's; before the first stage and behind the last, and
+# the vector instructions there.
+INPUT_CLOCKS, ENDS, END_VALU = 16, 5000, 1300
+LINE = 64  # bytes
+
 
 def takes(item: Item, window: Window, operands: Operands) -> bool:
     """Packed float32 weights, float32 input without a prologue, a small filter."""
@@ -55,18 +60,28 @@ def _stages(window: Window, shape: WavesShape) -> tuple[int, int]:
 
 
 def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WavesShape) -> float:
-    """Counted off the compiled loop: see the figures in conv_waves.hip."""
-    rows, sums = STAGE_CHANNELS[window.taps] * window.taps, 4 * shape.positions
-    loads = -(-rows * 4 * -(-shape.positions // 4) // 16)
-    reads = 24
-    moved = 4 * rows * shape.sets * (shape.filters + 1.5 * shape.span * shape.spans)
-    stage = Mix(valu=4 * rows * sums, lds=reads * rows + 4 * loads, vmem=10 * (loads + rows), load_bytes=moved, alone=5 * rows * sums)
+    """Counted off the compiled loops: see the figures in conv_waves.hip."""
+    channels, positions = STAGE_CHANNELS[window.taps], 4 * -(-shape.positions // 4)
+    rows, sums = channels * window.taps, 4 * shape.positions
+    loads = shape.sets * -(-rows * shape.lanes * shape.spans * positions // 64)
+    weigh = 4 // shape.lanes * rows
+    moved = shape.sets * (4 * rows * shape.filters + channels * shape.spans * _input_bytes(window, shape))
+    valu = 4 * rows * sums + 16  # waits are hidden by the SIMD's other wave
+    lds, vmem = 2 * rows * positions + 4 * loads, INPUT_CLOCKS * loads + 4 * weigh
+    stage = Mix(valu=valu, lds=lds, vmem=vmem, load_bytes=moved, alone=valu)
     stages, _ = _stages(window, shape)
-    end = Mix(valu=1500, lds=800, vmem=200, store_bytes=256 * sums / WAVES, alone=5000)
+    end = Mix(valu=END_VALU, lds=300, vmem=200, store_bytes=256 * sums / WAVES, alone=ENDS)
     weight = operands.weight
     nbytes = least_bytes(item, window) + math.prod(ir.shape(weight)) * ir.dtype(weight).itemsize
     groups = math.prod(_grid(window, shape))
-    return estimate(stage * (-(-stages // WAVES)) + end, Shape(WAVES, 1, 2), groups, nbytes, builder.target).us
+    return estimate(stage * -(-stages // WAVES) + end, Shape(WAVES, 1, 2), groups, nbytes, builder.target).us
+
+
+def _input_bytes(window: Window, shape: WavesShape) -> float:
+    """Of a channel under a span of positions: whole lines of its rows."""
+    rows = min(shape.span / window.out[1] + 1 - 1 / window.out[1], window.out[0])
+    reached = min((rows - 1) * min(window.stride[0], window.kernel[0]) + window.kernel[0], window.size[0])
+    return 4 * reached * window.size[1] + LINE
 
 
 def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operands, shape: WavesShape) -> None:
@@ -77,7 +92,15 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters |= {"VECTOR": int(window.plane % 4 == 0), "BIAS": int(operands.bias is not None)}
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
     spans = _spans(window, shape)
-    counts = (window.groups, window.batch * window.plane, window.out_channels, window.in_channels, spans, *magic(spans), *_stages(window, shape))
+    counts = (
+        window.groups,
+        window.batch * window.plane,
+        window.out_channels,
+        window.in_channels,
+        spans,
+        *magic(spans),
+        *_stages(window, shape),
+    )
     sizes = (*window.size, window.out[1], window.plane, *window.stride, *window.dilation, *window.pads)
     divisors = (*magic(window.out[1]), *magic(window.plane))
     arguments = (*operands.tensors(item.node), *counts, weights.group, weights.tap, *sizes, *divisors, *operands.bias_argument)

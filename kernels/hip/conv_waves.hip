@@ -1,3 +1,43 @@
+// conv_waves.hip: 2-d convolution (groups, strides, dilation, any padding) whose waves have input channels of their own, for planes of few tiles.
+//
+// Shapes   input [batch][groups * channels][H][W], output [batch][groups * M][OH][OW]; weights packed as in conv.hip: filter m of a group at
+//          tap t of channel c lies at w_group * group + (c * KH * KW + t) * w_k + m. A work-group has a tile of filters and output positions,
+//          which each of its 8 waves computes as a whole for some of the channels; in the end they add their sums, through LDS. So waves
+//          bring inputs to LDS for themselves alone, and no barrier stands in the loop: LDS serves a wave's accesses in their order.
+//          A lane has 4 filters times POSITIONS. Its 4 weights of a row of k (channel and tap) lie in 4 / LANES registers of four lanes, each
+//          of which loaded one: v_mac takes another lane's by DPP. So sixteen lanes load a line of weights, and none passes LDS. Sixteen
+//          lanes have 64 / LANES filters times a span of LANES * POSITIONS positions; a wave's four times sixteen divide SETS of the channels,
+//          SPANS, and filters. Spans are counted through all blocks of filters, so that a work-group may have the end of one and the
+//          beginning of the next. Inputs lie in LDS as a row of k wants them: 64 loads of a dword at once, each lane's from a place that is the
+//          same in each stage but for the channel; what lies in the padding is read as 0.
+// Fused    AMDC_EPILOGUE(value, output channel, element); no prologue. BIAS 1: bias[channel].
+// Types    input and weights float; TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic in fp32 with v_mac.
+// Launch   512 lanes; grid (ceil(spans * blocks / SPANS), 1, groups), spans = ceil(batch * OH * OW / (LANES * POSITIONS)). A stage is
+//          CHANNELS of each set: channels are a multiple of SETS * CHANNELS, `stages` of them; the first 4 waves have `older` each.
+//          VECTOR 1: OH * OW is a multiple of 4. Limits: tensors below 2^28 elements.
+// Static   clang 19, VECTOR 1, BIAS 0; VGPRs with 3x3 and with 1x1, LDS: (filters x span x SPANS s SETS)
+//            64x44      113 100  54 KB      64x22s2   119 105  54 KB      32x22x2s2  128 116  61 KB
+//            64x22x2    124 110  54 KB      64x52     127 127  65 KB      32x28s2     79  76  40 KB
+//          No spills. 64x44, 3x3: 396 of the loop's 399 vector instructions are v_mac; 27 ds_read_b128, 4 writes to LDS, 16 loads of a dword.
+//          Up to 32 loads of a wave may be under way, of which vmcnt counts 15: what is waited for was issued long before.
+// Predicted for an RX 580, batch 1, without the launch, in brackets the fp32 peak's share; before: the best of the other kernels:
+//            3x3/2 128->128 to 28x28   64x44     45.3 us (83 %), before 61.1    1x1 1024->256 on 14x14    64x22s2  27.0 us (62 %), before 35.6
+//            3x3/2 256->256 to 14x14   64x22s2   45.9 us (82 %), before 54.9    1x1 256->1024 on 14x14    64x22x2  29.6 us (56 %), before 35.9
+//            1x1/2 512->1024 to 14x14  64x22x2   55.4 us (60 %), before 65.1    1x1 1024->512 on 14x14    64x22x2  41.3 us (81 %), before 61.6
+//            1x1/2 1024->2048 to 7x7   64x52     58.6 us (57 %), before 69.6    1x1 512->2048 on 7x7      64x52    27.3 us (61 %), before 38
+//            1x1 512->256 on 28x28     64x44     50.2 us (66 %), before 60.7    1x1 2048->512 on 7x7      32x28s2  33.0 us (50 %), before 38.9
+//          128->128 takes 60,700 clocks: 50,700 of v_mac (36 work-groups of 44 positions for 784, one a CU), 400 of other vector instructions
+//          in the loop; 3,000 pass before the first, 2,500 until the sums are joined, 2,500 until DRAM has what was written. 256->256 asks L2
+//          for 28 MB, 90 % of what it can give; 32x22x2s2 for 23 MB, but for more of the address unit, which takes 4 clocks for any sixteen
+//          lanes of a strided input: 47.4 us.
+// Versions (128->128 and 256->256 above) Weights of two sets in the two halves of four lanes: a load's lanes do not lie together, 16 clocks
+//          of the address unit for 4: 52.8 us for 47.2. Each wave finding all places of its inputs: 4,200 clocks a SIMD, and 1,500 as the
+//          waves share that. All of a stage's loads of inputs at once: 47.3 us and 46.7 spread over 3 rows; 54.1 and 47.3 over 7 for the 14
+//          loads of 32x22x2s2.
+//          SIMDs serve their older wave first: as both had as many channels, the younger was left with half of its own, alone, and 86 % of
+//          the VALU: 48.6 us for 46.0 with three quarters of the channels to the older ones. Where SIMDs served both by turns, even
+//          shares would be better by some 10 %. The older waves' first loads go first: 46.6 us to 45.9 (256->256).
+//          A wait for each ds_read of a row, 12 clocks of a wave where 4 do. Weights in front of the first inputs: 47.3 us for 45.9.
 #include "amdc.h"
 #include "amdc_types.h"
 #ifndef POSITIONS
@@ -32,20 +72,26 @@
 #define LOADS ((ROWS * ROW + 63) / 64)        // of a wave, for the inputs of a set
 #define HELD (64 * LOADS)
 #define STAGE (SETS * HELD)
+#define SPREAD (SETS * LOADS > 8 ? ROWS - 2 : 3) // rows of a stage with whose products the loads of the next one's inputs are issued
 #define FRAGMENTS (ROWS % 2 == 0 ? 2 : 3)
-#ifndef SPREAD
-#define SPREAD (SETS * LOADS > 8 ? 7 : 3)
-#endif
 #define SUMS (4 * POSITIONS)
 #define AREA (64 * SUMS)                      // floats of a wave's sums
 #define NO_LDS 0x007f                         // of s_waitcnt: until no access to LDS is under way
 #define OUTSIDE 0x80000000u                   // an offset in bytes behind every buffer, also with a channel's offset added
 #define NOWHERE 0x10000000u                   // an element behind every tensor, also twice and thrice
 static_assert(ROWS % FRAGMENTS == 0, "a row's place among the fragments is the same in each stage");
+static_assert(SPREAD < ROWS, "loads are issued behind what they replace is kept, and before they are");
 static_assert(STAGE <= AREA, "a wave leaves its sums where its inputs lay");
 
 // A barrier that clang does not know: in front of others it waits for all loads.
 AMDC_DEVICE void meet() { __asm__ volatile("s_waitcnt lgkmcnt(0)\n\ts_barrier" ::: "memory"); }
+
+// amdc_lane(), computed where it stands.
+AMDC_DEVICE unsigned lane_anew() {
+    unsigned zero = 0;
+    __asm__ volatile("" : "+s"(zero));
+    return __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, zero)) % 64;
+}
 
 // The inputs of a row at this lane's positions.
 struct Fragment {
@@ -94,12 +140,14 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
 #endif
                              AMDC_EPILOGUE_PARAMS) {
     AMDC_SHARED static __attribute__((aligned(16))) float lds[WAVES / 2 * (AREA + STAGE) + HELD];
-    const unsigned wave = amdc_wave(), lane = amdc_lane(), group = amdc_group_z(), plane = H * W;
+    const unsigned wave = amdc_wave(), group = amdc_group_z(), plane = H * W;
+    unsigned lane = lane_anew();
     // Sixteen lanes have a set of the channels, some of the block's filters, and a span of the positions.
-    const unsigned sixteen = lane / 16, set = sixteen / (4 / SETS), part = sixteen / SPANS % (4 / SETS / SPANS), span = sixteen % SPANS;
-    const unsigned here = span * LANES + lane % LANES; // the lane among those that differ in their positions
+    const auto set_of = [&]() INLINE { return lane / (64 / SETS); };
+    const auto span_of = [&]() INLINE { return lane / 16 % SPANS; };
     const auto block_of = [&](unsigned its) INLINE { return amdc_divide(amdc_group_x() * SPANS + its, spans_multiplier, spans_shift); };
     const auto first_of = [&](unsigned its) INLINE { return (amdc_group_x() * SPANS + its - block_of(its) * spans) * SPAN; };
+    const auto first_filter = [&]() INLINE { return block_of(span_of()) * FILTERS + lane / (16 * SPANS) % (4 / SETS / SPANS) * FEW; };
     // Which output of a span is number `i` of lane `l`'s four of number `j`.
     const auto place = [&](unsigned j, unsigned l, unsigned i) INLINE {
         return j < QUADS ? (j * LANES + l) * 4 + i : QUADS * LANES * 4 + l * REST + i;
@@ -112,8 +160,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
 
     // Weights: sixteen lanes have those of sixteen filters that lie together.
     const amdc_buffer filters = amdc_make((const char *)w + 4 * group * w_group, 4 * w_group);
-    const unsigned first_m = block_of(span) * FILTERS + part * FEW, w_row = 4 * w_k;
-    unsigned w_at = (first_stage * SETS + set) * ROWS * w_row + 4 * (first_m + lane % 16);
+    const unsigned w_row = 4 * w_k;
+    unsigned w_at = (first_stage * SETS + set_of()) * ROWS * w_row + 4 * (first_filter() + lane % 16);
     float weights[ROWS][REGISTERS];
     const auto weigh = [&](int row) INLINE {
 #pragma unroll
@@ -147,7 +195,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     };
     // LDS serves a wave's accesses in their order: what is kept here replaces what was read before, and is there for what is read behind.
     const unsigned own = 4 * (old ? wave * AREA : step * AREA + (wave - step) * STAGE);
-    const unsigned to = own + 4 * lane, read_at = own + 4 * set * HELD + 16 * here;
+    const unsigned to = own + 4 * lane, read_at = own + 4 * set_of() * HELD + 16 * (span_of() * LANES + lane % LANES);
     const auto keep = [&]() INLINE {
         __builtin_amdgcn_wave_barrier();
 #pragma unroll
@@ -183,7 +231,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     }
 
     // Waves w and w + 4 join their sums; then each of the younger ones finishes one of a lane's four filters.
-    const unsigned v = wave % step, filter = first_m + v / LANES * 16 + lane % 16 / LANES * LANES + v % LANES;
+    lane = lane_anew(); // and what follows from it: kept through the loop, it would cost registers
+    const unsigned v = wave % step, filter = first_filter() + v / LANES * 16 + lane % 16 / LANES * LANES + v % LANES;
 #if BIAS
     float added = amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), filter < M ? group * M + filter : 0);
 #endif
@@ -222,7 +271,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
         for (int p = 0; p < POSITIONS; ++p)
             totals[p] += __builtin_bit_cast(float, __builtin_amdgcn_ds_bpermute((int)(lane ^ 32) * 4, __builtin_bit_cast(int, totals[p])));
     const amdc_buffer out = amdc_make(y, y_bytes);
-    const unsigned row = filter < M && set == 0 ? (group * M + filter) * plane_out : NOWHERE, first_n = first_of(span);
+    const unsigned row = filter < M && set_of() == 0 ? (group * M + filter) * plane_out : NOWHERE, first_n = first_of(span_of());
 #pragma unroll
     for (int j = 0; 4 * j < POSITIONS; ++j) {
         amdc_value<TYPE_Y> values[4];
