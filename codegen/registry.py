@@ -23,6 +23,7 @@ MODULES = (
     "row_norms",
     "norm_product",
     "norm_mlp",
+    "norm_attention",
     "resize",
     "softmax",
     "reduction",

@@ -10,6 +10,7 @@ from torch.fx import Node
 from amdc.ir.graph import is_op, shape
 from amdc.ir.ops.bottleneck import bottleneck
 from amdc.ir.ops.expand_depthwise import expand_depthwise
+from amdc.ir.ops.norm_attention import norm_attention
 from amdc.ir.ops.norm_linear import norm_linear
 from amdc.ir.ops.norm_mlp import norm_mlp
 from amdc.ir.ops.packed import convolution, convolution_packed, linear_packed
@@ -30,6 +31,7 @@ TILED: dict[Any, str] = {  # and the kind of region that each heads
     linear_packed: "linear",
     norm_linear: "linear",
     norm_mlp: "linear",
+    norm_attention: "linear",
     aten.bmm.default: "matmul",
     aten.avg_pool2d.default: "pool",
 }

@@ -21,6 +21,7 @@ from amdc.passes.fuse_embeddings import FuseEmbeddings
 from amdc.passes.fuse_epilogue import FuseEpilogue
 from amdc.passes.fuse_expand_depthwise import FuseExpandDepthwise
 from amdc.passes.fuse_norm_affine import FuseNormAffine
+from amdc.passes.fuse_norm_attention import FuseNormAttention
 from amdc.passes.fuse_norm_mlp import FuseNormMlp
 from amdc.passes.fuse_norm_product import FuseNormProduct
 from amdc.passes.fuse_normalization import FuseNormalization
@@ -77,6 +78,7 @@ STEPS = (
     Step(FusePooledLinear(), 2, "on packed weights, and before an epilogue takes a bias that a softmax waits for"),
     Step(FuseNormProduct(), 2, "on packed weights, and before an epilogue hides a product in a region"),
     Step(FuseNormMlp(), 2, "on the norms' products that it made, before epilogues hide activations in regions"),
+    Step(FuseNormAttention(), 2, "beside it, and behind what joins a step's keys with a cache"),
     Step(FuseEpilogue(), 1, "before the prologue: what stands between two convolutions is computed once behind the first"),
     Step(FusePrologue(), 1, "what no epilogue took, because a concatenation or a pooling comes before it"),
     Step(FuseResidualNorm(), 1, "behind the epilogues, which compute most sums; before a norm hides in a region"),

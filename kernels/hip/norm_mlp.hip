@@ -23,6 +23,7 @@
 #define INNER amdc_gelu_tanh
 #define INNER_BIAS 1
 #endif
+#include "row_norm.h"
 #ifndef AMDC_EPILOGUE
 #define AMDC_EPILOGUE_PARAMS
 #define AMDC_EPILOGUE(value, channel, offset) (value)
@@ -32,38 +33,6 @@
 #define OUTSIDE 0x80000000u
 #define UNROLL 16               // loads of W under way in a wave: vmcnt counts no more
 #define ROWS_V (16 / COLUMNS)   // rows of V under way
-
-AMDC_DEVICE float of_lane(float x, unsigned lane) {
-    return __builtin_bit_cast(float, __builtin_amdgcn_readlane(__builtin_bit_cast(int, x), lane));
-}
-
-// norm(x) into LDS, zeros behind K.
-AMDC_DEVICE void normalize(float *normal, float *scratch, float (&value)[HELD], amdc_buffer gain, amdc_buffer shift, unsigned K, float epsilon) {
-    float gains[HELD], shifts[HELD], sum = 0.0f, squares = 0.0f, mean = 0.0f;
-#pragma unroll
-    for (unsigned j = 0; j < HELD; ++j) {
-        unsigned k = j * AMDC_BLOCK + amdc_thread();
-        gains[j] = AFFINE > 0 ? amdc_load_f32(gain, 4 * k) : 1.0f;
-        shifts[j] = AFFINE > 1 ? amdc_load_f32(shift, 4 * k) : 0.0f;
-    }
-    if (CENTRED) {
-#pragma unroll
-        for (unsigned j = 0; j < HELD; ++j) sum += value[j];
-        mean = amdc_block_reduce<amdc_sum>(sum, scratch) / (float)K;
-    }
-#pragma unroll
-    for (unsigned j = 0; j < HELD; ++j) {
-        float distance = j * AMDC_BLOCK + amdc_thread() < K ? value[j] - mean : 0.0f;
-        squares += distance * distance;
-    }
-    float scale = amdc_rsqrt(amdc_block_reduce<amdc_sum>(squares, scratch) / (float)K + epsilon);
-#pragma unroll
-    for (unsigned j = 0; j < HELD; ++j) {
-        unsigned k = j * AMDC_BLOCK + amdc_thread();
-        normal[k] = k < K ? (value[j] - mean) * scale * gains[j] + shifts[j] : 0.0f;
-    }
-    amdc_barrier();
-}
 
 AMDC_KERNEL void AMDC_SYMBOL(const float *x, unsigned x_bytes, const float *w, unsigned w_bytes, float *y, unsigned y_bytes, const float *v,
                              unsigned v_bytes, const float *gain, unsigned gain_bytes, const float *shift, unsigned shift_bytes,
@@ -85,14 +54,14 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *x, unsigned x_bytes, const float *w, u
         for (unsigned i = 0; i < UNROLL; ++i) column[i] = amdc_load_f32(from_w, k < K ? 4 * ((k + i) * stride + mid) : OUTSIDE);
     };
     load(wave * MIDS);
-    normalize(normal, scratch, value, amdc_make(gain, gain_bytes), amdc_make(shift, shift_bytes), K, epsilon);
+    normalize_row(normal, scratch, value, amdc_make(gain, gain_bytes), amdc_make(shift, shift_bytes), K, epsilon);
 
     float sum = 0.0f;
     for (unsigned chunk = wave * 64; chunk < K; chunk += 64 * WAVES) {
         float mine = normal[chunk + lane];
         for (unsigned k = 0; k < 64; k += UNROLL) {
 #pragma unroll
-            for (unsigned i = 0; i < UNROLL; ++i) sum += column[i] * of_lane(mine, k + i);
+            for (unsigned i = 0; i < UNROLL; ++i) sum += column[i] * amdc_of_lane(mine, k + i);
             load(k + UNROLL < 64 ? chunk + k + UNROLL : chunk + 64 * WAVES);
         }
     }
@@ -120,7 +89,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const float *x, unsigned x_bytes, const float *w, u
     for (unsigned m = 0; m < MIDS; m += ROWS_V) {
 #pragma unroll
         for (unsigned i = 0; i < ROWS_V; ++i) {
-            float factor = m + i < MIDS ? of_lane(hidden, (m + i) % MIDS) : 0.0f;
+            float factor = m + i < MIDS ? amdc_of_lane(hidden, (m + i) % MIDS) : 0.0f;
 #pragma unroll
             for (unsigned c = 0; c < COLUMNS; ++c) out[c] += rows[i][c] * factor;
         }

@@ -11,6 +11,7 @@ from amdc.ir.ops import (  # noqa: F401
     embedding_sum,
     expand_depthwise,
     linalg,
+    norm_attention,
     norm_linear,
     norm_mlp,
     normalization,
