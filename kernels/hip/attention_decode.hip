@@ -14,9 +14,11 @@
 // Versions Tiles of 16 rows in attention.hip: 15 of 16 multiply-adds are for rows that are not there, and a wave alone walks the keys.
 //          Predicted (RX 580), without the launch: one head of 16,384 keys of 128 values takes 245 us by one work-group, 79.6 by 16, 80.7 by
 //          32 (DRAM's time 76.2), and by a second launch that combines 81 and 26 for the launch; with the loads left to clang's order, which
-//          waits for each before the next, 1,273 us. 512 lanes: not faster. 12 heads of 256 keys of 64 values: 9.3 us whole, 10.7 by 2 or 4
-//          parts, 10.1 before arguments were fetched at once and lanes looked at all teams (DRAM's time 7.2). The rest there, in clocks: 890 to the
-//          first key (wave 200, arguments 350, addresses), 9,850 of stream, 350 of its last latency, 1,430 for the last turn, teams and store.
+//          waits for each before the next, 1,273 us. 512 lanes: not faster. 12 heads of 256 keys of 64 values: 9.1 us whole, 10.7 by 2 or 4
+//          parts (DRAM's time 7.2); 9.3 with arguments loaded where they are used and an address multiplied out for each load; 10.1 before all
+//          arguments were fetched at once and lanes looked at all teams. The rest there, in clocks: 870 to the first key (wave 200, arguments 400,
+//          addresses), 9,450 of stream and 440 of gaps in it, 350 of its last latency, 420 for the last turn, 690 for teams and store. Without
+//          any gap or turn, with a team's join of 450, it would be 11,300: 85 % of DRAM's time would be 11,310.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_math.h"
@@ -61,12 +63,19 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
                              unsigned v_batch, unsigned v_head, unsigned v_row, unsigned o_batch, unsigned o_head, unsigned o_row,
                              unsigned span, float scale, float cap SPLIT_PARAMS JOINED_PARAMS MASK_PARAMS) {
     amdc_fetch_arguments<decltype(AMDC_SYMBOL)>();
+    // All of them at once: one that is loaded where it is first used costs a wait of its own.
+    asm volatile("" ::"s"(q), "s"(q_bytes), "s"(k), "s"(v), "s"(N), "s"(q_batch), "s"(q_head), "s"(q_row), "s"(k_batch), "s"(k_head), "s"(k_row),
+                 "s"(v_batch), "s"(v_head), "s"(v_row), "s"(o), "s"(o_bytes), "s"(o_batch), "s"(o_head), "s"(o_row), "s"(span), "s"(scale));
     AMDC_SHARED static float maxima[TEAMS], totals[TEAMS];
     AMDC_SHARED static __attribute__((aligned(16))) float results[TEAMS][64 * V_QUADS];
     const unsigned g = amdc_group_y(), b = amdc_group_z(), c = amdc_thread() % 16, team = amdc_thread() / 16;
-    amdc_buffer from_q = amdc_make(q, q_bytes), from_k = amdc_make(k, k_bytes), from_v = amdc_make(v, v_bytes), to = amdc_make(o, o_bytes);
+    amdc_buffer from_q = amdc_make(q, q_bytes), to = amdc_make(o, o_bytes);
     const unsigned k_base = SIZE * (b * k_batch + g * k_head), v_base = SIZE * (b * v_batch + g * v_head);
+#if SPLIT
     const unsigned begin = amdc_group_x() * span, end = begin + span < N ? begin + span : N;
+#else
+    const unsigned begin = 0, end = N;
+#endif
 #if JOINED
     const unsigned known = past < end ? past : end;
     amdc_buffer from_new_k = amdc_make(new_k, new_k_bytes), from_new_v = amdc_make(new_v, new_v_bytes);
@@ -85,20 +94,26 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
         for (unsigned i = 0; i < QUADS; ++i) query[r][i] = load_four(from_q, row, i * 64 + c * 4, WIDTH);
         maximum[r] = LOWEST;
     }
+    // Where a team's keys and values of a turn lie behind the turn's first; a turn's buffer ends with the keys, so that no lane has to look.
+    unsigned k_own = SIZE * team * k_row, v_own = SIZE * team * v_row;
+    asm volatile("" : "+v"(k_own), "+v"(v_own)); // else clang multiplies for each load
+    auto rows_from = [&](const void *rows, unsigned base, unsigned first, unsigned row, unsigned width) AMDC_INLINE {
+        unsigned bytes = first < known ? SIZE * ((known - 1 - first) * row + width) : 0;
+        return amdc_make((const char *)rows + base + SIZE * first * row, bytes);
+    };
     for (unsigned first = begin; first < end; first += TEAMS * AHEAD) {
+        const amdc_buffer from_k = rows_from(k, k_base, first, k_row, WIDTH), from_v = rows_from(v, v_base, first, v_row, V_WIDTH);
         amdc_f4 key[AHEAD][QUADS], value[AHEAD][V_QUADS];
         float score[HELD][AHEAD];
 #pragma unroll
         for (unsigned u = 0; u < AHEAD; ++u) {
-            unsigned n = first + u * TEAMS + team;
 #pragma unroll
-            for (unsigned i = 0; i < QUADS; ++i) key[u][i] = load_four(from_k, n < known ? k_base + SIZE * n * k_row : BEHIND, i * 64 + c * 4, WIDTH);
+            for (unsigned i = 0; i < QUADS; ++i) key[u][i] = load_four(from_k, k_own + u * SIZE * TEAMS * k_row, i * 64 + c * 4, WIDTH);
 #pragma unroll
-            for (unsigned i = 0; i < V_QUADS; ++i)
-                value[u][i] = load_four(from_v, n < known ? v_base + SIZE * n * v_row : BEHIND, i * 64 + c * 4, V_WIDTH);
+            for (unsigned i = 0; i < V_QUADS; ++i) value[u][i] = load_four(from_v, v_own + u * SIZE * TEAMS * v_row, i * 64 + c * 4, V_WIDTH);
         }
 #if JOINED
-        if (first + TEAMS * AHEAD > past) { // what lies behind `known` is 0 so far
+        if (first + TEAMS * AHEAD > past) {
             amdc_f4 new_key[AHEAD][QUADS], new_value[AHEAD][V_QUADS];
 #pragma unroll
             for (unsigned u = 0; u < AHEAD; ++u) {
@@ -114,10 +129,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
             __builtin_amdgcn_sched_barrier(0);
 #pragma unroll
             for (unsigned u = 0; u < AHEAD; ++u) {
+                const bool old = first + u * TEAMS + team < known;
 #pragma unroll
-                for (unsigned i = 0; i < QUADS; ++i) key[u][i] += new_key[u][i];
+                for (unsigned i = 0; i < QUADS; ++i) key[u][i] = old ? key[u][i] : new_key[u][i];
 #pragma unroll
-                for (unsigned i = 0; i < V_QUADS; ++i) value[u][i] += new_value[u][i];
+                for (unsigned i = 0; i < V_QUADS; ++i) value[u][i] = old ? value[u][i] : new_value[u][i];
             }
         }
 #endif
@@ -169,6 +185,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *q, unsigned q_bytes, const void *k, uns
         amdc_barrier();
         auto combined = [&](unsigned e) AMDC_INLINE {
             float value = 0.0f;
+#pragma unroll
             for (unsigned t = 0; t < TEAMS; ++t) value += results[t][e];
             return value;
         };
