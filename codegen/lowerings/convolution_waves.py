@@ -17,6 +17,7 @@ from amdc.cost import Mix, Shape, estimate
 from amdc.ir import graph as ir
 from amdc.kernels.conv_waves import CONV_WAVES, SHAPES, STAGE_CHANNELS, WAVES, WavesShape
 from amdc.kernels.template import Value
+from amdc.target import Target
 
 LEAST_CHANNELS = 32  # four for each wave: below, starting and joining them costs more than the products
 
@@ -48,9 +49,26 @@ def _spans(window: Window, shape: WavesShape) -> int:
     return -(-window.batch * window.plane // shape.span)
 
 
+def _blocks(window: Window, shape: WavesShape) -> int:
+    """Of filters."""
+    return -(-window.out_channels // shape.filters)
+
+
 def _grid(window: Window, shape: WavesShape) -> tuple[int, int, int]:
-    blocks = -(-window.out_channels // shape.filters)
-    return -(-_spans(window, shape) * blocks // shape.spans), 1, window.groups
+    return -(-_spans(window, shape) * _blocks(window, shape) // shape.spans), 1, window.groups
+
+
+def _order(window: Window, shape: WavesShape, target: Target) -> tuple[int, int]:
+    """1: the blocks of a span are neighbours in the grid, 0: the spans of a block. And the bytes of the input or of the weights
+    that then pass DRAM once more for each round of work-groups, as L2 does not hold them: the order in which these are fewer."""
+    again = -(-math.prod(_grid(window, shape)) // target.card().compute_units) - 1
+    inputs = 4 * window.batch * window.groups * window.in_channels * math.prod(window.size)
+    weights = 4 * window.groups * window.out_channels * window.in_channels * window.taps
+    by_spans, by_filters = (
+        min(again, most - 1) * nbytes * (nbytes > target.l2_size // 2)
+        for nbytes, most in ((inputs, _blocks(window, shape)), (weights, _spans(window, shape)))
+    )
+    return (1, by_filters) if shape.spans == 1 and by_filters < by_spans else (0, by_spans)
 
 
 def _stages(window: Window, shape: WavesShape) -> tuple[int, int]:
@@ -73,6 +91,7 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
     end = Mix(valu=END_VALU, lds=300, vmem=200, store_bytes=256 * sums / WAVES, alone=ENDS)
     weight = operands.weight
     nbytes = least_bytes(item, window) + math.prod(ir.shape(weight)) * ir.dtype(weight).itemsize
+    nbytes += _order(window, shape, builder.target)[1]
     groups = math.prod(_grid(window, shape))
     return estimate(stage * -(-stages // WAVES) + end, Shape(WAVES, 1, 2), groups, nbytes, builder.target).us
 
@@ -91,18 +110,21 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters |= dict(zip(("KH", "KW"), window.kernel, strict=True))
     parameters |= {"VECTOR": int(window.plane % 4 == 0), "BIAS": int(operands.bias is not None)}
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
-    spans = _spans(window, shape)
-    counts = (
-        window.groups,
-        window.batch * window.plane,
-        window.out_channels,
-        window.in_channels,
-        spans,
-        *magic(spans),
-        *_stages(window, shape),
-    )
+    by_filters, _ = _order(window, shape, builder.target)
+    inner = _blocks(window, shape) if by_filters else _spans(window, shape)
+    counts = (window.groups, window.batch * window.plane, window.out_channels, window.in_channels)
+    order = (inner, *magic(inner), by_filters, *_stages(window, shape))
     sizes = (*window.size, window.out[1], window.plane, *window.stride, *window.dilation, *window.pads)
     divisors = (*magic(window.out[1]), *magic(window.plane))
-    arguments = (*operands.tensors(item.node), *counts, weights.group, weights.tap, *sizes, *divisors, *operands.bias_argument)
+    arguments = (
+        *operands.tensors(item.node),
+        *counts,
+        *order,
+        weights.group,
+        weights.tap,
+        *sizes,
+        *divisors,
+        *operands.bias_argument,
+    )
     hint = shape.name.replace(" ", "_")
     launch(item, builder, CONV_WAVES, parameters, _grid(window, shape), arguments, window, hint, 64 * WAVES)

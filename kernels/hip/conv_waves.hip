@@ -12,8 +12,8 @@
 //          same in each stage but for the channel; what lies in the padding is read as 0.
 // Fused    AMDC_EPILOGUE(value, output channel, element); no prologue. BIAS 1: bias[channel].
 // Types    input and weights float; TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic in fp32 with v_mac.
-// Launch   512 lanes; grid (ceil(spans * blocks / SPANS), 1, groups), spans = ceil(batch * OH * OW / (LANES * POSITIONS)). A stage is
-//          CHANNELS of each set: channels are a multiple of SETS * CHANNELS, `stages` of them; the first 4 waves have `older` each.
+// Launch   512 lanes; grid (ceil(spans * blocks / SPANS), 1, groups), spans = ceil(batch * OH * OW / (LANES * POSITIONS)). by_filters 0: a
+//          block's spans, `inner` of them, follow each other; 1, where SPANS is 1: a span's blocks do. A stage is CHANNELS of each set: channels are a multiple of SETS * CHANNELS, `stages` of them; the first 4 waves have `older` each.
 //          VECTOR 1: OH * OW is a multiple of 4. Limits: tensors below 2^28 elements.
 // Static   clang 19, VECTOR 1, BIAS 0; VGPRs with 3x3 and with 1x1, LDS: (filters x span x SPANS s SETS)
 //            64x44      113 100  54 KB      64x22s2   119 105  54 KB      32x22x2s2  128 116  61 KB
@@ -131,7 +131,7 @@ struct Sums {
 };
 
 AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, unsigned w_bytes, void *y, unsigned y_bytes, unsigned groups, unsigned N,
-                             unsigned M, unsigned channels, unsigned spans, unsigned spans_multiplier, unsigned spans_shift, unsigned stages,
+                             unsigned M, unsigned channels, unsigned inner, unsigned inner_multiplier, unsigned inner_shift, unsigned by_filters, unsigned stages,
                              unsigned older, unsigned w_group, unsigned w_k, unsigned H, unsigned W, unsigned OW, unsigned plane_out,
                              unsigned stride_h, unsigned stride_w, unsigned dilation_h, unsigned dilation_w, unsigned pad_h, unsigned pad_w,
                              unsigned OW_multiplier, unsigned OW_shift, unsigned plane_multiplier, unsigned plane_shift
@@ -145,8 +145,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
     // Sixteen lanes have a set of the channels, some of the block's filters, and a span of the positions.
     const auto set_of = [&]() INLINE { return lane / (64 / SETS); };
     const auto span_of = [&]() INLINE { return lane / 16 % SPANS; };
-    const auto block_of = [&](unsigned its) INLINE { return amdc_divide(amdc_group_x() * SPANS + its, spans_multiplier, spans_shift); };
-    const auto first_of = [&](unsigned its) INLINE { return (amdc_group_x() * SPANS + its - block_of(its) * spans) * SPAN; };
+    // Of span `its` of the work-group: the block of its filters, and its first position.
+    const auto outer_of = [&](unsigned its) INLINE { return amdc_divide(amdc_group_x() * SPANS + its, inner_multiplier, inner_shift); };
+    const auto inner_of = [&](unsigned its) INLINE { return amdc_group_x() * SPANS + its - outer_of(its) * inner; };
+    const auto block_of = [&](unsigned its) INLINE { return by_filters ? inner_of(its) : outer_of(its); };
+    const auto first_of = [&](unsigned its) INLINE { return (by_filters ? outer_of(its) : inner_of(its)) * SPAN; };
     const auto first_filter = [&]() INLINE { return block_of(span_of()) * FILTERS + lane / (16 * SPANS) % (4 / SETS / SPANS) * FEW; };
     // Which output of a span is number `i` of lane `l`'s four of number `j`.
     const auto place = [&](unsigned j, unsigned l, unsigned i) INLINE {

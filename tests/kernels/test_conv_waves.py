@@ -30,6 +30,7 @@ CASES = [
     (Case(1, 40, 8, (7, 9), (2, 2)), "waves 32x22x2s2"),
     (Case(1, 40, 8, (5, 12), (1, 3), pads=(0, 1, 0, 1)), "waves 32x28s2"),
     (Case(1, 32, 4, (1, 1), (3, 3), pads=ONE), "waves 64x44"),  # one output
+    (Case(5, 64, 140, (61, 61), (1, 1)), "waves 64x44"),  # more inputs than L2 holds: a span's blocks of filters follow each other
 ]
 
 
