@@ -23,7 +23,7 @@ LEAST_CHANNELS = 32  # four for each wave: below, starting and joining them cost
 
 # Clocks of a wave, from the timing layer: of a load of inputs the address unit's; before the first stage and behind the last, and
 # the vector instructions there.
-INPUT_CLOCKS, ENDS, END_VALU = 16, 5000, 1300
+INPUT_CLOCKS, ENDS, END_VALU = 16, 6000, 1800
 LINE = 64  # bytes
 
 
@@ -98,6 +98,8 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
 
 def _input_bytes(window: Window, shape: WavesShape) -> float:
     """Of a channel under a span of positions: whole lines of its rows."""
+    if window.is_pointwise:
+        return 4 * shape.span + LINE
     rows = min(shape.span / window.out[1] + 1 - 1 / window.out[1], window.out[0])
     reached = min((rows - 1) * min(window.stride[0], window.kernel[0]) + window.kernel[0], window.size[0])
     return 4 * reached * window.size[1] + LINE

@@ -108,7 +108,8 @@ struct Fragment {
     }
 };
 
-// sum += weight * x with the weight of another of four lanes: number FILTER of those that this lane takes from the register.
+// sum += weight * x with the weight of another of four lanes: number FILTER of those that this lane takes from the register. Written out, as
+// clang would move the weight first. It comes from a load: what a vector instruction wrote would have to be two wait states old.
 template <int FILTER> AMDC_DEVICE void multiply(float &sum, float weight, float x) {
 #define LANE_OF(lane) ((lane) / LANES * LANES + FILTER)
     if constexpr (LANES == 1) sum += weight * x;

@@ -25,12 +25,15 @@ CASES = [
     (Case(1, 34, 9, (9, 14), (3, 3), pads=(2, 2, 2, 2), dilation=TWO, bias=False), "waves 64x22s2"),
     (Case(1, 80, 130, (14, 14), (1, 1)), "waves 64x22x2"),  # three blocks of nine spans
     (Case(1, 64, 65, (7, 7), (1, 1)), "waves 64x52"),  # a plane that is no multiple of four
-    (Case(3, 96, 40, (9, 13), (1, 1), TWO), "waves 32x28s2"),
+    (Case(3, 32, 40, (9, 13), (1, 1), TWO), "waves 32x28s2"),  # two stages: most waves have none
     (Case(1, 33, 20, (6, 20), (3, 3), pads=ONE), "waves 64x52"),
     (Case(1, 40, 8, (7, 9), (2, 2)), "waves 32x22x2s2"),
     (Case(1, 40, 8, (5, 12), (1, 3), pads=(0, 1, 0, 1)), "waves 32x28s2"),
     (Case(1, 32, 4, (1, 1), (3, 3), pads=ONE), "waves 64x44"),  # one output
-    (Case(5, 64, 140, (61, 61), (1, 1)), "waves 64x44"),  # more inputs than L2 holds: a span's blocks of filters follow each other
+    (
+        Case(5, 64, 140, (61, 61), (1, 1)),
+        "waves 64x44",
+    ),  # more inputs than L2 holds: a span's blocks of filters follow each other
 ]
 
 
