@@ -37,6 +37,7 @@ MODULES = (
     "attention",
     "convolution",
     "bottleneck",
+    "convolution_pooled",
     "expand_depthwise",
     "pool_convolution",
     "pooled_linear",

@@ -25,6 +25,7 @@ WINOGRAD4_OUTPUT = KernelTemplate(
     parameters=(
         BIAS,
         Parameter("VECTOR", "1: rows of the output are a multiple of 4 wide and stored by fours", values=(0, 1)),
+        Parameter("POOL", "1: the largest of each 2x2 outputs is the result", values=(0, 1), default=0),
         *(of for of in TYPES if of.name in ("TYPE_Y", "TYPE_BIAS")),
     ),
 )

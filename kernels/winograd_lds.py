@@ -57,6 +57,7 @@ WINOGRAD_LDS = KernelTemplate(
         Parameter("SETS", "sets of 256 lanes that share a stage's channels", values=(1, 2)),
         Parameter("PARTS", "1: work-groups share the channels, and the last of them finishes", values=(0, 1)),
         Parameter("EDGES", "a bit for each column of a tile's window that may lie in the padding", 0, 15),
+        Parameter("POOL", "1: the largest of each 2x2 outputs is the result", values=(0, 1), default=0),
         BIAS,
         *(of for of in TYPES if of.name != "TYPE_W"),
     ),

@@ -9,6 +9,7 @@ from torch.fx import Node
 
 from amdc.ir.graph import is_op, shape
 from amdc.ir.ops.bottleneck import bottleneck
+from amdc.ir.ops.convolution_pooled import convolution_pooled
 from amdc.ir.ops.expand_depthwise import expand_depthwise
 from amdc.ir.ops.norm_attention import norm_attention
 from amdc.ir.ops.norm_linear import norm_linear
@@ -25,6 +26,7 @@ TILED: dict[Any, str] = {  # and the kind of region that each heads
     convolution: "convolution",
     convolution_packed: "convolution",
     bottleneck: "convolution",
+    convolution_pooled: "convolution",
     expand_depthwise: "convolution",
     pool_convolution: "convolution",
     aten.mm.default: "linear",

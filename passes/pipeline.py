@@ -16,6 +16,7 @@ from amdc.passes.fold_pool_padding import FoldPoolPadding
 from amdc.passes.fuse_activation import FuseActivation
 from amdc.passes.fuse_attention import FuseAttention
 from amdc.passes.fuse_bottleneck import FuseBottleneck
+from amdc.passes.fuse_convolution_pool import FuseConvolutionPool
 from amdc.passes.fuse_elementwise import FuseElementwise
 from amdc.passes.fuse_embeddings import FuseEmbeddings
 from amdc.passes.fuse_epilogue import FuseEpilogue
@@ -74,6 +75,7 @@ STEPS = (
     Step(PackWeights(), 2, "behind all that changes weights, before fusion, which hides operators in regions"),
     Step(FuseExpandDepthwise(), 2, "on packed weights, and before epilogues hide activations and convolutions in regions"),
     Step(FuseBottleneck(), 2, "on packed weights, and before epilogues and prologues hide its parts in regions"),
+    Step(FuseConvolutionPool(), 2, "on packed weights, and before an epilogue hides the ReLU between"),
     Step(FusePoolConvolution(), 2, "on packed weights, and before an epilogue hides a convolution in a region"),
     Step(FusePooledLinear(), 2, "on packed weights, and before an epilogue takes a bias that a softmax waits for"),
     Step(FuseNormProduct(), 2, "on packed weights, and before an epilogue hides a product in a region"),

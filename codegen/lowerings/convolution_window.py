@@ -27,6 +27,7 @@ class Window:
     pad: tuple[int, ...]
     dilation: tuple[int, ...]
     transposed: bool = False
+    pooled: bool = False  # results are the largest of each 2x2 outputs
 
     def to_rank(self, rank: int) -> Window:
         """With leading dimensions of extent 1."""

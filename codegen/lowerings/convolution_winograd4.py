@@ -125,7 +125,7 @@ def _transforms_us(item: Item, builder: ProgramBuilder, window: Window) -> float
         return estimate(wave, Shape(4, 4, 4), -(-count // 256), 4 * (POINTS * count + outside), target).us
 
     x = window.batch * window.groups * window.in_channels * window.size[0] * window.size[1]
-    y = window.batch * window.groups * window.out_channels * window.plane
+    y = window.batch * window.groups * window.out_channels * window.plane // (4 if window.pooled else 1)
     return one(window.in_channels, x) + one(window.out_channels, y * (2 if item.after else 1))
 
 
@@ -166,6 +166,7 @@ def _transform_outputs(
 ) -> None:
     channels, epilogue, tags = window.groups * window.out_channels, item.epilogue(1), types(item, operands)
     parameters: dict[str, Value] = {"BIAS": int(operands.bias is not None), "VECTOR": int(window.out[1] % 4 == 0)}
+    parameters["POOL"] = int(window.pooled)
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
     sizes = (channels, *window.out, *tiles.sizes)
     builder.launch(

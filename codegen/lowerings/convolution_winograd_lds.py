@@ -60,7 +60,13 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, shape: LdsShape, 
     """Counted off the compiled loops; what the parts leave is all stored at about the same time."""
     stages, products = -(-window.in_channels // (shape.step * parts)), STEP * 8 * shape.lane_tiles
     stage = Mix(valu=4 * (products + 22), lds=192, vmem=16 * 5, load_bytes=64 * 4 * 12, alone=4 * (products + 36))
-    end = Mix(valu=ENDS / 3, lds=800, vmem=2 * 8 * 16 / shape.sets, store_bytes=64 * 64 / shape.sets, alone=ENDS)
+    end = Mix(
+        valu=ENDS / 3,
+        lds=800,
+        vmem=2 * 8 * 16 / shape.sets,
+        store_bytes=64 * 64 / shape.sets / (4 if window.pooled else 1),
+        alone=ENDS,
+    )
     occupancy = Shape(shape.waves, shape.groups_per_cu, shape.groups_per_cu * shape.sets)
     nbytes = least_bytes(item, window) + 4 * POINTS * window.groups * window.out_channels * window.in_channels
     groups, target = math.prod(_grid(window, shape, parts)), builder.target
@@ -83,6 +89,7 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters: dict[str, Value] = {"TILES": shape.lane_tiles, "SETS": shape.sets}
     parameters |= {name: tag for name, tag in types(item, operands).items() if name != "TYPE_W"}
     parameters |= {"BIAS": int(operands.bias is not None), "EDGES": edges(window), "PARTS": int(parts > 1)}
+    parameters["POOL"] = int(window.pooled)
     along_y, along_x = tiles_of(window)
     blocks, stages = -(-window.out_channels // FILTERS), -(-window.in_channels // (shape.step * parts))
     tiles = (along_x, along_y * along_x, *magic(along_x), *magic(along_y * along_x))

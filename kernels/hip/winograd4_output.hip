@@ -3,6 +3,7 @@
 // The last of three launches (winograd4_input.hip, gemm.hip, this); the algorithm and its points: winograd4.h.
 // Shapes   s [36][channels][pitch] fp32: point, output channel, tile (numbered as in winograd4_input.hip); y [batch][channels][OH][OW].
 // Fused    AMDC_EPILOGUE(value, output channel, element). BIAS 1: bias[channel].
+// Option   POOL 1: y [batch][channels][OH / 2][OW / 2] holds the largest of each 2x2 outputs; OH and OW are even. Then bias and epilogue.
 // Types    TYPE_Y, TYPE_BIAS: any; the transform in fp32. VECTOR 1 (OW a multiple of 4): the four outputs of a row are stored at once.
 // Launch   256 lanes, a tile each; grid (ceil(channels * pitch / 256), 1, 1). Limits: s and y below 2^28 elements.
 // Static   clang 19, VECTOR 1, no epilogue: 36 VGPRs, 36 loads, 4 stores, 269 VALU instructions; LDS none.
@@ -13,6 +14,7 @@
 #ifndef TYPE_Y
 #define BIAS 0
 #define VECTOR 1
+#define POOL 0
 #define TYPE_Y float
 #define TYPE_BIAS float
 #endif
@@ -52,6 +54,20 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *s, unsigned s_bytes, void *y, unsigned 
 #else
     float added = 0.0f;
 #endif
+#if POOL
+    float out[4][4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) transform_output(half[i], out[i]);
+#pragma unroll
+    for (int i = 0; i < 4; i += 2)
+#pragma unroll
+        for (int j = 0; j < 4; j += 2) {
+            float most = amdc_max::of(amdc_max::of(out[i][j], out[i][j + 1]), amdc_max::of(out[i + 1][j], out[i + 1][j + 1])) + added;
+            unsigned line = ((window.image * channels + channel) * OH + window.y + i) / 2, column = (window.x + j) / 2;
+            unsigned element = window.y + i < OH && window.x + j < OW ? line * (OW / 2) + column : NO_ROW;
+            amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE(most, channel, element));
+        }
+#else
     unsigned first = (window.image * channels + channel) * OH * OW + window.y * OW + window.x;
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -67,4 +83,5 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *s, unsigned s_bytes, void *y, unsigned 
         }
         if (VECTOR) amdc_four<TYPE_Y>::store(to, amdc_size<TYPE_Y> * row, values);
     }
+#endif
 }

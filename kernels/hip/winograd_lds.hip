@@ -12,6 +12,7 @@
 // Types    TYPE_X, TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic, transforms and u in fp32. The error bound: tests/kernels/winograd_bound.py.
 // Launch   256 * SETS lanes; grid (ceil(M / 32), ceil(tiles / (4 * TILES)), groups * parts). Each of `parts` has `stages` stages of its own;
 //          PARTS 1: there is more than one, and the last work-group of a tile adds them (split_finish.h).
+//          POOL 1: y holds the largest of each 2x2 outputs, which are a tile's (OH and OW are even); bias and epilogue follow that.
 //          EDGES: bit j is 1 where column j of some window lies in the padding. It is read with its row, and cleared behind the first transform.
 // Limits   tensors below 2^28 elements; padding on the left of at most H * W elements (a window of the second channel begins in the first one).
 // Static   clang 19, BIAS 1, PARTS 1: 125 VGPRs with 8 tiles, 118 with 7, 111 with 6, so that 2 waves share a SIMD; LDS 32 KiB a set; no
@@ -45,6 +46,7 @@
 #define PARTS 0
 #define BIAS 0
 #define EDGES 0
+#define POOL 0
 #define TYPE_X float
 #define TYPE_Y float
 #define TYPE_BIAS float
@@ -189,10 +191,23 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
     if (!split_finish<4 * ROUNDS / SETS, 4 * SETS>(parted, set * 4 + wave, [&](unsigned i) INLINE -> float & { return ((float *)out)[i]; })) return;
 #endif
     const Tile done = locate(thread % SLOTS); // kept over the loop, it would cost three registers
+    amdc_buffer to = amdc_make(y, y_bytes);
+#if POOL
+    const unsigned pooled = (done.image * groups + group) * M * (plane_out / 4) + done.y / 2 * (OW / 2) + done.x / 2;
+#pragma unroll
+    for (int i = 0; i < ROUNDS / SETS; ++i) {
+        unsigned r = i * SETS + set, m = block * ROW + thread / 32 % 4 * 4 + r / 2 * 16 + r % 2 * 2 + wave / 2, filter = group * M + m;
+        unsigned element = done.live && m < M ? pooled + m * (plane_out / 4) : NO_ROW;
+        float most = amdc_max::of(amdc_max::of((float)out[i][0], (float)out[i][1]), amdc_max::of((float)out[i][2], (float)out[i][3]));
+#if BIAS
+        most += amdc_read<TYPE_BIAS>(amdc_make(bias, bias_bytes), filter);
+#endif
+        amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE(most, filter, element));
+    }
+#else
     unsigned place = done.live ? (done.image * groups + group) * M * plane_out + done.y * OW + done.x : NO_ROW;
     unsigned next_row = done.y + 1 < OH ? OW : NO_ROW, next_column = done.x + 1 < OW ? 1 : NO_COLUMN;
     if (!done.live) next_row = next_column = 0;
-    amdc_buffer to = amdc_make(y, y_bytes);
 #pragma unroll
     for (int i = 0; i < ROUNDS / SETS; ++i) {
         unsigned r = i * SETS + set, m = block * ROW + thread / 32 % 4 * 4 + r / 2 * 16 + r % 2 * 2 + wave / 2, filter = group * M + m;
@@ -206,4 +221,5 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *u, uns
             amdc_write<TYPE_Y>(to, element, AMDC_EPILOGUE((float)out[i][o], filter, element));
         }
     }
+#endif
 }

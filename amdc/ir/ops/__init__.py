@@ -8,6 +8,7 @@ from amdc.ir.ops import (  # noqa: F401
     attention_joined,
     bits,
     bottleneck,
+    convolution_pooled,
     embedding_sum,
     expand_depthwise,
     linalg,
