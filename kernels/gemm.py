@@ -13,8 +13,8 @@ MOST_WIDTH = 4096  # of a row that a product normalises first
 
 GEMV_ROWS = (1, 2, 4, 8, 16)
 
-SIDES = (8, 16, 24, 28, 32, 48, 56, 64, 96, 112, 128)
-THREAD_SIDES = (1, 2, 3, 4, 6, 7, 8)
+SIDES = (8, 16, 24, 28, 32, 48, 56, 64, 96, 112, 128, 176, 256)
+THREAD_SIDES = (1, 2, 3, 4, 6, 7, 8, 11)
 
 TILE_PARAMETERS = (
     Parameter("TILE_M", "rows of C of a work-group", values=SIDES),
@@ -46,8 +46,8 @@ GEMM = KernelTemplate(
         ),
         Parameter(
             "SPREAD",
-            "1: the columns' work-groups start at different k, where A's rows share memory channels",
-            values=(0, 1),
+            "start at different k, where A's rows share memory channels: 1 the columns' work-groups, 2 the rows', 3 both",
+            values=(0, 1, 2, 3),
             default=0,
         ),
         Parameter("ROW_PARTS", "1: parts of the moments of C's rows are left", values=(0, 1), default=0),

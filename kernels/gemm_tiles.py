@@ -72,3 +72,10 @@ GEMM_TILES = (
     GemmTile(16, 32, 32, 4, 2, 4, 48),
     GemmTile(8, 32, 64, 2, 2, 4, 48),
 )
+
+# For matrix products alone. 64x176: 128 rows by 3072 columns are 36 of them (predicted for k = 768 on an RX 580: 129 us, 64x64x16
+# takes 136). 16x256: where rows of B begin in one memory channel, those of a tile lie in four (see gemm.hip).
+WIDE_TILES = (
+    GemmTile(64, 176, 32, 4, 11, 2, 112),
+    GemmTile(16, 256, 16, 4, 4, 1, 68),
+)

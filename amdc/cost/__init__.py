@@ -3,7 +3,7 @@
 
 For decisions between ways to compute the same thing, in microseconds of CPU time; the simulator's timing layer is finer."""
 
-from amdc.cost.channels import Camping, camping
+from amdc.cost.channels import Camping, camping, camping_of_rows
 from amdc.cost.facts import KernelFacts, Shape
 from amdc.cost.kernel import Work, kernel_work, microseconds
 from amdc.cost.mix import Mix
@@ -12,6 +12,6 @@ from amdc.cost.predictor import Predictor
 from amdc.cost.trips import Counts, Tracer
 
 __all__ = [
-    "Camping", "CostEstimate", "Counts", "KernelFacts", "Mix", "Predictor", "Shape", "Tracer", "Work", "camping", "estimate",
-    "kernel_work", "microseconds", "predict",
+    "Camping", "CostEstimate", "Counts", "KernelFacts", "Mix", "Predictor", "Shape", "Tracer", "Work", "camping",
+    "camping_of_rows", "estimate", "kernel_work", "microseconds", "predict",
 ]  # fmt: skip

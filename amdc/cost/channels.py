@@ -32,3 +32,14 @@ def camping(pitch: int, rows: int, pieces: int, length: int, card: Card) -> Camp
     met = len({start // block % channels for start in starts})
     drifting = max(1.0, length / (block * channels))
     return Camping(channels / min(channels, met**2 * drifting), channels / met)
+
+
+@cache
+def camping_of_rows(pitch: int, width: int, rows: int, card: Card) -> Camping:
+    """Of an operand of which a stage reads `rows` rows of `width` bytes, `pitch` bytes apart. Where an L2 channel has several
+    DRAM channels, it waits for one while the others are idle, unless a stage's rows lie in many. Fitted to the timing layer on
+    products of 16 by 6144 and 16 by 4096, with tiles 64, 128 and 256 wide, on an R9 Nano."""
+    model = machine(card)
+    blocks = range(0, width, model.interleave)
+    met = len({(row * pitch + at) // model.interleave % model.dram_channels for row in range(rows) for at in blocks})
+    return Camping(dram=max(1.0, model.dram_channels / model.l2_channels - met / 4))

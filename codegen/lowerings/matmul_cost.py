@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from amdc.codegen.lowerings.matmul_operands import Matrix, Product
-from amdc.cost import Camping, Mix, Shape, camping, estimate
+from amdc.codegen.lowerings.matmul_operands import ROWS_APART, Matrix, Product
+from amdc.cost import Camping, Mix, Shape, camping, camping_of_rows, estimate
 from amdc.kernels import gemm
 from amdc.kernels.gemm_tiles import GemmTile
 from amdc.program import ITEM_SIZES
@@ -37,14 +37,22 @@ def least_bytes(product: Product, slow: tuple[float, float] = (1.0, 1.0)) -> flo
     return a + b + product.batch * product.m * product.n * ITEM_SIZES[product.c.place.dtype]
 
 
-def camped(product: Product, layouts: tuple[int, int], pieces: int, chunk: int, target: Target) -> tuple[Camping, Camping]:
-    """How channels hold up the operands that lie along k, of which pieces of `chunk` values are read at once."""
+def camped(
+    product: Product, tile: GemmTile, layouts: tuple[int, int], pieces: int, chunk: int, target: Target
+) -> tuple[Camping, Camping]:
+    """How channels hold up the operands that lie along k, of which pieces of `chunk` values are read at once. The tiles of rows
+    that start at k of their own count as so many more pieces."""
+    starts = -(-product.m // tile.m) if product.spread & ROWS_APART else 1
 
-    def of(matrix: Matrix, columns: int, layout: int) -> Camping:
-        size = ITEM_SIZES[matrix.place.dtype]
-        return camping(matrix.column * size, columns, pieces, chunk * size, target.card()) if layout == gemm.DEEP else Camping()
+    def of(matrix: Matrix, columns: int, side: int, layout: int, apart: int) -> Camping:
+        size, card = ITEM_SIZES[matrix.place.dtype], target.card()
+        if layout == gemm.DEEP:
+            length = max(1, chunk * size // apart)
+            return camping(matrix.column * size, columns, pieces * apart, length, card)
+        return Camping() if layout == gemm.COLUMNS else camping_of_rows(matrix.k * size, side * size, tile.k, card)
 
-    return of(product.a, product.m, layouts[0]), of(product.b, product.n, layouts[1])
+    a = of(product.a, product.m, tile.m, layouts[0], starts)
+    return a, of(product.b, product.n, tile.n, layouts[1], 1)
 
 
 def tile_shape(tile: GemmTile, target: Target) -> Shape:
@@ -115,7 +123,7 @@ def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], cut: Cu
     """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where that adds the pieces of k."""
     pieces = cut.pieces
     chunk = -(-product.k // (pieces * tile.k)) * tile.k
-    a, b = camped(product, layouts, pieces, min(chunk, product.k), target)
+    a, b = camped(product, tile, layouts, pieces, min(chunk, product.k), target)
     nbytes = least_bytes(product, (a.dram, b.dram))
     if normed:
         tile = replace(tile, vgprs=tile.vgprs + NORM_VGPRS)

@@ -6,16 +6,12 @@ from dataclasses import replace
 
 from amdc.codegen.builder import Operand, Place
 from amdc.codegen.dtypes import TAGS
-from amdc.codegen.lowerings.matmul_operands import Product
 from amdc.codegen.lowerings.matmul_task import Task, Way
 from amdc.codegen.lowerings.normed import RowParts
 from amdc.codegen.magic import magic
 from amdc.kernels import gemm
 from amdc.kernels.gemm_tiles import GemmTile
 from amdc.kernels.template import Value
-from amdc.program import ITEM_SIZES
-
-CAMPING_BYTES, L2_BYTES = 512, 2 << 20  # channels interleave every 256 bytes, 4 KiB in all [GFX803.md]
 
 
 def build(task: Task, way: Way) -> None:
@@ -44,13 +40,6 @@ def _cut(task: Task, way: Way) -> tuple[tuple[Operand, ...], tuple[Place, ...]]:
     return (*cut, *inside, way.pieces), inside
 
 
-def _camps(product: Product) -> bool:
-    """Whether the rows of A start in few of the memory channels, and A stays in L2 though its work-groups do not read in step."""
-    pitch = product.a.column * ITEM_SIZES[product.a.place.dtype]
-    runs_along_k = product.a.k == 1 and product.a.column > 1
-    return runs_along_k and pitch % CAMPING_BYTES == 0 and product.a.nbytes * product.batch <= L2_BYTES
-
-
 def _left(task: Task, tile: GemmTile) -> Place:
     """Where the product leaves the parts of its rows' moments."""
     rows, count = task.product.m, -(-task.product.n // tile.n)
@@ -76,7 +65,7 @@ def _multiply(task: Task, way: Way, to: Place) -> None:
         **(task.bias_types if whole else {}),
         **task.norm_parameters,
         "ROW_PARTS": int(task.leaves),
-        "SPREAD": int(_camps(product)),
+        "SPREAD": product.spread,
     }
     strides = (a.column, a.k, a.outer, a.inner, b.column, b.k, b.outer, b.inner, c.k, c.outer, c.inner)
     sizes = (m, n, product.k, product.inner, *magic(product.inner), *strides, a.nbytes, b.nbytes)

@@ -16,6 +16,8 @@ from amdc.ir import graph as ir
 from amdc.kernels import gemm
 from amdc.program import ITEM_SIZES
 
+CAMPING_BYTES, L2_BYTES = 512, 2 << 20  # channels interleave every 256 bytes, 4 KiB in all [GFX803.md]
+COLUMNS_APART, ROWS_APART = 1, 2  # of gemm.hip's SPREAD
 MAX_BYTES = 1 << 30  # of a tensor, and of one of as many floats: the kernels mark what is outside by offsets behind that
 
 
@@ -86,6 +88,17 @@ class Product:
     @property
     def batch(self) -> int:
         return self.outer * self.inner
+
+    @property
+    def spread(self) -> int:
+        """Whose work-groups start at different k, where the rows of A begin in few of the memory channels: those of the columns
+        (COLUMNS_APART), which read A together, if A stays in L2 though they are not in step; and those of the rows (ROWS_APART),
+        which read B together, if B does."""
+        pitch = self.a.column * ITEM_SIZES[self.a.place.dtype]
+        if self.a.k != 1 or self.a.column <= 1 or pitch % CAMPING_BYTES:
+            return 0
+        together = ((COLUMNS_APART, self.a), (ROWS_APART, self.b))
+        return sum(way for way, shared in together if shared.nbytes * self.batch <= L2_BYTES)
 
 
 def make_product(builder: ProgramBuilder, a: Node, b: Node, result: StridedView, n: int, bias: Bias | None) -> Product:

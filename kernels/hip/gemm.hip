@@ -11,7 +11,7 @@
 //          products go to C[p * batch + z], dense, as they are: gemm_sum.hip adds the pieces and applies bias and epilogue. 2: of the `parts`
 //          work-groups of a tile the last to arrive does so, wave by wave (split_finish.h): one launch.
 //          NORM 1, 2: A's rows are normalised first (gemm_norm.h); ROW_PARTS 1: C's rows will be (gemm_row_parts.h), by NORM 2 of a later launch.
-//          SPREAD 1: the work-groups of different columns start at different slices of k, which they take as a ring.
+//          SPREAD 1, 2, 3: the work-groups of different columns, rows, or both start at different slices of k, which they take as a ring.
 // Fused    AMDC_PROLOGUE(value, k) on A, AMDC_EPILOGUE(value, n, element of C). BIAS 1: alpha * product + beta * bias[m * row + n * column].
 // Types    TYPE_A, TYPE_B, TYPE_BIAS: float or narrower (amdc_types.h), TYPE_C: any; arithmetic in fp32; the sum over k is sequential, with v_mac (multiply and add round each).
 // Launch   AMDC_BLOCK = TILE_M * TILE_N / (THREAD_M * THREAD_N) * LOCAL_SPLIT lanes; grid (ceil(N / TILE_N), ceil(M / TILE_M), batch).
@@ -39,6 +39,14 @@
 //          resource's base from a 64-bit product, or its size from a saturating subtraction: a loop over its "different" values.
 //          Predicted for 128x768x3072 on an RX 580, 64x64x32s2 with k in 3 pieces: A's rows, 12 KiB apart, start in one memory channel,
 //          and all work-groups read the same k: 171 us; with SPREAD 129. Adding the pieces in a second launch: 26 us and 8 to 15 more.
+//          Predicted on an R9 Nano, launch included: 8457x35x4096, whose rows of A all begin in one channel, 3190 us (64x64x32s2 in 8
+//          pieces); with the rows' work-groups spread, which share a B that L2 holds, 911 us. 16x6144x2560: rows of B 24 KiB apart, 256
+//          bytes of each in a tile of 64: all of a work-group's lines lie in one DRAM channel, for which an L2 channel waits while
+//          its other one is idle, DRAM busy 0.55: 288 us; tiles of 256, four channels: 208 to 241 us, as the buffers lie.
+//          Slices of k of each wave's own, in LDS of its own, without barriers (64x44x16, 4x11 a lane): 128x3072x768 on an RX 580 126.5 us
+//          (behind a norm 158.0; 64x176x32s2 129.2 and 140.4), 128x768x3072 135.9 (64x64x32s2 in 3 pieces 134.6), 1x1 1024->256 on 14x14 33.3
+//          (36.2 as it was): small tiles without a partner read twice as much from L2 (0.75 busy). A stage's loads spread over its first k
+//          instead of issued at once: 129 us become 146, because the younger wave of a SIMD issues them late.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_math.h"
@@ -189,7 +197,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *a, unsigned a_bytes, const void *b, uns
 #endif
     Tile tile;
     unsigned stages = (values + TILE_K - 1) / TILE_K;
-    walk.spread(amdc_group_x() + z * ((N + TILE_N - 1) / TILE_N), stages);
+    unsigned column_start = SPREAD & 1 ? amdc_group_x() : 0, row_start = SPREAD & 2 ? amdc_group_y() : 0;
+    walk.spread(column_start + row_start + z * ((N + TILE_N - 1) / TILE_N), stages);
     multiply_all(tile, panel_a, panel_b, walk, stages);
 #if SPLIT == 2
     static_assert(LANES % 64 == 0, "whole waves hold the sums");

@@ -2,7 +2,7 @@
 //
 // A work-group computes a TILE_M x TILE_N tile of C = A x B, TILE_K values of k at a time; a lane keeps THREAD_M x THREAD_N of it in
 // registers, in groups of 4 x 4 that lie LANES * 4 apart: then 16 lanes read 256 contiguous bytes of LDS, without bank conflicts. A thread
-// tile whose side is no multiple of 4 has groups of 2 or 1. With LOCAL_SPLIT, that many sets of lanes hold the whole tile each and share a
+// tile whose side is no multiple of 4 has groups of 2 or 1 behind those of 4. With LOCAL_SPLIT, that many sets of lanes hold the whole tile each and share a
 // stage's k; their sums are added through LDS at the end, in a fixed order (more waves for few tiles, at one launch).
 // LDS holds two stages: while one is multiplied, the next one's loads are under way; one barrier a stage. The fragments of k + 1 are read
 // from LDS while those of k are multiplied; sched_barrier keeps that order (without it clang 19 reads each fragment just before its use:
@@ -13,9 +13,6 @@
 #define LANES_M (TILE_M / THREAD_M)
 #define LANES_N (TILE_N / THREAD_N)
 #define LANES (LANES_M * LANES_N)
-#define GROUP(THREAD) (THREAD % 4 == 0 ? 4 : THREAD % 2 == 0 ? 2 : 1)
-#define GROUP_M GROUP(THREAD_M)
-#define GROUP_N GROUP(THREAD_N)
 #define PART_K (TILE_K / LOCAL_SPLIT) // values of k of a stage that one set of lanes multiplies
 #define NO_ROW 0x20000000u    // an element behind every tensor, also with ...
 #define NO_COLUMN 0x10000000u // ... this added: 4 * (both) stays below 2^32
@@ -26,23 +23,55 @@ static_assert(PART_K % 2 == 0, "the last k of a stage is in the second fragment"
 
 template <int WIDTH> struct Group { typedef float type __attribute__((ext_vector_type(WIDTH))); };
 
+// One side of the tile, COUNT values a lane of APART lanes: groups of 4, then one of 2 and one of 1 where COUNT leaves them;
+// 6 are groups of 2, of which clang reads two at once.
+template <unsigned COUNT, unsigned APART> struct Side {
+    static constexpr unsigned fours = COUNT == 6 ? 0 : COUNT / 4 * 4, pairs = COUNT / 2 * 2;
+    static constexpr unsigned width(unsigned i) { return i < fours ? 4 : i < pairs ? 2 : 1; }
+    static constexpr unsigned begin(unsigned i) { return i < fours ? i / 4 * 4 : i < pairs ? i / 2 * 2 : pairs; }
+    MEMBER static unsigned place(unsigned lane, unsigned i) { return begin(i) * APART + width(i) * lane + (i - begin(i)); }
+
+    unsigned at[3]; // bytes from k = 0 of the panel to the lane's first of a group of 4, of 2, of 1, see gemm_panels.h
+
+    template <class Panel> MEMBER void start(unsigned k, unsigned lane) {
+        for (unsigned w = 0; w < 3; ++w) at[w] = 4 * Panel::at(k, (4 >> w) * lane);
+    }
+    // Hidden from clang, which would keep a register for each exchange of columns otherwise (131 instead of 124 for 128x128x16 of two
+    // PANEL_DEEP).
+    MEMBER void hide() {
+        if (fours) asm volatile("" : "+v"(at[0]));
+        if (fours < pairs) asm volatile("" : "+v"(at[1]));
+        if (pairs < COUNT) asm volatile("" : "+v"(at[2]));
+    }
+    MEMBER void advance(unsigned bytes) {
+        for (unsigned w = 0; w < 3; ++w) at[w] += bytes;
+    }
+    template <class Panel, unsigned WIDTH> MEMBER void read(float *to, const void *lds, unsigned k, unsigned i) const {
+        typedef typename Group<WIDTH>::type group;
+        group value = *(const group *)((const char *)lds + Panel::template at<4>(k, at[WIDTH == 4 ? 0 : WIDTH == 2 ? 1 : 2], i * APART));
+#pragma unroll
+        for (unsigned n = 0; n < WIDTH; ++n) to[i + n] = value[n];
+    }
+    template <class Panel> MEMBER void read(float *to, const void *lds, unsigned k) const {
+#pragma unroll
+        for (unsigned i = 0; i < fours; i += 4) read<Panel, 4>(to, lds, k, i);
+#pragma unroll
+        for (unsigned i = fours; i < pairs; i += 2) read<Panel, 2>(to, lds, k, i);
+        if constexpr (pairs < COUNT) read<Panel, 1>(to, lds, k, pairs);
+    }
+};
+typedef Side<THREAD_M, LANES_M> SideM;
+typedef Side<THREAD_N, LANES_N> SideN;
+
 struct Fragment {
     float a[THREAD_M], b[THREAD_N];
 
-    // `column`: bytes from k = 0 of the panel and the lane's first column there, see gemm_panels.h.
-    template <class Panel, int COUNT, int WIDTH, int APART> MEMBER static void read(float *to, const void *lds, unsigned k, unsigned column) {
-        typedef typename Group<WIDTH>::type group;
-#pragma unroll
-        for (int g = 0; g < COUNT / WIDTH; ++g) {
-            group value = *(const group *)((const char *)lds + Panel::template at<4>(k, column, g * WIDTH * APART));
-#pragma unroll
-            for (int i = 0; i < WIDTH; ++i) to[g * WIDTH + i] = value[i];
-        }
+    template <class A, class B> MEMBER void read(const float *lds, unsigned k, const SideM &rows, const SideN &columns) {
+        rows.read<A>(a, lds, k);
+        columns.read<B>(b, lds + A::floats, k);
     }
-    template <class A, class B> MEMBER void read(const void *lds, unsigned k, unsigned row, unsigned column) {
-        read<A, THREAD_M, GROUP_M, LANES_M>(a, lds, k, row);
-        read<B, THREAD_N, GROUP_N, LANES_N>(b, (const float *)lds + A::floats, k, column);
-    }
+    // All of it is there: what was read last comes last. Else clang waits for each part of it, 4 clocks a time.
+    MEMBER void arrive() { asm volatile("" : "+v"(b[THREAD_N - 1])); }
 };
 
 // This lane's part of C. Row i of it is row `row(i)` of the tile, column j `column(j)`.
@@ -51,10 +80,10 @@ struct Tile {
 
     MEMBER static unsigned lane() { return LOCAL_SPLIT == 1 ? amdc_thread() : amdc_thread() % LANES; }
     MEMBER static unsigned part() { return LOCAL_SPLIT == 1 ? 0 : LANES % 64 ? amdc_thread() / LANES : 64 * amdc_wave() / LANES; }
-    MEMBER static unsigned lane_row() { return lane() / LANES_N * GROUP_M; }
-    MEMBER static unsigned lane_column() { return lane() % LANES_N * GROUP_N; }
-    MEMBER static unsigned row(unsigned i) { return lane_row() + i / GROUP_M * GROUP_M * LANES_M + i % GROUP_M; }
-    MEMBER static unsigned column(unsigned j) { return lane_column() + j / GROUP_N * GROUP_N * LANES_N + j % GROUP_N; }
+    MEMBER static unsigned lane_row() { return lane() / LANES_N; }
+    MEMBER static unsigned lane_column() { return lane() % LANES_N; }
+    MEMBER static unsigned row(unsigned i) { return SideM::place(lane_row(), i); }
+    MEMBER static unsigned column(unsigned j) { return SideN::place(lane_column(), j); }
 
     MEMBER void multiply(const Fragment &f) {
 #pragma unroll
@@ -62,14 +91,14 @@ struct Tile {
 #pragma unroll
             for (int j = 0; j < THREAD_N; ++j) c[i][j] += f.a[i] * f.b[j];
     }
-    // One stage but for its last k, whose fragments are then in f[1]; f[0] holds the first k's. `row`, `column`: where this lane's begin, in
-    // bytes from the stage's panels. They are hidden from clang, which would keep a register for each exchange of columns otherwise
-    // (131 instead of 124 for 128x128x16 of two PANEL_DEEP).
-    template <class A, class B> MEMBER void multiply(Fragment (&f)[2], const void *lds, unsigned &row, unsigned &column) {
-        asm volatile("" : "+v"(row), "+v"(column));
+    // One stage but for its last k, whose fragments are then in f[1]; f[0] holds the first k's.
+    template <class A, class B> MEMBER void multiply(Fragment (&f)[2], const float *lds, SideM &rows, SideN &columns) {
+        rows.hide(), columns.hide();
 #pragma unroll
         for (int k = 0; k + 1 < PART_K; ++k) {
-            f[(k + 1) & 1].read<A, B>(lds, k + 1, row, column);
+            f[(k + 1) & 1].read<A, B>(lds, k + 1, rows, columns);
+            __builtin_amdgcn_sched_barrier(0);
+            f[k & 1].arrive();
             __builtin_amdgcn_sched_barrier(0);
             multiply(f[k & 1]);
             __builtin_amdgcn_sched_barrier(0);
@@ -139,22 +168,26 @@ template <class A, class B, class Walk> AMDC_DEVICE void multiply_all(Tile &tile
     constexpr unsigned SIZE_A = A::floats, STAGE = SIZE_A + B::floats;
     float *lds = tile_lds<A, B>();
     const unsigned first = Tile::part() * PART_K;
-    unsigned row = 4 * A::at(first, Tile::lane_row()), column = 4 * B::at(first, Tile::lane_column()), stage = 0;
+    unsigned stage = 0;
+    SideM rows;
+    SideN columns;
+    rows.start<A>(first, Tile::lane_row()), columns.start<B>(first, Tile::lane_column());
     stages = __builtin_amdgcn_readfirstlane(stages); // a count in a VGPR would cost the loop VALU instructions
     walk.load(a, b);
     walk.store(a, b, lds, lds + SIZE_A);
     amdc_barrier();
     Fragment f[2];
-    f[0].read<A, B>(lds, 0, row, column);
+    f[0].read<A, B>(lds, 0, rows, columns);
     do { // the last k of a stage is multiplied behind the barrier, while the first fragments of the next stage come from LDS
         walk.advance();
         walk.load(a, b);
-        tile.template multiply<A, B>(f, lds, row, column);
+        tile.template multiply<A, B>(f, lds, rows, columns);
         unsigned other = stage ? -4 * STAGE : 4 * STAGE;
-        stage ^= STAGE, row += other, column += other;
+        stage ^= STAGE;
+        rows.advance(other), columns.advance(other);
         walk.store(a, b, lds + stage, lds + SIZE_A + stage);
         amdc_barrier();
-        f[0].read<A, B>(lds, 0, row, column);
+        f[0].read<A, B>(lds, 0, rows, columns);
         __builtin_amdgcn_sched_barrier(0);
         tile.multiply(f[1]);
         __builtin_amdgcn_sched_barrier(0);

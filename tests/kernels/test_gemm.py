@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from amdc.codegen.magic import magic
 from amdc.kernels import gemm
-from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
+from amdc.kernels.gemm_tiles import GEMM_TILES, WIDE_TILES, GemmTile
 from tests.kernels.harness import assert_close, launch, source
 
-BY_NAME = {tile.name: tile for tile in GEMM_TILES}
+ALL_TILES = (*GEMM_TILES, *WIDE_TILES)
+BY_NAME = {tile.name: tile for tile in ALL_TILES}
 FEW = ("128x128x16", "64x64x16", "32x32x32s4", "8x32x64s4")  # the others are marked slow
-TILES = [pytest.param(tile, id=tile.name, marks=() if tile.name in FEW else pytest.mark.slow) for tile in GEMM_TILES]
+TILES = [pytest.param(tile, id=tile.name, marks=() if tile.name in FEW else pytest.mark.slow) for tile in ALL_TILES]
 SIZES = ((1, 1, 1), (31, 33, 32), (33, 31, 17), (61, 67, 71), (3, 130, 5), (130, 3, 9), (128, 64, 1))
 
 
@@ -34,14 +35,23 @@ def _operand(values: np.ndarray, layout: int) -> tuple[np.ndarray, int, int, int
 
 
 def check_gemm(
-    tile: GemmTile, layout_a: int, layout_b: int, m: int, n: int, k: int, batch: int = 1, bias: bool = False, seed: int = 0
+    tile: GemmTile,
+    layout_a: int,
+    layout_b: int,
+    m: int,
+    n: int,
+    k: int,
+    batch: int = 1,
+    bias: bool = False,
+    seed: int = 0,
+    spread: int = 0,
 ) -> None:
     """One product of random matrices of these sizes."""
     random = np.random.default_rng(seed)
     a, b = (random.standard_normal((batch, size, k), np.float32) for size in (m, n))
     row = random.standard_normal(n, np.float32)
     (in_a, a_column, a_k, a_batch, a_size), (in_b, b_column, b_k, b_batch, b_size) = _operand(a, layout_a), _operand(b, layout_b)
-    parameters = tile.defines() | {"LAYOUT_A": layout_a, "LAYOUT_B": layout_b, "BIAS": int(bias)}
+    parameters = tile.defines() | {"LAYOUT_A": layout_a, "LAYOUT_B": layout_b, "BIAS": int(bias), "SPREAD": spread}
     parameters["VECTOR_C"] = int(n % 4 == 0 and tile.thread_n % 4 == 0)
     arguments = [in_a, in_b, m, n, k, batch, *magic(batch), a_column, a_k, 0, a_batch, b_column, b_k, 0, b_batch]
     arguments += [n, 0, m * n, 4 * a_size, 4 * b_size]
@@ -63,6 +73,11 @@ def test_every_tile_on_awkward_sizes(tile: GemmTile) -> None:
 def test_every_tile_on_contiguous_k(tile: GemmTile) -> None:
     for m, n, k in ((1, 1, 4), (31, 33, 20), (tile.m + 1, tile.n - 1, 2 * tile.k + 4)):
         check_gemm(tile, gemm.DEEP, gemm.VECTORS, m, n, k, batch=2)
+
+
+@pytest.mark.parametrize("spread", [1, 2, 3])
+def test_work_groups_that_start_at_different_k(spread: int) -> None:
+    check_gemm(BY_NAME["32x32x32s4"], gemm.DEEP, gemm.VECTORS, 100, 70, 196, spread=spread)
 
 
 LAYOUTS = (gemm.VECTORS, gemm.ROWS, gemm.COLUMNS, gemm.DEEP)

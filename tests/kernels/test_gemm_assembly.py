@@ -6,11 +6,12 @@ import pytest
 
 from amdc.code_object import CodeObject
 from amdc.kernels import gemm
-from amdc.kernels.gemm_tiles import GEMM_TILES, GemmTile
+from amdc.kernels.gemm_tiles import GEMM_TILES, WIDE_TILES, GemmTile
 from amdc.sim.decoder import decode
 from tests.kernels.harness import code_object, source
 from tests.kernels.test_assembly import loops, names
 
+ALL_TILES = (*GEMM_TILES, *WIDE_TILES)
 ROW_MAJOR = (gemm.DEEP, gemm.VECTORS)  # x @ w of row-major x and w
 #        least share of v_mac in the loop's instructions, in its vector instructions
 SHARES = {
@@ -23,11 +24,12 @@ SHARES = {
     "64x64x16": (0.73, 0.95),
     "64x64x32s2": (0.81, 0.96),
     "32x32x32s4": (0.66, 0.93),
+    "64x176x32s2": (0.8, 0.95),
 }
 FEW = ("128x128x16", "64x64x16", "32x32x32s4")  # the others are marked slow
 CASES = [
     pytest.param(tile, id=tile.name, marks=() if tile.name in FEW else pytest.mark.slow)
-    for tile in GEMM_TILES
+    for tile in ALL_TILES
     if tile.name in SHARES
 ]
 
@@ -62,7 +64,7 @@ def test_loop(tile: GemmTile) -> None:
 
 def test_a_fused_operand_is_read_before_stores() -> None:
     """Four rows of four at a time, by dwordx4: then a lane waits for memory once, and not once a row."""
-    (tile,) = (tile for tile in GEMM_TILES if tile.name == "64x64x16")
+    (tile,) = (tile for tile in ALL_TILES if tile.name == "64x64x16")
     prelude = """#define AMDC_EPILOGUE_PARAMS , const float *r, unsigned r_bytes
     #define AMDC_EPILOGUE(value, column, element) ((value) + amdc_load_f32(amdc_make(r, r_bytes), 4 * (element)))
     """
@@ -75,7 +77,7 @@ def test_a_fused_operand_is_read_before_stores() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layouts", [(gemm.DEEP, gemm.DEEP), (gemm.VECTORS, gemm.VECTORS), (gemm.VECTORS, gemm.DEEP)])
-@pytest.mark.parametrize("tile", GEMM_TILES, ids=lambda tile: tile.name)
+@pytest.mark.parametrize("tile", ALL_TILES, ids=lambda tile: tile.name)
 def test_registers_of_aligned_layouts(tile: GemmTile, layouts: tuple[int, int]) -> None:
     check_clean(compiled(tile, layouts), tile.vgprs)
 
@@ -83,13 +85,13 @@ def test_registers_of_aligned_layouts(tile: GemmTile, layouts: tuple[int, int]) 
 @pytest.mark.parametrize("name", ["128x128x16", "64x64x16"])
 def test_registers_of_unaligned_operands(name: str) -> None:
     """Dword loads take registers of their own; two waves a SIMD still fit, or one of the largest tile."""
-    (tile,) = (tile for tile in GEMM_TILES if tile.name == name)
+    (tile,) = (tile for tile in ALL_TILES if tile.name == name)
     check_clean(compiled(tile, (gemm.ROWS, gemm.ROWS), vectors=False), 256 if tile.products > 256 else 64)
 
 
 def test_what_comes_around_the_loop() -> None:
     """A norm before it, pieces of k, moments behind it: no spills, two waves a SIMD, and nearly the same loop."""
-    tile = next(tile for tile in GEMM_TILES if tile.name == "64x64x32s2")
+    tile = next(tile for tile in ALL_TILES if tile.name == "64x64x32s2")
     norm = {"NORM": 2, "NORM_WIDTH": 768, "NORM_CENTRED": 1, "NORM_AFFINE": 2, "MOMENTS": 1}
     layouts = {"LAYOUT_A": gemm.DEEP, "LAYOUT_B": gemm.VECTORS, "VECTOR_C": 1, "BIAS": 1}
     parameters = tile.defines() | layouts | norm | {"SPLIT": 2, "SPREAD": 1, "ROW_PARTS": 1}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from amdc.codegen.lowerings import convolution_winograd4, winograd4_filters
-from amdc.kernels.gemm_tiles import GEMM_TILES
+from amdc.kernels.gemm_tiles import GEMM_TILES, WIDE_TILES
 from tests.kernels.test_convolution import Case
 from tests.kernels.test_winograd import launched, offered
 from tests.kernels.winograd_bound import UNIT, largest_errors
@@ -103,7 +103,7 @@ def test_where_it_does_not_apply(change: dict[str, tuple[int, ...]]) -> None:
 
 def test_every_tile_is_offered() -> None:
     names = [name.removeprefix("winograd4x4 ") for name in offered(CASES[0], constant=True) if name.startswith("winograd4x4")]
-    assert sorted(names) == sorted(tile.name for tile in GEMM_TILES)
+    assert sorted(names) == sorted(tile.name for tile in (*GEMM_TILES, *WIDE_TILES))
 
 
 def test_small_convolutions_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
