@@ -27,6 +27,12 @@ class WavesShape:
         """Positions."""
         return self.lanes * self.positions
 
+    def has_whole_fours(self, plane: int, images: int) -> bool:
+        """Whether, with `plane` positions an image, no four that a lane stores at once reaches over the end of a plane."""
+        fours = self.lanes * (self.positions // 4 * 4)  # of a span, its first positions
+        ends = (image * plane % self.span for image in range(1, images + 1))  # within their spans
+        return plane % 4 == 0 and all(end % 4 == 0 or end >= fours for end in ends)
+
     @property
     def filters(self) -> int:
         """Of a block."""
@@ -58,7 +64,7 @@ CONV_WAVES = KernelTemplate(
         Parameter("SPANS", "of positions, of a wave", values=(1, 2, 4)),
         Parameter("CHANNELS", "of the input, of a stage and set", 1, 8),
         *KERNEL,
-        Parameter("VECTOR", "1: planes are multiples of 4, and outputs stored four at once", values=(0, 1)),
+        Parameter("VECTOR", "1: outputs are stored four at once, and no four reaches over the end of a plane", values=(0, 1)),
         BIAS,
         *(of for of in TYPES if of.name in ("TYPE_Y", "TYPE_BIAS")),
     ),

@@ -110,7 +110,7 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters: dict[str, Value] = {"POSITIONS": shape.positions, "LANES": shape.lanes, "SETS": shape.sets, "SPANS": shape.spans}
     parameters |= {"CHANNELS": STAGE_CHANNELS[window.taps]}
     parameters |= dict(zip(("KH", "KW"), window.kernel, strict=True))
-    parameters |= {"VECTOR": int(window.plane % 4 == 0), "BIAS": int(operands.bias is not None)}
+    parameters |= {"VECTOR": int(shape.has_whole_fours(window.plane, window.batch)), "BIAS": int(operands.bias is not None)}
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
     by_filters, _ = _order(window, shape, builder.target)
     inner = _blocks(window, shape) if by_filters else _spans(window, shape)

@@ -24,6 +24,8 @@ CASES = [
     ),  # pads differ by side; two blocks in a work-group
     (Case(1, 34, 9, (9, 14), (3, 3), pads=(2, 2, 2, 2), dilation=TWO, bias=False), "waves 64x22s2"),
     (Case(1, 80, 130, (14, 14), (1, 1)), "waves 64x22x2"),  # three blocks of nine spans
+    (Case(1, 64, 40, (28, 28), (1, 1)), "waves 64x22s2"),  # a plane that ends two positions into a lane's four
+    (Case(3, 64, 8, (4, 5), (1, 1)), "waves 32x22x2s2"),  # planes that end within spans
     (Case(1, 64, 65, (7, 7), (1, 1)), "waves 64x52"),  # a plane that is no multiple of four
     (Case(3, 32, 40, (9, 13), (1, 1), TWO), "waves 32x28s2"),  # two stages: most waves have none
     (Case(1, 33, 20, (6, 20), (3, 3), pads=ONE), "waves 64x52"),
