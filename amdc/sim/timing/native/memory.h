@@ -65,41 +65,34 @@ static i64 request(Engine *E, Cu *cu, u32 line, i64 at, int fetch, int dirty) {
     i64 ready = access_l2(E, line, sent, fetch, dirty);
     return MAX(ready, taken + m->l2_latency);
 }
-static i64 load_line(Engine *E, Cu *cu, u32 line, i64 at) {
-    const Machine *m = E->m;
+// The place of a line in a cache, from now on: `hit` where it was there, else that of the line which its set used least recently.
+static u32 look_up(const Machine *m, Cache *cache, u32 line, int *hit) {
     u32 first = line % m->l1_sets * m->l1_ways, oldest = first;
-    ++cu->stamp;
-    for (u32 w = first; w < first + m->l1_ways; ++w) {
-        if (cu->l1_tag[w] == line) {
-            cu->l1_used[w] = cu->stamp;
-            ++E->report->l1_hits;
-            return MAX(at + m->l1_latency, cu->l1_ready[w]);
-        }
-        if (cu->l1_used[w] < cu->l1_used[oldest]) oldest = w;
-    }
-    ++E->report->l1_misses;
-    i64 ready = request(E, cu, line, at, 1, 0);
-    cu->l1_tag[oldest] = line, cu->l1_used[oldest] = cu->stamp, cu->l1_ready[oldest] = ready;
-    return ready;
-}
-static i64 load_scalar_line(Engine *E, ScalarCache *cache, u32 line, i64 at) {
-    const Machine *m = E->m;
-    u32 first = line % m->l1_sets * m->l1_ways, oldest = first;
-    at = MAX(at, cache->free);
-    cache->free = at + m->scalar_line;
     ++cache->stamp;
+    *hit = 1;
     for (u32 w = first; w < first + m->l1_ways; ++w) {
-        if (cache->tag[w] == line) {
-            cache->used[w] = cache->stamp;
-            ++E->report->scalar_hits;
-            return MAX(at + m->smem_latency, cache->ready[w]);
-        }
+        if (cache->tag[w] == line) return cache->used[w] = cache->stamp, w;
         if (cache->used[w] < cache->used[oldest]) oldest = w;
     }
-    ++E->report->scalar_misses;
-    i64 ready = access_l2(E, line, at, 1, 0);
-    cache->tag[oldest] = line, cache->used[oldest] = cache->stamp, cache->ready[oldest] = ready;
-    return ready;
+    *hit = 0;
+    cache->tag[oldest] = line, cache->used[oldest] = cache->stamp;
+    return oldest;
+}
+static i64 load_line(Engine *E, Cu *cu, u32 line, i64 at) {
+    int hit;
+    i64 *ready = cu->l1.ready + look_up(E->m, &cu->l1, line, &hit);
+    ++*(hit ? &E->report->l1_hits : &E->report->l1_misses);
+    if (hit) return MAX(at + E->m->l1_latency, *ready);
+    return *ready = request(E, cu, line, at, 1, 0);
+}
+static i64 load_scalar_line(Engine *E, ScalarCache *cache, u32 line, i64 at) {
+    int hit;
+    i64 *ready = cache->lines.ready + look_up(E->m, &cache->lines, line, &hit);
+    at = MAX(at, cache->free);
+    cache->free = at + E->m->scalar_line;
+    ++*(hit ? &E->report->scalar_hits : &E->report->scalar_misses);
+    if (hit) return MAX(at + E->m->smem_latency, *ready);
+    return *ready = access_l2(E, line, at, 1, 0);
 }
 
 // --- all of it ---
@@ -120,11 +113,9 @@ static int make_memory(Engine *E) {
     E->l2_busy = E->l2_free + m->l2_channels, E->dram_free = E->l2_busy + m->l2_channels, E->dram_busy = E->dram_free + m->dram_channels;
     for (u64 i = 0; i < l2; ++i) E->l2[i].tag = NO_TAG;
     for (u32 c = 0; c < caches; ++c) {
-        u32 *tag = E->tags + 2ull * l1 * c, *used = tag + l1;
-        i64 *ready = E->arrivals + (u64)l1 * c;
+        u32 *tag = E->tags + 2ull * l1 * c;
         empty(tag, l1);
-        if (c < m->cus) E->cus[c].l1_tag = tag, E->cus[c].l1_used = used, E->cus[c].l1_ready = ready;
-        else E->scalars[c - m->cus] = (ScalarCache){0, tag, used, ready, 0};
+        *(c < m->cus ? &E->cus[c].l1 : &E->scalars[c - m->cus].lines) = (Cache){tag, tag + l1, E->arrivals + (u64)l1 * c, 0};
     }
     return 1;
 }

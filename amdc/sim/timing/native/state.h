@@ -52,18 +52,19 @@ typedef struct {
     u32 age; // the order of dispatch
 } Wave;
 typedef struct { u32 left, arrived; i64 latest; u32 first_wave; } Resident; // a work-group on a CU
-typedef struct {
-    i64 lds_free, address_free, port_free, requests_free, valu_free[4];
-    u32 simd_waves[4];
-    u32 *l1_tag, *l1_used;
-    i64 *l1_ready;
-    u32 stamp;
-} Cu;
-typedef struct {
-    i64 free;
+typedef struct { // an L1 or a scalar cache, set by set: numbers of lines, stamps of their last use, and when they arrive
     u32 *tag, *used;
     i64 *ready;
     u32 stamp;
+} Cache;
+typedef struct {
+    i64 lds_free, address_free, port_free, requests_free, valu_free[4];
+    u32 simd_waves[4];
+    Cache l1;
+} Cu;
+typedef struct {
+    i64 free;
+    Cache lines;
 } ScalarCache;
 typedef struct { u32 tag, used; i64 ready; u32 dirty; } Line;
 typedef struct { i64 t; u32 age, wave; } Event; // of several at a time the oldest wave's comes first
