@@ -14,7 +14,7 @@
 // Types    input and weights float; TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic in fp32 with v_mac.
 // Launch   512 lanes; grid (ceil(spans * blocks / SPANS), 1, groups), spans = ceil(batch * OH * OW / (LANES * POSITIONS)). by_filters 0: a
 //          block's spans, `inner` of them, follow each other; 1, where SPANS is 1: a span's blocks do. A stage is CHANNELS of each set: channels are a multiple of SETS * CHANNELS, `stages` of them; the first 4 waves have `older` each.
-//          VECTOR 1: OH * OW is a multiple of 4. Limits: tensors below 2^28 elements.
+//          VECTOR 1: no four positions that a lane stores at once reach over the end of a plane. Limits: tensors below 2^28 elements.
 // Static   clang 19, VECTOR 1, BIAS 0; VGPRs with 3x3 and with 1x1, LDS: (filters x span x SPANS s SETS)
 //            64x44      113 100  54 KB      64x22s2   119 105  54 KB      32x22x2s2  128 116  61 KB
 //            64x22x2    124 110  54 KB      64x52     127 127  65 KB      32x28s2     79  76  40 KB
@@ -40,6 +40,7 @@
 //          A wait for each ds_read of a row, 12 clocks of a wave where 4 do. Weights in front of the first inputs: 47.3 us for 45.9.
 #include "amdc.h"
 #include "amdc_types.h"
+#include "arguments.h"
 #ifndef POSITIONS
 #define POSITIONS 11
 #define LANES 4
@@ -140,6 +141,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
                              , const void *bias, unsigned bias_bytes
 #endif
                              AMDC_EPILOGUE_PARAMS) {
+    amdc_fetch_arguments<decltype(AMDC_SYMBOL)>();
     AMDC_SHARED static __attribute__((aligned(16))) float lds[WAVES / 2 * (AREA + STAGE) + HELD];
     const unsigned wave = amdc_wave(), group = amdc_group_z(), plane = H * W;
     unsigned lane = lane_anew();
@@ -276,22 +278,24 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
             totals[p] += __builtin_bit_cast(float, __builtin_amdgcn_ds_bpermute((int)(lane ^ 32) * 4, __builtin_bit_cast(int, totals[p])));
     const amdc_buffer out = amdc_make(y, y_bytes);
     const unsigned row = filter < M && set_of() == 0 ? (group * M + filter) * plane_out : NOWHERE, first_n = first_of(span_of());
+    // All are finished before the first is stored: what the epilogue loads would not pass the store before it.
+    unsigned elements[POSITIONS];
+    amdc_value<TYPE_Y> finished[POSITIONS];
 #pragma unroll
-    for (int j = 0; 4 * j < POSITIONS; ++j) {
-        amdc_value<TYPE_Y> values[4];
-        unsigned first = 0;
-#pragma unroll
-        for (int i = 0; i < 4 && 4 * j + i < POSITIONS; ++i) {
-            unsigned n = first_n + place(j, lane % LANES, i), image = amdc_divide(n, plane_multiplier, plane_shift);
-            unsigned element = row + (n < N ? image * groups * M * plane_out + n - image * plane_out : NOWHERE);
-            if (i == 0) first = element;
-            float value = totals[4 * j + i];
+    for (int p = 0; p < POSITIONS; ++p) {
+        const unsigned n = first_n + place(p / 4, lane % LANES, p % 4), image = amdc_divide(n, plane_multiplier, plane_shift);
+        const unsigned element = row + (n < N ? image * groups * M * plane_out + n - image * plane_out : NOWHERE);
+        elements[p] = VECTOR && p / 4 < QUADS && p % 4 ? elements[p - 1] + 1 : element;
+        float value = totals[p];
 #if BIAS
-            value += added;
+        value += added;
 #endif
-            values[i] = AMDC_EPILOGUE(value, group * M + filter, element);
-            if (!VECTOR || j == QUADS) amdc_store<TYPE_Y>(out, amdc_size<TYPE_Y> * element, values[i]);
-        }
-        if (VECTOR && j < QUADS) amdc_four<TYPE_Y>::store(out, amdc_size<TYPE_Y> * first, values);
+        finished[p] = AMDC_EPILOGUE(value, group * M + filter, elements[p]);
+    }
+    __builtin_amdgcn_sched_barrier(0);
+#pragma unroll
+    for (int p = 0; p < POSITIONS; ++p) {
+        if (!VECTOR || p / 4 == QUADS) amdc_store<TYPE_Y>(out, amdc_size<TYPE_Y> * elements[p], finished[p]);
+        else if (p % 4 == 0) amdc_four<TYPE_Y>::store(out, amdc_size<TYPE_Y> * elements[p], *(const amdc_value<TYPE_Y>(*)[4])&finished[p]);
     }
 }
