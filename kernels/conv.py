@@ -19,7 +19,8 @@ TYPES = (
 KERNEL = (Parameter("KH", "height of the filter", 1, 1 << 12), Parameter("KW", "width of the filter", 1, 1 << 12))
 STRIDE = Parameter("STRIDE", "step of the window, both ways", 1, 1 << 12)
 DEPTHWISE_ROWS = (4, 7, 14)  # outputs of a lane
-LINEAR_K_LIMIT, LINEAR_TAPS_LIMIT = 8192, 128  # within which conv_gather.h's division is exact
+# Within which conv_gather.h's divisions are exact: k, k times taps, and taps times columns of the filter.
+LINEAR_K_LIMIT, LINEAR_PRODUCT_LIMIT, LINEAR_ROW_LIMIT = 1 << 13, 1 << 20, 1 << 16
 
 CONV = KernelTemplate(
     name="conv",

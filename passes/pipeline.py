@@ -10,6 +10,7 @@ from amdc.passes.collapse_affine import CollapseAffine
 from amdc.passes.common_subexpressions import CommonSubexpressions
 from amdc.passes.dead_code import DeadCode
 from amdc.passes.fold_batch_norm import FoldBatchNorm
+from amdc.passes.fold_channels_last import FoldChannelsLast
 from amdc.passes.fold_constants import FoldConstants
 from amdc.passes.fold_padding import FoldPadding
 from amdc.passes.fold_pool_padding import FoldPoolPadding
@@ -68,6 +69,7 @@ STEPS = (
     Step(FoldPadding(), 1, "before batch-norm folding and packing, which carry the convolution's padding along"),
     Step(FoldPoolPadding(), 1, "beside it: what pads a pooling"),
     Step(FoldBatchNorm(), 1, "before fusion: a folded batch norm costs nothing, a fused one still multiplies and adds"),
+    Step(FoldChannelsLast(), 2, "behind all that folds padding and batch norms into the convolution it changes"),
     Step(MergeBranches(), 2, "behind all that changes weights and biases, and before a concatenation's parts become regions"),
     Step(MergeSiblings(), 2, "behind it, which takes what ends in a concatenation; before weights are laid out"),
     Step(MergeProjections(), 2, "behind all that changes weights and biases, and before these are laid out for the kernels"),

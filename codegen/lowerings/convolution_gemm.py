@@ -114,7 +114,8 @@ def mode_of(window: Window, operands: Operands) -> int:
         return conv.POINTWISE
     fill = window.in_channels / round_up(window.in_channels, 16)
     last = window.in_channels * window.taps + 2 * max(tile.k for tile in conv.TILES)  # the fetch behind the last stage counts
-    exact = last <= conv.LINEAR_K_LIMIT and window.taps <= conv.LINEAR_TAPS_LIMIT
+    exact = last <= conv.LINEAR_K_LIMIT and last * window.taps <= conv.LINEAR_PRODUCT_LIMIT
+    exact = exact and window.taps * window.kernel[1] <= conv.LINEAR_ROW_LIMIT
     return conv.LINEAR if window.taps > 1 and fill < GOOD_FILL and exact else conv.TAPS
 
 

@@ -59,7 +59,7 @@ struct Gather {
             data[p] = amdc_bits<item>::load(buffer, offset + (channel < g.channels ? channel * plane_bytes : NO_CHANNEL));
         }
     }
-    // Exact for k <= 8192 and KHW <= 128 (and the division by KW below for KW <= 128): gfx803's scalar ALU has no high half of a product.
+    // Exact for k * KHW <= 2^20 (and the division by KW below for KHW * KW <= 2^16): gfx803's scalar ALU has no high half of a product.
     MEMBER static unsigned channel_of(unsigned k) { return KHW == 1 ? k : k * (((1u << 20) + KHW - 1) / KHW) >> 20; }
     MEMBER void load_linear(unsigned k, const Geometry &g) {
 #pragma unroll
