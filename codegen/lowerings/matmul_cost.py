@@ -119,6 +119,15 @@ def join_mix(tile: GemmTile, pieces: int) -> Mix:
     return Mix(4 * values, 0, 2 * 16 * values / 4 / tile.sets, stored, stored, alone=alone)
 
 
+def sums_us(nbytes: int, groups: int, shape: Shape, target: Target) -> float:
+    """What DRAM adds for the `nbytes` that joined pieces leave each other. The work-groups that the card holds last write at
+    about the same time, when nothing else is left to do; what the others wrote passes half beside their products. Of seven
+    products on an RX 580 and an R9 Nano, the best way by this count takes 0.70 to 1 of the predicted time of that by twice the
+    bytes."""
+    last = min(1.0, shape.groups_per_cu * target.card().compute_units / groups)
+    return (1 + last) / 2 * nbytes / (target.card().dram_gbps * target.dram_efficiency * 1e3)
+
+
 def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], cut: Cut, target: Target, normed: bool = False) -> float:
     """gemm.hip, with its launch; with gemm_sum.hip and that one's launch where that adds the pieces of k."""
     pieces = cut.pieces
@@ -132,9 +141,9 @@ def tiled_us(product: Product, tile: GemmTile, layouts: tuple[int, int], cut: Cu
     wave += join_mix(tile, pieces) if cut.joined else Mix()
     groups = tile.groups(product.m, product.n) * product.batch * pieces
     partial = 4 * product.batch * product.m * product.n * pieces if pieces > 1 else 0
-    if cut.joined:  # all work-groups come to write, and the last ones to read, at about the same time
+    if cut.joined:
         us = estimate(wave, tile_shape(tile, target), groups, nbytes, target).us
-        return us + 2 * partial / (target.card().dram_gbps * target.dram_efficiency * 1e3)
+        return us + sums_us(partial, groups, tile_shape(tile, target), target)
     us = estimate(wave, tile_shape(tile, target), groups, nbytes + partial, target).us
     return us if pieces == 1 else us + sum_us(product, pieces, target)
 
