@@ -65,6 +65,7 @@ CONV_WAVES = KernelTemplate(
         Parameter("CHANNELS", "of the input, of a stage and set", 1, 8),
         *KERNEL,
         Parameter("VECTOR", "1: outputs are stored four at once, and no four reaches over the end of a plane", values=(0, 1)),
+        Parameter("READS", "1: the epilogue loads other tensors, all before the first store", values=(0, 1)),
         BIAS,
         *(of for of in TYPES if of.name in ("TYPE_Y", "TYPE_BIAS")),
     ),

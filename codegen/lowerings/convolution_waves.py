@@ -111,6 +111,7 @@ def _build(item: Item, builder: ProgramBuilder, window: Window, operands: Operan
     parameters |= {"CHANNELS": STAGE_CHANNELS[window.taps]}
     parameters |= dict(zip(("KH", "KW"), window.kernel, strict=True))
     parameters |= {"VECTOR": int(shape.has_whole_fours(window.plane, window.batch)), "BIAS": int(operands.bias is not None)}
+    parameters["READS"] = int(bool(item.epilogue(1).operands))
     parameters |= {name: tags[name] for name in ("TYPE_Y", "TYPE_BIAS") if name in tags}
     by_filters, _ = _order(window, shape, builder.target)
     inner = _blocks(window, shape) if by_filters else _spans(window, shape)

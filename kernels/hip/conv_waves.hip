@@ -20,13 +20,14 @@
 //            64x22x2    124 110  54 KB      64x52     127 127  65 KB      32x28s2     79  76  40 KB
 //          No spills. 64x44, 3x3: 396 of the loop's 399 vector instructions are v_mac; 27 ds_read_b128, 4 writes to LDS, 16 loads of a dword.
 //          Up to 32 loads of a wave may be under way, of which vmcnt counts 15: what is waited for was issued long before.
-// Predicted for an RX 580, batch 1, without the launch, in brackets the fp32 peak's share; before: the best of the other kernels:
-//            3x3/2 128->128 to 28x28   64x44     45.3 us (83 %), before 61.1    1x1 1024->256 on 14x14    64x22s2  27.0 us (62 %), before 35.6
-//            3x3/2 256->256 to 14x14   64x22s2   45.9 us (82 %), before 54.9    1x1 256->1024 on 14x14    64x22x2  29.6 us (56 %), before 35.9
-//            1x1/2 512->1024 to 14x14  64x22x2   55.4 us (60 %), before 65.1    1x1 1024->512 on 14x14    64x22x2  41.3 us (81 %), before 61.6
-//            1x1/2 1024->2048 to 7x7   64x52     58.6 us (57 %), before 69.6    1x1 512->2048 on 7x7      64x52    27.3 us (61 %), before 38
-//            1x1 512->256 on 28x28     64x44     50.2 us (66 %), before 60.7    1x1 2048->512 on 7x7      32x28s2  33.0 us (50 %), before 38.9
-//          128->128 takes 60,700 clocks: 50,700 of v_mac (36 work-groups of 44 positions for 784, one a CU), 400 of other vector instructions
+// Predicted for an RX 580, without the launch, in brackets the fp32 peak's share; before: the best of the other kernels. Batch 1:
+//            3x3/2 128->128 to 28x28   64x44     45.4 us (82 %), before 61.1    1x1 1024->256 on 14x14    64x22s2  27.0 us (62 %), before 35.6
+//            3x3/2 256->256 to 14x14   64x22s2   46.1 us (81 %), before 54.9    1x1 256->1024 on 14x14    64x22x2  29.9 us (56 %), before 35.9
+//            1x1/2 512->1024 to 14x14  64x52     55.5 us (60 %), before 65.1    1x1 1024->512 on 14x14    64x22x2  41.3 us (81 %), before 61.6
+//            1x1/2 1024->2048 to 7x7   64x52     58.7 us (57 %), before 69.6    1x1 512->2048 on 7x7      64x52    27.5 us (61 %), before 38
+//            1x1 512->256 on 28x28     64x44     45.9 us (73 %), before 70.1    1x1 2048->512 on 7x7      32x28s2  32.4 us (51 %), before 38.9
+//          Batch 8: 1x1 1024->256 on 14x14 64x44 160 us (83 %), before 202; 2048->512 on 7x7 64x44 154 us (87 %), before 218.
+//          128->128 takes 60,900 clocks: 50,700 of v_mac (36 work-groups of 44 positions for 784, one a CU), 400 of other vector instructions
 //          in the loop; 3,000 pass before the first, 2,500 until the sums are joined, 2,500 until DRAM has what was written. 256->256 asks L2
 //          for 28 MB, 90 % of what it can give; 32x22x2s2 for 23 MB, but for more of the address unit, which takes 4 clocks for any sixteen
 //          lanes of a strided input: 47.4 us.
@@ -36,8 +37,12 @@
 //          loads of 32x22x2s2.
 //          SIMDs serve their older wave first: as both had as many channels, the younger was left with half of its own, alone, and 86 % of
 //          the VALU: 48.6 us for 46.0 with three quarters of the channels to the older ones. Where SIMDs served both by turns, even
-//          shares would be better by some 10 %. The older waves' first loads go first: 46.6 us to 45.9 (256->256).
+//          shares would be better by some 10 % (counted). The older waves' first loads go first: 46.6 us to 45.9 (256->256).
 //          A wait for each ds_read of a row, 12 clocks of a wave where 4 do. Weights in front of the first inputs: 47.3 us for 45.9.
+//          Where the epilogue adds a residual, its loads in front of the first store and not of each: 512->2048 32.0 us to 29.2 (the best of the
+//            others 39.5), 256->1024 35.8 to 35.2 (42.3); without one, stores that come as late cost 2 %.
+//          A block's spans next to each other in the grid, and not a span's blocks: each round of work-groups reads all inputs, from DRAM where
+//            L2 does not hold them: 294 us for 160 (1024->256, batch 8).
 #include "amdc.h"
 #include "amdc_types.h"
 #include "arguments.h"
@@ -50,6 +55,7 @@
 #define KH 3
 #define KW 3
 #define VECTOR 0
+#define READS 0
 #define BIAS 0
 #define TYPE_Y float
 #define TYPE_BIAS float
@@ -278,9 +284,13 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
             totals[p] += __builtin_bit_cast(float, __builtin_amdgcn_ds_bpermute((int)(lane ^ 32) * 4, __builtin_bit_cast(int, totals[p])));
     const amdc_buffer out = amdc_make(y, y_bytes);
     const unsigned row = filter < M && set_of() == 0 ? (group * M + filter) * plane_out : NOWHERE, first_n = first_of(span_of());
-    // All are finished before the first is stored: what the epilogue loads would not pass the store before it.
     unsigned elements[POSITIONS];
     amdc_value<TYPE_Y> finished[POSITIONS];
+    const auto store = [&](int p) INLINE { // of four neighbours with the last of them
+        const amdc_value<TYPE_Y> *four = finished + (p / 4 * 4);
+        if (!VECTOR || p / 4 == QUADS) amdc_store<TYPE_Y>(out, amdc_size<TYPE_Y> * elements[p], finished[p]);
+        else if (p % 4 == 3) amdc_four<TYPE_Y>::store(out, amdc_size<TYPE_Y> * elements[p - 3], *(const amdc_value<TYPE_Y>(*)[4])four);
+    };
 #pragma unroll
     for (int p = 0; p < POSITIONS; ++p) {
         const unsigned n = first_n + place(p / 4, lane % LANES, p % 4), image = amdc_divide(n, plane_multiplier, plane_shift);
@@ -291,11 +301,11 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
         value += added;
 #endif
         finished[p] = AMDC_EPILOGUE(value, group * M + filter, elements[p]);
+        if (!READS) store(p);
     }
-    __builtin_amdgcn_sched_barrier(0);
+    if (READS) { // what the epilogue loads would not pass a store before it
+        __builtin_amdgcn_sched_barrier(0);
 #pragma unroll
-    for (int p = 0; p < POSITIONS; ++p) {
-        if (!VECTOR || p / 4 == QUADS) amdc_store<TYPE_Y>(out, amdc_size<TYPE_Y> * elements[p], finished[p]);
-        else if (p % 4 == 0) amdc_four<TYPE_Y>::store(out, amdc_size<TYPE_Y> * elements[p], *(const amdc_value<TYPE_Y>(*)[4])&finished[p]);
+        for (int p = 0; p < POSITIONS; ++p) store(p);
     }
 }

@@ -88,7 +88,7 @@ def test_loop(shape: WavesShape, kernel: tuple[int, int]) -> None:
     read from another lane; two waves fit on a SIMD."""
     channels = STAGE_CHANNELS[kernel[0] * kernel[1]]
     parameters: dict[str, Value] = {"POSITIONS": shape.positions, "LANES": shape.lanes, "SETS": shape.sets, "SPANS": shape.spans}
-    parameters |= {"CHANNELS": channels, "KH": kernel[0], "KW": kernel[1], "VECTOR": 1, "BIAS": 1}
+    parameters |= {"CHANNELS": channels, "KH": kernel[0], "KW": kernel[1], "VECTOR": 1, "READS": 0, "BIAS": 1}
     code = code_object(source(CONV_WAVES, parameters | {"TYPE_Y": "float"}, 64 * WAVES))
     rows = channels * kernel[0] * kernel[1]
     products = 4 * shape.positions * rows
