@@ -96,6 +96,7 @@ REDUCE_COLUMNS = KernelTemplate(
     (
         *COLUMN_PARAMETERS,
         Parameter("OP", "what is reduced", values=tuple(f"OP_{op}" for op in (*_OPS, "ARGMAX", "ARGMIN", "ANY", "ALL"))),
+        Parameter("SPLIT", "1: several work-groups share columns, the last one finishes them", values=(0, 1), default=0),
         ANY_TYPE,
         ANY_OUT,
     ),

@@ -62,7 +62,11 @@ def plan_columns(target: Target, columns: int, length: int, inner: int, places: 
     filling = [plan for plan in plans if plan.grid(columns)[0] >= 2 * units]
     if filling:
         return filling[0]
-    return max(plans, key=lambda plan: (plan.grid(columns)[0], plan.block if length >= LEAST_EACH * plan.teams else -plan.block))
+
+    def worth(plan: ColumnPlan) -> tuple[int, int, int]:  # of few columns, no more lanes than there are
+        return plan.grid(columns)[0], plan.block if length >= LEAST_EACH * plan.teams else -plan.block, -plan.lanes
+
+    return max(plans, key=worth)
 
 
 def _vector(places: Sequence[Place], inner: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from amdc.codegen.elementwise import Source, launch_copy
 from amdc.codegen.expression import dtype_name
 from amdc.codegen.indexing import dense_strides
 from amdc.codegen.item import Item
-from amdc.codegen.lowerings.columns import plan_columns
+from amdc.codegen.lowerings.column_reduction import Reduction, reduce_columns
 from amdc.codegen.lowerings.empty_reduction import reduce_nothing
 from amdc.codegen.lowerings.rows import plan_rows, plan_span
 from amdc.codegen.magic import magic
@@ -24,7 +23,7 @@ from amdc.codegen.registry import lowers
 from amdc.errors import ModelError
 from amdc.ir import graph as ir
 from amdc.ir.pointwise import aten
-from amdc.kernels.catalog import REDUCE_COLUMNS, REDUCE_ROWS
+from amdc.kernels.catalog import REDUCE_ROWS
 from amdc.program import ITEM_SIZES
 
 MOST_SPANS = 256  # work-groups that share rows: the last wave of a row holds four spans a lane
@@ -32,17 +31,6 @@ LEAST_SPAN = 16384  # bytes of a work-group's part
 LINE_CLOCKS = 4 / 3  # of a compute unit for 64 bytes, where few stream (predicted: 1 MB by one takes 12 us longer than 256 KB)
 FINISH_US = 0.8  # predicted: parts go to memory and the last work-group reads them
 SPAN_UNIT = 16  # elements: spans start where vectors do
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """`x` seen as [outer, length, inner], `length` being reduced."""
-
-    x: Node | Place
-    dtype: str
-    outer: int
-    length: int
-    inner: int
 
 
 def gather_dims(item: Item, builder: ProgramBuilder, x: Node, dims: Any) -> Reduction:
@@ -79,19 +67,7 @@ def reduce(item: Item, builder: ProgramBuilder, op: str, dims: Any, out: Place, 
         return
     if item.before or item.after:
         raise ModelError(f"'{item.user_name}': only a reduction of innermost dimensions takes a prologue or an epilogue")
-    columns = found.outer * found.inner
-    plan = plan_columns(builder.target, columns, found.length, found.inner, [builder.place(found.x), out])
-    builder.launch(
-        REDUCE_COLUMNS,
-        {"OP": f"OP_{op}", **plan.parameters, "TYPE": TAGS[found.dtype], "OUT": TAGS[out.dtype]},
-        item=item,
-        grid=plan.grid(columns),
-        arguments=[out, found.x, columns, found.length, found.inner, *magic(found.inner), correction],
-        writes=[out],
-        flops=cost,
-        hint=op.lower(),
-        block=(plan.block, 1, 1),
-    )
+    reduce_columns(item, builder, op, found, out, correction, cost)
 
 
 def _rows(item: Item, builder: ProgramBuilder, op: str, found: Reduction, out: Place, correction: int, cost: int) -> None:

@@ -14,23 +14,37 @@ struct Column {
     }
 };
 
-// Merges what the teams of a column have into `own`, in a fixed order; every lane gets the result. `shared` holds a P for each lane
-// and vector element, and may be used again behind it.
-template <class P, class M> AMDC_DEVICE void merge_teams(P (&own)[VECTOR], P *shared, const Column &at, M merge) {
-    if (TEAMS == 1) return;
-    P *mine = shared + (at.team * COLUMN_LANES + at.lane) * VECTOR;
+#define MOST_MERGED 16 // what a lane merges between two barriers
+// Merges what the first LEFT teams of a column have into what the first team has, in a fixed order.
+template <unsigned LEFT, class P, class M> AMDC_DEVICE void merge_into_first(P (&own)[VECTOR], P *shared, const Column &at, M merge) {
+    if constexpr (LEFT > 1) {
+        constexpr unsigned NEXT = LEFT > MOST_MERGED ? LEFT / MOST_MERGED : 1;
+        P *mine = shared + (at.team * COLUMN_LANES + at.lane) * VECTOR;
+        if (at.team < LEFT) {
 #pragma unroll
-    for (unsigned v = 0; v < VECTOR; ++v) mine[v] = own[v];
-    amdc_barrier();
-#pragma unroll 1
-    for (unsigned half = TEAMS / 2; half > 0; half /= 2) {
-        if (at.team < half) {
-#pragma unroll
-            for (unsigned v = 0; v < VECTOR; ++v) mine[v] = own[v] = merge(own[v], mine[half * COLUMN_LANES * VECTOR + v]);
+            for (unsigned v = 0; v < VECTOR; ++v) mine[v] = own[v];
         }
         amdc_barrier();
-    }
+        if (at.team < NEXT) { // what it reads is written by no one before the next barrier: those who go on write their own
 #pragma unroll
-    for (unsigned v = 0; v < VECTOR; ++v) own[v] = shared[at.lane * VECTOR + v];
+            for (unsigned team = NEXT; team < LEFT; team += NEXT)
+#pragma unroll
+                for (unsigned v = 0; v < VECTOR; ++v) own[v] = merge(own[v], mine[team * COLUMN_LANES * VECTOR + v]);
+        }
+        merge_into_first<NEXT>(own, shared, at, merge);
+    }
+}
+// The same into `own` of all teams. `shared` holds a P for each lane and vector element, and may be used again behind it.
+template <class P, class M> AMDC_DEVICE void merge_teams(P (&own)[VECTOR], P *shared, const Column &at, M merge) {
+    if (TEAMS == 1) return;
+    merge_into_first<TEAMS>(own, shared, at, merge);
+    P *first = shared + at.lane * VECTOR;
+    if (at.team == 0) {
+#pragma unroll
+        for (unsigned v = 0; v < VECTOR; ++v) first[v] = own[v];
+    }
+    amdc_barrier();
+#pragma unroll
+    for (unsigned v = 0; v < VECTOR; ++v) own[v] = first[v];
     amdc_barrier();
 }
