@@ -13,7 +13,7 @@ MOST_WIDTH = 4096  # of a row that a product normalises first
 
 GEMV_ROWS = (1, 2, 4, 8, 16)
 
-SIDES = (8, 16, 24, 28, 32, 48, 56, 64, 96, 112, 128, 176, 256)
+SIDES = (8, 16, 24, 28, 32, 48, 56, 64, 88, 96, 112, 128, 176, 256)
 THREAD_SIDES = (1, 2, 3, 4, 6, 7, 8, 11)
 
 TILE_PARAMETERS = (
