@@ -19,7 +19,7 @@
 //          A plane's inputs read from LDS after the plane before: 3.2 for 1152 x 7x7, 2.6 for 960 x 7x7. Two planes a wave for 1152 x 7x7: 3.2,
 //          as the dispatch of waves (one in 4 clocks) then takes longer than DRAM. Rows W + zeros apart: the strips of 14x14 met in the same
 //          banks, 2.5 times the clocks of LDS.
-// Limits   LDS of a work-group (convolution_depthwise.py keeps to MOST_LDS); tensors below 1 GiB.
+// Limits   LDS of a work-group (depthwise_planes.py keeps to MOST_LDS); tensors below 1 GiB.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "arguments.h"

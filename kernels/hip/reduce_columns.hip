@@ -8,6 +8,9 @@
 //        these in order; not for OP_VAR. `counters`: one a work-group of columns. COLUMN_LANES is at most 64: one wave stores and finishes.
 // Work-group AMDC_BLOCK; each lane has AHEAD loads under way; teams are merged in LDS in a fixed order, so that every run gives the same.
 // The variance takes a second pass, around the mean. Static: clang 19, floats by fours: 47 VGPRs.
+// Predicted on an RX 580 (simulated), microseconds without the launch: the place of the largest of 50,257 floats 8.6 by 8 parts, 14.8 whole. The
+// sum of 1,024 x 256 6.9 whole (DRAM's time 4.8), 7.7 by 2 parts; 7.5 when two teams merged between two barriers and arguments were
+// loaded where they are used. The mean of 128 x 768 3.6; 4.4 so, and with divisions, each of which takes 85 clocks.
 #include "amdc.h"
 #include "amdc_types.h"
 #include "amdc_wide.h"
