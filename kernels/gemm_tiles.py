@@ -73,10 +73,10 @@ GEMM_TILES = (
     GemmTile(8, 32, 64, 2, 2, 4, 48),
 )
 
-# For matrix products alone, predicted on an RX 580. 64x176: 128 rows by 3072 columns are 36 of them (k = 768: 129 us, 64x64x16 takes
-# 136); of 64x88, 128 by 1536 are (k = 384, behind a norm, with GELU: 49 us, 32x64x32s2 54); of 64x64, 128 by 1152, which four sets
-# of lanes share (behind a norm 32.6 us, 32x64x32s2 34). 16x256: where rows of B begin in one memory channel, those of a tile lie in
-# four (see gemm.hip).
+# For matrix products alone, predicted on an RX 580. 64x176: 128 rows by 3072 columns are 36 of them (k = 768: 129 us,
+# 64x64x16 takes 136); of 64x88, 128 by 1536 are (k = 384, behind a norm, with GELU: 49 us, 32x64x32s2 54); of 64x64, 128 by
+# 1152, which four sets of lanes share (behind a norm 32.6 us, 32x64x32s2 34). 16x256: where rows of B begin in one memory
+# channel, those of a tile lie in four (see gemm.hip).
 WIDE_TILES = (
     GemmTile(64, 176, 32, 4, 11, 2, 112),
     GemmTile(64, 88, 32, 4, 11, 4, 108),
