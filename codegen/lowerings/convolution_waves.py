@@ -22,8 +22,8 @@ from amdc.target import Target
 LEAST_CHANNELS = 32  # four for each wave: below, starting and joining them costs more than the products
 
 # Clocks of a wave, from the timing layer: of a load of inputs the address unit's; before the first stage and behind the last, and
-# the vector instructions there.
-INPUT_CLOCKS, ENDS, END_VALU = 16, 6000, 1800
+# the vector instructions there; of these what passes until the CU's next work-group has begun, and what the epilogue's loads add.
+INPUT_CLOCKS, ENDS, END_VALU, NEXT, READS = 16, 5000, 1500, 2500, 1600
 LINE = 64  # bytes
 
 
@@ -93,7 +93,10 @@ def _cost(item: Item, builder: ProgramBuilder, window: Window, operands: Operand
     nbytes = least_bytes(item, window) + math.prod(ir.shape(weight)) * ir.dtype(weight).itemsize
     nbytes += _order(window, shape, builder.target)[1]
     groups = math.prod(_grid(window, shape))
-    return estimate(stage * -(-stages // WAVES) + end, Shape(WAVES, 1, 2), groups, nbytes, builder.target).us
+    us = estimate(stage * -(-stages // WAVES) + end, Shape(WAVES, 1, 2), groups, nbytes, builder.target).us
+    card = builder.target.card()
+    rounds, reads = -(-groups // card.compute_units), bool(item.epilogue(1).operands)
+    return us + ((rounds - 1) * NEXT + rounds * reads * READS) / (card.clock_ghz * 1e3)
 
 
 def _input_bytes(window: Window, shape: WavesShape) -> float:
