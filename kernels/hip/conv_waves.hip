@@ -13,11 +13,13 @@
 // Fused    AMDC_EPILOGUE(value, output channel, element); no prologue. BIAS 1: bias[channel].
 // Types    input and weights float; TYPE_BIAS: float or 16 bits, TYPE_Y: any; arithmetic in fp32 with v_mac.
 // Launch   512 lanes; grid (ceil(spans * blocks / SPANS), 1, groups), spans = ceil(batch * OH * OW / (LANES * POSITIONS)). by_filters 0: a
-//          block's spans, `inner` of them, follow each other; 1, where SPANS is 1: a span's blocks do. A stage is CHANNELS of each set: channels are a multiple of SETS * CHANNELS, `stages` of them; the first 4 waves have `older` each.
-//          VECTOR 1: no four positions that a lane stores at once reach over the end of a plane. Limits: tensors below 2^28 elements.
+//          block's spans, `inner` of them, follow each other; 1, where SPANS is 1: a span's blocks do. A stage is CHANNELS of each set:
+//          channels are a multiple of SETS * CHANNELS, `stages` of them; the first 4 waves have `older` each. VECTOR 1: no four positions
+//          that a lane stores at once reach over the end of a plane. READS 1: the epilogue loads other tensors. Limits: tensors below 2^28
+//          elements.
 // Static   clang 19, VECTOR 1, BIAS 0; VGPRs with 3x3 and with 1x1, LDS: (filters x span x SPANS s SETS)
-//            64x44      113 100  54 KB      64x22s2   119 105  54 KB      32x22x2s2  128 116  61 KB
-//            64x22x2    124 110  54 KB      64x52     127 127  65 KB      32x28s2     79  76  40 KB
+//            64x44      107  94  54 KB      64x22s2   115 101  54 KB      32x22x2s2  124 110  61 KB
+//            64x22x2    116 102  54 KB      64x52     121 121  65 KB      32x28s2     75  72  40 KB
 //          No spills. 64x44, 3x3: 396 of the loop's 399 vector instructions are v_mac; 27 ds_read_b128, 4 writes to LDS, 16 loads of a dword.
 //          Up to 32 loads of a wave may be under way, of which vmcnt counts 15: what is waited for was issued long before.
 // Predicted for an RX 580, without the launch, in brackets the fp32 peak's share; before: the best of the other kernels. Batch 1:
