@@ -21,7 +21,6 @@
 //            64x44      107  94  54 KB      64x22s2   115 101  54 KB      32x22x2s2  124 110  61 KB
 //            64x22x2    116 102  54 KB      64x52     121 121  65 KB      32x28s2     75  72  40 KB
 //          No spills. 64x44, 3x3: 396 of the loop's 399 vector instructions are v_mac; 27 ds_read_b128, 4 writes to LDS, 16 loads of a dword.
-//          Up to 32 loads of a wave may be under way, of which vmcnt counts 15: what is waited for was issued long before.
 // Predicted for an RX 580, without the launch, in brackets the fp32 peak's share; before: the best of the other kernels. Batch 1:
 //            3x3/2 128->128 to 28x28   64x44     45.4 us (82 %), before 61.1    1x1 1024->256 on 14x14    64x22s2  27.0 us (62 %), before 35.6
 //            3x3/2 256->256 to 14x14   64x22s2   46.1 us (81 %), before 54.9    1x1 256->1024 on 14x14    64x22x2  29.9 us (56 %), before 35.9
@@ -40,6 +39,8 @@
 //          SIMDs serve their older wave first: as both had as many channels, the younger was left with half of its own, alone, and 86 % of
 //          the VALU: 48.6 us for 46.0 with three quarters of the channels to the older ones. Where SIMDs served both by turns, even
 //          shares would be better by some 10 % (counted). The older waves' first loads go first: 46.6 us to 45.9 (256->256).
+//          Weights of all but one row under way: more loads than the 15 that vmcnt counts, for which a wave then waits: 46.9 us for 46.0
+//          (256->256).
 //          A wait for each ds_read of a row, 12 clocks of a wave where 4 do. Weights in front of the first inputs: 47.3 us for 45.9.
 //          Where the epilogue adds a residual, its loads in front of the first store and not of each: 512->2048 32.0 us to 29.2 (the best of the
 //            others 39.5), 256->1024 35.8 to 35.2 (42.3); without one, stores that come as late cost 2 %.
@@ -83,11 +84,13 @@
 #define STAGE (SETS * HELD)
 #define SPREAD (SETS * LOADS > 8 ? ROWS - 2 : 3) // rows of a stage with whose products the loads of the next one's inputs are issued
 #define FRAGMENTS (ROWS % 2 == 0 ? 2 : 3)
+#define AHEAD 4 // rows whose weights are under way
 #define SUMS (4 * POSITIONS)
 #define AREA (64 * SUMS)                      // floats of a wave's sums
 #define NO_LDS 0x007f                         // of s_waitcnt: until no access to LDS is under way
 #define OUTSIDE 0x80000000u                   // an offset in bytes behind every buffer, also with a channel's offset added
 #define NOWHERE 0x10000000u                   // an element behind every tensor, also twice and thrice
+static_assert(AHEAD < ROWS, "a row's weights are multiplied before those of the next stage replace them");
 static_assert(ROWS % FRAGMENTS == 0, "a row's place among the fragments is the same in each stage");
 static_assert(SPREAD < ROWS, "loads are issued behind what they replace is kept, and before they are");
 static_assert(STAGE <= AREA, "a wave leaves its sums where its inputs lay");
@@ -223,7 +226,7 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
 #pragma unroll
     for (int i = 0; i < SPREAD; ++i) fetch(i);
 #pragma unroll
-    for (int r = 0; r < ROWS - 1; ++r) weigh(r);
+    for (int r = 0; r < AHEAD; ++r) weigh(r);
     if (old) meet();
     if (left) {
         keep();
@@ -235,8 +238,8 @@ AMDC_KERNEL void AMDC_SYMBOL(const void *x, unsigned x_bytes, const void *w, uns
                 if (r == ROWS - 1) keep();
                 if (r < SPREAD) fetch(r);
                 f[(r + 1) % FRAGMENTS].read(base, read_at, (r + 1) % ROWS);
-                weigh((r + ROWS - 1) % ROWS);
-                if (r == 0) w_at += step * SETS * ROWS * w_row;
+                if (r + AHEAD == ROWS) w_at += step * SETS * ROWS * w_row;
+                weigh((r + AHEAD) % ROWS);
                 __builtin_amdgcn_sched_barrier(0);
                 sums.add(f[r % FRAGMENTS], weights[r]);
                 __builtin_amdgcn_sched_barrier(0);

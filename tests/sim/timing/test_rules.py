@@ -80,6 +80,12 @@ def test_a_wait_exposes_a_loads_latency() -> None:
     assert machine().lds_latency <= lds <= machine().lds_latency + 16
 
 
+def test_a_wave_has_fifteen_loads_under_way() -> None:
+    """As many as vmcnt counts: the last of sixteen waits for the first, and then takes a latency of its own."""
+    assert COUNT == 16
+    assert 2 * machine().l1_latency <= round_clocks("load", waves=1, stride=1) <= 2 * machine().l1_latency + 60
+
+
 def test_work_between_load_and_wait_hides_the_latency() -> None:
     """64 multiply-adds take 256 clocks, more than a hit in L1."""
     assert body_clocks("load_then_mac") == pytest.approx(64 * 4, abs=16)

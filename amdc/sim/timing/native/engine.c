@@ -151,12 +151,11 @@ static i64 lds_access(Engine *E, Wave *W, const Op *op, i64 *stall) {
 static int perform(Engine *E, Wave *W, const Op *op) {
     const Machine *m = E->m;
     OpReport *R = &E->by_op[op - E->ops];
-    i64 stall = 0, busy = op->ticks, before = W->t;
+    i64 stall = 0, busy = op->ticks, before = W->t, waited = W->wanted < 0 ? 0 : W->t - W->wanted;
+    W->wanted = -1;
     ++R->issues;
     switch (op->kind) {
     case VALU: {
-        stall = W->wanted < 0 ? 0 : W->t - W->wanted;
-        W->wanted = -1;
         E->cus[W->cu].valu_free[W->simd] = W->t += busy;
         E->report->valu += busy;
         break;
@@ -187,11 +186,21 @@ static int perform(Engine *E, Wave *W, const Op *op) {
     default: W->op = 0; end_wave(E, W); return 0;
     }
     R->busy += busy;
-    R->stall += stall;
+    R->stall += stall + waited;
     return 1;
 }
 static int shared_unit(const Engine *E, const Wave *W, u32 kind) {
     return kind == VALU ? E->cus[W->cu].simd_waves[W->simd] > 1 : kind >= SMEM && kind != WAIT && kind != BRANCH;
+}
+// When a wave may issue its next operation at the earliest: where its VALU is free; an access where its counter, vmcnt or lgkmcnt, is not full.
+// That it waits there is a guess, but else s_waitcnt could not count.
+static i64 may_issue(const Engine *E, const Wave *W) {
+    u32 kind = W->op->kind, vm = kind == LOAD || kind == STORE || kind == ATOMIC;
+    if (kind == VALU) return E->cus[W->cu].valu_free[W->simd];
+    if (!vm && kind != LDS && kind != EXCHANGE && kind != SMEM) return W->t;
+    const i64 *ring = vm ? W->vm : W->lgkm;
+    u32 first = vm ? W->vm_first : W->lgkm_first, count = vm ? W->vm_count : W->lgkm_count;
+    return count < MOST_COUNTED ? W->t : ring[(first + count - MOST_COUNTED) % RING];
 }
 static void run_wave(Engine *E, u32 index) {
     Wave *W = &E->waves[index];
@@ -210,10 +219,10 @@ static void run_wave(Engine *E, u32 index) {
             push(E, index);
             return;
         }
-        i64 free = E->cus[W->cu].valu_free[W->simd];
-        if (W->op->kind == VALU && free > W->t) { // wait for it, with the others
+        i64 earliest = may_issue(E, W);
+        if (earliest > W->t) { // wait, with the others
             if (W->wanted < 0) W->wanted = W->t;
-            W->t = free;
+            W->t = earliest;
             push(E, index);
             return;
         }

@@ -9,7 +9,8 @@ typedef __INT64_TYPE__ i64;
 extern void *calloc(__SIZE_TYPE__, __SIZE_TYPE__);
 extern void free(void *);
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define RING 64       // outstanding accesses of a wave that are remembered; vmcnt and lgkmcnt count at most 15
+#define RING 64         // outstanding accesses of a wave that are remembered
+#define MOST_COUNTED 15 // accesses of a wave under way: vmcnt and lgkmcnt have four bits [GCN3 ISA, S_WAITCNT]
 #define NO_TAG 0xffffffffu
 
 enum { VALU, SALU, SMEM, LOAD, STORE, ATOMIC, LDS, EXCHANGE, WAIT, BARRIER, BRANCH, END };
@@ -48,7 +49,7 @@ typedef struct {
     const Op *op, *op_end;
     u32 number, block, cu, simd, group;
     u32 vm_first, vm_count, lgkm_first, lgkm_count;
-    i64 vm[RING], lgkm[RING], vm_last, lgkm_last, started, wanted; // wanted: since when it waits for the VALU, or -1
+    i64 vm[RING], lgkm[RING], vm_last, lgkm_last, started, wanted; // wanted: since when it waits to issue, or -1
     u32 age; // the order of dispatch
 } Wave;
 typedef struct { u32 left, arrived; i64 latest; u32 first_wave; } Resident; // a work-group on a CU
