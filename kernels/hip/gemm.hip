@@ -27,7 +27,7 @@
 //            64x32x16 (4x4)       128     56      12288      3  0.742  0.962   2.0
 //          Layouts 0 and 0: 128x128x16 0.887 and 0.997 (121 VGPRs). Layout 1 loads dwords: 128x128x16 has 134 VGPRs then, one wave a SIMD.
 //          No spills, no v_fma, no flat access. tests/kernels/test_gemm_assembly.py holds these.
-// Predicted by the timing layer: 4096 cubed on an RX 580 93.1 % of the fp32 peak, 1024 cubed 79.3 % (128x128x16, layouts 3 and 0).
+// Predicted by the timing layer: 4096 cubed on an RX 580 94.2 % of the fp32 peak, 1024 cubed 78.5 % (128x128x16, layouts 3 and 0).
 // Versions Predicted for 2048x2048 on an R9 Nano, 128x128x16, layouts 3 and 0, once k is under way, as share of the multiply-adds' peak:
 //          offsets of every load advanced by the vector ALU, fragments of a stage read at its start: 0.923 (0.981 of the VALU's
 //          instructions are v_mac); the first fragments read behind the barrier, the last k multiplied meanwhile: 0.927; and with k in the
