@@ -1,6 +1,6 @@
 // arguments.h: brings all of a kernel's arguments into the scalar cache before anything else.
 //
-// Use      amdc_fetch_arguments<decltype(AMDC_SYMBOL)>(); as the first statement of a kernel that takes a few microseconds.
+// Use      amdc_fetch_arguments<decltype(AMDC_SYMBOL)>(); as the first statement of a kernel; the shorter it runs, the more that saves.
 // Why      clang loads an argument where it is first used. Each line of 64 bytes then costs a DRAM latency of its own, and one that is first
 //          used behind the stream's loads waits until DRAM has served these. Loaded together at the start, all lines cost one latency.
 // Predicted on an RX 580 (simulated): layer norm of 128 rows of 768 4.38 us without, 4.13 with; the first load of data starts 350 clocks earlier.

@@ -2,8 +2,8 @@
 //
 // A work-group computes a TILE_M x TILE_N tile of C = A x B, TILE_K values of k at a time; a lane keeps THREAD_M x THREAD_N of it in
 // registers, in groups of 4 x 4 that lie LANES * 4 apart: then 16 lanes read 256 contiguous bytes of LDS, without bank conflicts. A thread
-// tile whose side is no multiple of 4 has groups of 2 or 1 behind those of 4. With LOCAL_SPLIT, that many sets of lanes hold the whole tile each and share a
-// stage's k; their sums are added through LDS at the end, in a fixed order (more waves for few tiles, at one launch).
+// tile whose side is no multiple of 4 has groups of 2 or 1 behind those of 4. With LOCAL_SPLIT, that many sets of lanes hold the whole tile
+// each and share a stage's k; their sums are added through LDS at the end, in a fixed order (more waves for few tiles, at one launch).
 // LDS holds two stages: while one is multiplied, the next one's loads are under way; one barrier a stage. The fragments of k + 1 are read
 // from LDS while those of k are multiplied; sched_barrier keeps that order (without it clang 19 reads each fragment just before its use:
 // 84 instead of 112 VGPRs for 8 x 8 a lane, but every LDS and memory latency is exposed).
